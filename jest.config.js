@@ -1,0 +1,49 @@
+const swc = ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'commonjs' } }]
+
+/** @param {string} name @param {object} more */
+const project = (name, more) => ({
+  displayName: name,
+  testEnvironment: 'node',
+  transform: { '\\.ts$': swc },
+  ...more,
+})
+
+// What is published has to be there first. Jest calls a set-up that several projects name only once.
+const built = { globalSetup: '<rootDir>/spec/build-once.js' }
+
+// What touches Express runs twice, once on each line of it.
+module.exports = {
+  collectCoverageFrom: ['lib/**/*.ts', '!lib/**/index.ts'],
+  coverageProvider: 'v8',
+  projects: [
+    project('pure', {
+      testMatch: ['<rootDir>/spec/**/*.spec.ts'],
+      testPathIgnorePatterns: [
+        '<rootDir>/spec/middleware/',
+        '<rootDir>/spec/stories/',
+        '<rootDir>/spec/package/',
+        '<rootDir>/spec/docs/',
+        '<rootDir>/spec/examples/',
+        '\\.services\\.spec\\.ts$',
+      ],
+    }),
+    project('express 5', { testMatch: ['<rootDir>/spec/{middleware,stories}/**/*.spec.ts'] }),
+    project('express 4', {
+      testMatch: ['<rootDir>/spec/{middleware,stories}/**/*.spec.ts'],
+      moduleNameMapper: { '^express$': 'express4' },
+    }),
+    // The code on the pages names the package; it gets the sources.
+    project('docs', {
+      testMatch: ['<rootDir>/spec/docs/**/*.spec.ts'],
+      moduleNameMapper: {
+        '^express-conflict$': '<rootDir>/lib/index.ts',
+        '^express-conflict/testing$': '<rootDir>/lib/testing/index.ts',
+        '^express-conflict/adapters/(.*)$': '<rootDir>/lib/adapters/$1.ts',
+      },
+    }),
+    // What talks to databases. Each file makes its own tables and keys, so that files may run side by side.
+    project('services', { testMatch: ['<rootDir>/spec/**/*.services.spec.ts'] }),
+    project('examples', { testMatch: ['<rootDir>/spec/examples/**/*.spec.ts'], ...built }),
+    project('package', { testMatch: ['<rootDir>/spec/package/**/*.spec.ts'], ...built }),
+  ],
+}
