@@ -1,0 +1,20 @@
+/** For `Access-Control-Expose-Headers`: what a script of another origin has to see to take part. */
+export const CORS_EXPOSED_HEADERS: readonly string[] = [
+  'ETag',
+  'Last-Modified',
+  'Location',
+  'Retry-After',
+  'Allow',
+  'Accept-Patch',
+  'Preference-Applied',
+]
+
+/** For `Access-Control-Allow-Headers`: what a script of another origin has to be allowed to send. */
+export const CORS_ALLOWED_HEADERS: readonly string[] = [
+  'Content-Type',
+  'If-Match',
+  'If-None-Match',
+  'If-Modified-Since',
+  'If-Unmodified-Since',
+  'Prefer',
+]

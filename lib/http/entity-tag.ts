@@ -1,0 +1,121 @@
+/** RFC 9110 §8.8.3. `opaque` is what stands between the quotes; octets from 0x80 on are latin1 text, as Node gives them. */
+export interface EntityTag {
+  readonly weak: boolean
+  readonly opaque: string
+}
+
+/** What `If-Match` and `If-None-Match` hold (RFC 9110 §13.1.1, §13.1.2). */
+export type TagList = '*' | readonly EntityTag[]
+
+/** RFC 9110 §8.8.3.2: neither is weak and both are the same. */
+export function strongMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
+  return !a.weak && !b.weak && sameOpaque(a.opaque, b.opaque)
+}
+
+/** RFC 9110 §8.8.3.2: both are the same, weak or not. */
+export function weakMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
+  return sameOpaque(a.opaque, b.opaque)
+}
+
+/** Reads a text that is exactly one entity tag. */
+export function parseEntityTag(text: string): EntityTag | undefined {
+  return endOfTag(text, 0) === text.length ? tagBetween(text, 0, text.length) : undefined
+}
+
+export function formatEntityTag(tag: EntityTag): string {
+  return tag.weak ? `W/"${tag.opaque}"` : `"${tag.opaque}"`
+}
+
+/**
+ * Reads the value of `If-Match` or `If-None-Match`; repeated lines are joined with a comma first.
+ *
+ * `undefined` means malformed: no tag at all, a tag beside `*`, anything that is no tag, or more than `maxTags`.
+ */
+export function parseTagList(field: string, maxTags = 256): TagList | undefined {
+  let at = skipSpace(field, 0)
+  // `*` stands alone: it is no member of a list (RFC 9110 §13.1.1).
+  if (field.charCodeAt(at) === STAR) return skipSpace(field, at + 1) === field.length ? '*' : undefined
+
+  const tags: EntityTag[] = []
+  // Scanned, never split: a comma may stand inside a tag (§8.8.3). Empty members are tolerated (§5.6.1.2).
+  while (at < field.length) {
+    if (field.charCodeAt(at) !== COMMA) {
+      const end = endOfTag(field, at)
+      if (end === -1 || tags.length >= maxTags) return undefined
+      tags.push(tagBetween(field, at, end))
+      at = skipSpace(field, end)
+      if (at < field.length && field.charCodeAt(at) !== COMMA) return undefined
+    }
+    at = skipSpace(field, at + 1)
+  }
+  return tags.length > 0 ? tags : undefined
+}
+
+/**
+ * Makes the opaque part of a tag from any version: two versions never make the same one.
+ *
+ * Most versions come back unchanged. In others each character that a tag cannot hold, and `%`, is written as `%XX`, or
+ * as `%uXXXX` for one UTF-16 code unit, so that a lone surrogate keeps its identity too.
+ */
+export function opaqueFromVersion(version: string): string {
+  for (let at = 0; at < version.length; at++) {
+    if (!isPlain(version.charCodeAt(at))) return encodeFrom(version, at)
+  }
+  return version
+}
+
+const TAB = 0x09
+const SPACE = 0x20
+const QUOTE = 0x22
+const PERCENT = 0x25
+const STAR = 0x2a
+const COMMA = 0x2c
+const DELETE = 0x7f
+
+function identical(a: string, b: string): boolean {
+  return a === b
+}
+
+/** Where the tag that begins at `start` ends, or -1 when none does. */
+function endOfTag(text: string, start: number): number {
+  // §8.8.3: "W/" is case-sensitive.
+  const open = text.startsWith('W/', start) ? start + 2 : start
+  if (text.charCodeAt(open) !== QUOTE) return -1
+  for (let at = open + 1; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) return at + 1
+    // etagc = %x21 / %x23-7E / obs-text
+    if (code <= SPACE || code === DELETE || code > 0xff) return -1
+  }
+  return -1
+}
+
+function tagBetween(text: string, start: number, end: number): EntityTag {
+  const weak = text.charCodeAt(start) !== QUOTE
+  return { weak, opaque: text.slice(weak ? start + 3 : start + 1, end - 1) }
+}
+
+/** OWS (§5.6.3): spaces and tabs, and not what JavaScript trims. */
+function skipSpace(text: string, start: number): number {
+  let at = start
+  while (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === TAB) at++
+  return at
+}
+
+function isPlain(code: number): boolean {
+  return code > SPACE && code < DELETE && code !== QUOTE && code !== PERCENT
+}
+
+function encodeFrom(version: string, start: number): string {
+  let opaque = version.slice(0, start)
+  for (let at = start; at < version.length; at++) {
+    const code = version.charCodeAt(at)
+    opaque += isPlain(code) ? version.charAt(at) : encodeUnit(code)
+  }
+  return opaque
+}
+
+function encodeUnit(code: number): string {
+  const hex = code.toString(16).toUpperCase()
+  return code > 0xff ? `%u${hex.padStart(4, '0')}` : `%${hex.padStart(2, '0')}`
+}

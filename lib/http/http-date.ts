@@ -1,0 +1,72 @@
+/**
+ * Reads an HTTP-date (RFC 9110 §5.6.7): its three forms, in their case, and nothing else. Milliseconds since 1970.
+ *
+ * `Date.parse` will not do: it reads asctime dates in local time, rolls 30 February over and takes `0` for a date.
+ * `now` settles the century of a two-digit year. The day name must be one, but need not be that of the date.
+ */
+export function parseHttpDate(text: string, now: number): number | undefined {
+  const fixed = IMF_FIXDATE.exec(text)
+  if (fixed) return timeOf(Number(fixed[3]), fixed[2], fixed[1], fixed[4])
+  const rfc850 = RFC850_DATE.exec(text)
+  if (rfc850) return timeOfShortYear(Number(rfc850[3]), rfc850[2], rfc850[1], rfc850[4], now)
+  const asctime = ASCTIME_DATE.exec(text)
+  if (asctime) return timeOf(Number(asctime[4]), asctime[1], asctime[2], asctime[3])
+  return undefined
+}
+
+/** Writes an IMF-fixdate, the only form that may be sent (RFC 9110 §5.6.7). Parts of a second are dropped. */
+export function formatHttpDate(ms: number): string {
+  return new Date(ms).toUTCString()
+}
+
+/** What is left of a time once it was an HTTP-date. */
+export function floorToSecond(ms: number): number {
+  return Math.floor(ms / 1000) * 1000
+}
+
+const MONTH = 'Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec'
+const MONTHS: readonly (string | undefined)[] = MONTH.split('|')
+const DAY = 'Mon|Tue|Wed|Thu|Fri|Sat|Sun'
+const LONG_DAY = 'Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday'
+// `:60` is a leap second; `:61` is no time (§5.6.7 and RFC 5322 §3.3).
+const TIME = '((?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60))'
+
+const IMF_FIXDATE = new RegExp(`^(?:${DAY}), ([0-9]{2}) (${MONTH}) ([0-9]{4}) ${TIME} GMT$`)
+const RFC850_DATE = new RegExp(`^(?:${LONG_DAY}), ([0-9]{2})-(${MONTH})-([0-9]{2}) ${TIME} GMT$`)
+const ASCTIME_DATE = new RegExp(`^(?:${DAY}) (${MONTH}) ([0-9]{2}| [0-9]) ${TIME} ([0-9]{4})$`)
+
+function timeOf(
+  year: number,
+  month: string | undefined,
+  day: string | undefined,
+  time: string | undefined,
+): number | undefined {
+  const date = new Date(0)
+  const midnight = date.setUTCFullYear(year, MONTHS.indexOf(month), Number(day))
+  // A day that the month does not have was rolled over into another one.
+  if (date.getUTCDate() !== Number(day)) return undefined
+  return midnight + secondsOf(time ?? '') * 1000
+}
+
+/**
+ * §5.6.7: a year that seems more than 50 years ahead is the latest past one with these digits. So it is the last one
+ * that is not more than 50 years ahead.
+ */
+function timeOfShortYear(
+  digits: number,
+  month: string | undefined,
+  day: string | undefined,
+  time: string | undefined,
+  now: number,
+): number | undefined {
+  const latest = new Date(now)
+  const latestYear = latest.getUTCFullYear() + 50
+  const year = latestYear - ((latestYear - digits) % 100)
+  const near = timeOf(year, month, day, time)
+  const isNear = near !== undefined && near <= latest.setUTCFullYear(latestYear)
+  return isNear ? near : timeOf(year - 100, month, day, time)
+}
+
+function secondsOf(time: string): number {
+  return Number(time.slice(0, 2)) * 3600 + Number(time.slice(3, 5)) * 60 + Number(time.slice(6))
+}

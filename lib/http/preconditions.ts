@@ -1,0 +1,150 @@
+import { type CurrentTags, formOfCurrentTag, holdsCurrentTag, type TagForm } from './current-tags'
+import { parseTagList, strongMatch, type TagList, weakMatch } from './entity-tag'
+import { floorToSecond, parseHttpDate } from './http-date'
+
+/** As received. Repeated lines of a tag field are joined with `, `; a date field comes as its lines, all of them. */
+export interface ConditionFields {
+  readonly ifMatch?: string | undefined
+  readonly ifNoneMatch?: string | undefined
+  readonly ifModifiedSince?: readonly string[] | undefined
+  readonly ifUnmodifiedSince?: readonly string[] | undefined
+}
+
+export type ConditionField = 'If-Match' | 'If-None-Match' | 'If-Modified-Since' | 'If-Unmodified-Since'
+
+/** The conditions that count. A field that the standard says to ignore is not here. */
+export interface Preconditions {
+  readonly ifMatch?: TagList | undefined
+  readonly ifNoneMatch?: TagList | undefined
+  readonly ifModifiedSince?: number | undefined
+  readonly ifUnmodifiedSince?: number | undefined
+}
+
+export type ParsedConditions =
+  | { readonly outcome: 'parsed'; readonly preconditions: Preconditions }
+  | { readonly outcome: 'malformed'; readonly field: ConditionField }
+
+/** Of the current representation (RFC 9110 §8.8). */
+export interface Validators extends CurrentTags {
+  readonly lastModified?: number | undefined
+}
+
+export interface EvaluationOptions {
+  /** GET or HEAD. */
+  readonly safe: boolean
+  /** What proxies append to the tag of a compressed answer: `-gzip`, `;gzip`. */
+  readonly tagSuffixes: readonly string[]
+  /** Takes the weak or suffixed form of a current tag for the tag itself. */
+  readonly acceptWeakForms: boolean
+  /** `false` after a lost swap: the state did change, whatever its second says. */
+  readonly dateCounts?: boolean | undefined
+}
+
+export type Verdict =
+  | { readonly outcome: 'proceed' }
+  | { readonly outcome: 'not-modified' }
+  | { readonly outcome: 'failed'; readonly field: ConditionField; readonly form?: TagForm | undefined }
+
+/** Reads the conditional fields of a request (RFC 9110 §13.1). `now` settles the century of a two-digit year. */
+export function parsePreconditions(
+  fields: ConditionFields,
+  { safe, now }: { readonly safe: boolean; readonly now: number },
+): ParsedConditions {
+  const { ifMatch: matchField, ifNoneMatch: noneMatchField, ifModifiedSince, ifUnmodifiedSince } = fields
+  const ifMatch = matchField === undefined ? undefined : parseTagList(matchField)
+  // The standard is silent. Ignoring the field would let through the write that it was to stop.
+  if (ifMatch === undefined && matchField !== undefined) return { outcome: 'malformed', field: 'If-Match' }
+
+  const ifNoneMatch = noneMatchField === undefined ? undefined : parseTagList(noneMatchField)
+  const isMalformed = ifNoneMatch === undefined && noneMatchField !== undefined
+  if (isMalformed && !safe) return { outcome: 'malformed', field: 'If-None-Match' }
+
+  return {
+    outcome: 'parsed',
+    preconditions: {
+      ifMatch,
+      ifNoneMatch,
+      // §13.1.3: GET and HEAD only, and never beside an If-None-Match, not even one that cannot be read.
+      ifModifiedSince: safe && noneMatchField === undefined ? onlyDate(ifModifiedSince, now) : undefined,
+      ifUnmodifiedSince: onlyDate(ifUnmodifiedSince, now),
+    },
+  }
+}
+
+/** §13.1.3, §13.1.4: a list of dates, or a value that is no date, is ignored. */
+function onlyDate(lines: readonly string[] | undefined, now: number): number | undefined {
+  const line = lines?.length === 1 ? lines[0] : undefined
+  return line === undefined ? undefined : parseHttpDate(line, now)
+}
+
+const PROCEED: Verdict = { outcome: 'proceed' }
+const NOT_MODIFIED: Verdict = { outcome: 'not-modified' }
+
+/**
+ * Evaluates preconditions in the order of RFC 9110 §13.2.2. `current` is `undefined` when there is no current
+ * representation.
+ */
+export function evaluatePreconditions(
+  preconditions: Preconditions,
+  current: Validators | undefined,
+  options: EvaluationOptions,
+): Verdict {
+  const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = preconditions
+
+  // Step 1: If-Match.
+  if (ifMatch !== undefined && !isMatch(ifMatch, current, options)) {
+    return { outcome: 'failed', field: 'If-Match', form: formIn(ifMatch, current, options) }
+  }
+
+  // Step 2: If-Unmodified-Since, only without If-Match.
+  if (ifMatch === undefined && ifUnmodifiedSince !== undefined) {
+    if (!isUnmodifiedSince(ifUnmodifiedSince, current, options)) {
+      return { outcome: 'failed', field: 'If-Unmodified-Since' }
+    }
+  }
+
+  // Step 3: If-None-Match. For GET and HEAD a false condition means that the client has it already.
+  if (ifNoneMatch !== undefined) {
+    if (isNoneMatch(ifNoneMatch, current, options)) return PROCEED
+    return options.safe ? NOT_MODIFIED : { outcome: 'failed', field: 'If-None-Match' }
+  }
+
+  // Step 4: If-Modified-Since, only for GET and HEAD and without If-None-Match.
+  if (options.safe && ifModifiedSince !== undefined && !isModifiedSince(ifModifiedSince, current)) return NOT_MODIFIED
+
+  // Step 5 is If-Range, which is not about conflicts. Step 6: every condition holds.
+  return PROCEED
+}
+
+/** §13.1.1: strong comparison. `*` is false when there is no current representation. */
+function isMatch(given: TagList, current: Validators | undefined, options: EvaluationOptions): boolean {
+  if (current === undefined) return false
+  return given === '*' || holdsCurrentTag(given, current, strongMatch) || isAcceptedForm(given, current, options)
+}
+
+/** §13.1.2: weak comparison. `*` is false when there is a current representation. */
+function isNoneMatch(given: TagList, current: Validators | undefined, options: EvaluationOptions): boolean {
+  if (current === undefined) return true
+  return !(given === '*' || holdsCurrentTag(given, current, weakMatch) || isAcceptedForm(given, current, options))
+}
+
+function isAcceptedForm(given: TagList, current: Validators, options: EvaluationOptions): boolean {
+  return options.acceptWeakForms && formIn(given, current, options) !== undefined
+}
+
+function formIn(given: TagList, current: Validators | undefined, options: EvaluationOptions): TagForm | undefined {
+  if (given === '*' || current === undefined) return undefined
+  return formOfCurrentTag(given, current, options.tagSuffixes)
+}
+
+/** §13.1.4. What is not there is not "unmodified"; what is there without a date leaves the field without a meaning. */
+function isUnmodifiedSince(date: number, current: Validators | undefined, options: EvaluationOptions): boolean {
+  if (current === undefined) return false
+  if (current.lastModified === undefined) return true
+  return options.dateCounts !== false && floorToSecond(current.lastModified) <= date
+}
+
+/** §13.1.3. True where nothing can be told. */
+function isModifiedSince(date: number, current: Validators | undefined): boolean {
+  return !(current?.lastModified !== undefined && floorToSecond(current.lastModified) <= date)
+}

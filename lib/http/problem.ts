@@ -1,0 +1,21 @@
+/** The media type of RFC 9457 §3. It has no charset parameter: JSON is UTF-8. */
+export const PROBLEM_JSON = 'application/problem+json'
+
+/** A problem as RFC 9457 §3.1 has it; what is beyond the five members is an extension (§3.2). */
+export interface Problem {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly detail?: string
+  readonly instance?: string
+  readonly [extension: string]: unknown
+}
+
+/** Escapes what could break out of a page, or steer a terminal, that shows the problem as it is. JSON escapes below U+0020. */
+export function formatProblem(problem: Problem): string {
+  return JSON.stringify(problem).replace(/[<>&\u007f-\u009f\u2028\u2029]/g, escapeCharacter)
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+}

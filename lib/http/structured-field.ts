@@ -1,0 +1,76 @@
+const MAX_LENGTH = 255
+
+/**
+ * Reads an Idempotency-Key: a string of RFC 9651 §3.3.3, whose parameters are dropped. `undefined` means malformed.
+ *
+ * Many clients send the key without its quotes. A bare value is the same key as the quoted one; it holds no quote,
+ * backslash, comma or semicolon, so that neither a list nor a parameter is ever taken for part of a key.
+ */
+export function parseIdempotencyKey(field: string): string | undefined {
+  const text = withoutSpace(field)
+  const key = text.startsWith('"') ? quotedKey(text) : bareKey(text)
+  return key !== undefined && key.length > 0 && key.length <= MAX_LENGTH ? key : undefined
+}
+
+// Each expression can stop a run of characters in one place only, so none of them backtracks over its input.
+const BARE = /^[!#-+\--:<-[\]-~]+$/
+const PARAMETER_NAME = /[a-z*][a-z0-9_.*-]*/y
+const PARAMETER_VALUE = /[!#-+\--:<-[\]-~]+/y
+const ESCAPED = /\\(["\\])/g
+
+function bareKey(text: string): string | undefined {
+  return BARE.test(text) ? text : undefined
+}
+
+function quotedKey(text: string): string | undefined {
+  const end = endOfString(text, 0)
+  if (end === -1 || !areParameters(text, end)) return undefined
+  return text.slice(1, end - 1).replace(ESCAPED, '$1')
+}
+
+/** Where the string that opens at `start` ends, or -1. Printable ASCII; a backslash escapes a quote or a backslash. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const char = text.charAt(at)
+    if (char === '"') return at + 1
+    if (char < ' ' || char > '~') return -1
+    if (char !== '\\') continue
+    at++
+    if (text.charAt(at) !== '"' && text.charAt(at) !== '\\') return -1
+  }
+  return -1
+}
+
+/** parameters = *( ";" *SP key [ "=" bare-item ] ), RFC 9651 §3.1.2. What a value means is nobody's business here. */
+function areParameters(text: string, start: number): boolean {
+  let at = start
+  while (at < text.length) {
+    if (text.charAt(at) !== ';') return false
+    at++
+    while (text.charAt(at) === ' ') at++
+    at = endOf(PARAMETER_NAME, text, at)
+    if (at !== -1 && text.charAt(at) === '=') {
+      at = text.charAt(at + 1) === '"' ? endOfString(text, at + 1) : endOf(PARAMETER_VALUE, text, at + 1)
+    }
+    if (at === -1) return false
+  }
+  return true
+}
+
+function endOf(pattern: RegExp, text: string, start: number): number {
+  pattern.lastIndex = start
+  return pattern.test(text) ? pattern.lastIndex : -1
+}
+
+/** Spaces and tabs around a field value are no part of it (RFC 9110 §5.5). */
+function withoutSpace(field: string): string {
+  let start = 0
+  let end = field.length
+  while (isSpace(field, start)) start++
+  while (end > start && isSpace(field, end - 1)) end--
+  return field.slice(start, end)
+}
+
+function isSpace(text: string, at: number): boolean {
+  return text.charAt(at) === ' ' || text.charAt(at) === '\t'
+}

@@ -1,0 +1,142 @@
+import fc from 'fast-check'
+import { parseIdempotencyKey } from '../../lib/http/structured-field'
+
+describe('parseIdempotencyKey', () => {
+  test.each([
+    ['"8e03978e-40d5-43dd-bc93-6894a57f9324"', '8e03978e-40d5-43dd-bc93-6894a57f9324'],
+    ['8e03978e-40d5-43dd-bc93-6894a57f9324', '8e03978e-40d5-43dd-bc93-6894a57f9324'],
+    ['"a"', 'a'],
+    ['a', 'a'],
+    [' \t"a"\t ', 'a'],
+    [' \ta\t ', 'a'],
+    ['"a b"', 'a b'],
+    ['" a "', ' a '],
+    ['"a,b;c"', 'a,b;c'],
+    ['"\\""', '"'],
+    ['"\\\\"', '\\'],
+    ['"a\\\\\\"b"', 'a\\"b'],
+    ['"\\\\\\\\n"', '\\\\n'],
+    ['" ~"', ' ~'],
+    ['!#+-:<[]~', '!#+-:<[]~'],
+    ["$%&'()*./0=>?@^_`{|}", "$%&'()*./0=>?@^_`{|}"],
+  ])('%j is the key %j', (field, key) => {
+    expect(parseIdempotencyKey(field)).toBe(key)
+  })
+
+  test.each([
+    '"a";p',
+    '"a";p=1',
+    '"a"; p=1',
+    '"a";   p=1',
+    '"a";p=1;q=2',
+    '"a";p="x"',
+    '"a";p="x;\\"y, z";q',
+    '"a";p=?0;*q=:YQ==:',
+    '"a";p=-1.5;a-b_c.d*9=tok/en:*',
+    '"a";p;q;r="";s',
+  ])('%s: parameters are dropped', (field) => {
+    expect(parseIdempotencyKey(field)).toBe('a')
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['space', '  '],
+    ['a tab', '\t'],
+    ['an empty string', '""'],
+    ['a quote', '"'],
+    ['an unclosed string', '"a'],
+    ['an unopened string', 'a"'],
+    ['an escaped closing quote', '"a\\"'],
+    ['a backslash at the end', '"a\\'],
+    ['another escape', '"a\\n"'],
+    ['a single-quoted string with a quote', "'\"'"],
+    ['a list', '"a", "b"'],
+    ['a list of the same', '"a", "a"'],
+    ['a list without spaces', '"a","b"'],
+    ['a list of a string and a bare value', '"a", b'],
+    ['a list of a string and a bare value without spaces', '"a",b'],
+    ['a parameter without a semicolon', '"a"xp=1'],
+    ['a bare list', 'a, b'],
+    ['a bare list without spaces', 'a,b'],
+    ['two bare words', 'a b'],
+    ['a bare backslash', 'a\\b'],
+    ['a bare semicolon', 'a;b'],
+    ['a bare value with a parameter', 'a;p=1'],
+    ['junk after the string', '"a"b'],
+    ['two strings', '"a""b"'],
+    ['a space before a parameter', '"a" ;p'],
+    ['a tab before a parameter name', '"a";\tp'],
+    ['no parameter name', '"a";'],
+    ['no first parameter name', '"a";;p'],
+    ['an upper-case parameter name', '"a";P=1'],
+    ['a parameter name that starts with a digit', '"a";1=1'],
+    ['no parameter value', '"a";p='],
+    ['no parameter value before the next', '"a";p=;q=1'],
+    ['an unclosed parameter value', '"a";p="x'],
+    ['a bad escape in a parameter value', '"a";p="\\x"'],
+    ['junk after a parameter value', '"a";p="x"y'],
+    ['a comma after a parameter', '"a";p=1, "b"'],
+    ['a space in a parameter', '"a";p =1'],
+    ['a control character in a string', '"a\x1fb"'],
+    ['a tab in a string', '"a\tb"'],
+    ['NUL', '"\0"'],
+    ['DEL', '"\x7f"'],
+    ['a bare DEL', '\x7f'],
+    ['a bare NUL', 'a\0'],
+    ['latin1 in a string', '"\xe9"'],
+    ['bare latin1', '\xe9'],
+    ['a bare line break at the end', 'a\n'],
+    ['a no-break space', '\xa0a'],
+  ])('%s: malformed', (_name, field) => {
+    expect(parseIdempotencyKey(field)).toBeUndefined()
+  })
+
+  test('255 characters are a key, 256 are not', () => {
+    const long = 'x'.repeat(255)
+    expect(parseIdempotencyKey(long)).toBe(long)
+    expect(parseIdempotencyKey(`"${long}"`)).toBe(long)
+    expect(parseIdempotencyKey(`${long}x`)).toBeUndefined()
+    expect(parseIdempotencyKey(`"${long}x"`)).toBeUndefined()
+  })
+
+  test('escapes do not count for the length', () => {
+    expect(parseIdempotencyKey(`"${'\\"'.repeat(255)}"`)).toBe('"'.repeat(255))
+  })
+
+  const printable = fc.string({
+    unit: fc.integer({ min: 0x20, max: 0x7e }).map((c) => String.fromCharCode(c)),
+    minLength: 1,
+    maxLength: 255,
+  })
+
+  test('every printable key can be sent in quotes', () => {
+    fc.assert(
+      fc.property(printable, (key) => {
+        expect(parseIdempotencyKey(`"${key.replace(/["\\]/g, '\\$&')}"`)).toBe(key)
+      }),
+    )
+  })
+
+  test('a bare value is the key that it is in quotes', () => {
+    fc.assert(
+      fc.property(printable, (key) => {
+        fc.pre(!/[ "\\,;]/.test(key))
+        expect(parseIdempotencyKey(key)).toBe(parseIdempotencyKey(`"${key}"`))
+      }),
+    )
+  })
+
+  test.each([
+    ['quotes', '"'.repeat(64_001)],
+    ['backslashes', `"${'\\'.repeat(64_000)}`],
+    ['parameters', `"a"${';a'.repeat(32_000)};`],
+    ['parameter values', `"a";a=${'a='.repeat(32_000)}"`],
+    ['spaces', `${' '.repeat(64_000)}"`],
+    ['spaces in a parameter', `"a";${' '.repeat(64_000)}"`],
+    ['a bare value', `${'a'.repeat(64_000)},`],
+  ])('64 kB of %s are refused in linear time', (_name, field) => {
+    const start = performance.now()
+    expect(parseIdempotencyKey(field)).toBeUndefined()
+    expect(performance.now() - start).toBeLessThan(1000)
+  })
+})
