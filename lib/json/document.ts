@@ -1,0 +1,52 @@
+import { LONE_SURROGATE } from './canonical'
+import { isContainer, isObject, type JsonContainer, memberOf } from './member'
+
+export type Unsafe = 'too-deep' | 'prototype-key' | 'infinite-number' | 'broken-text'
+
+/**
+ * Finds what makes a document unsafe to work on: deeper nesting than a recursion survives, a member name that reaches
+ * a prototype in code that copies members carelessly, and what cannot be written as I-JSON again (RFC 7493 §2.1, §2.2).
+ * `JSON.parse` makes Infinity of `1e400` and a lone surrogate of `"\ud800"`; stores and hashes fail on both.
+ *
+ * Objects and arrays count for depth, values do not: `[[1]]` is 2 deep. Level by level and without recursion, because
+ * `JSON.parse` reads a document 200,000 deep that everything after it overflows on.
+ */
+export function findUnsafe(document: unknown, maxDepth: number): Unsafe | undefined {
+  if (!isContainer(document)) return unsafeScalar(document)
+  let level: JsonContainer[] = [document]
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > maxDepth) return 'too-deep'
+    const next: JsonContainer[] = []
+    for (const container of level) {
+      const unsafe = Array.isArray(container) ? undefined : unsafeName(container)
+      if (unsafe) return unsafe
+      for (const value of Object.values(container)) {
+        if (isContainer(value)) {
+          next.push(value)
+          continue
+        }
+        const unsafe = unsafeScalar(value)
+        if (unsafe) return unsafe
+      }
+    }
+    level = next
+  }
+  return undefined
+}
+
+function unsafeScalar(value: unknown): Unsafe | undefined {
+  if (typeof value === 'string') return LONE_SURROGATE.test(value) ? 'broken-text' : undefined
+  return typeof value === 'number' && !Number.isFinite(value) ? 'infinite-number' : undefined
+}
+
+function unsafeName(object: object): Unsafe | undefined {
+  if (hasPrototypeKey(object)) return 'prototype-key'
+  return Object.keys(object).some((name) => LONE_SURROGATE.test(name)) ? 'broken-text' : undefined
+}
+
+/** `constructor` alone is a word like any other; only `constructor.prototype` leads to one. */
+function hasPrototypeKey(object: object): boolean {
+  if (Object.hasOwn(object, '__proto__')) return true
+  const builder = memberOf(object, 'constructor')
+  return isObject(builder) && Object.hasOwn(builder, 'prototype')
+}

@@ -1,0 +1,82 @@
+import { arrayIndex, isContainer, type JsonObject, memberOf, setMember } from './member'
+
+/** Reads a JSON Pointer (RFC 6901) into its reference tokens. `''` is the whole document. */
+export function parsePointer(text: string): readonly string[] {
+  if (!isPointer(text)) {
+    throw new TypeError(
+      `parsePointer(): ${JSON.stringify(text)} is not a JSON Pointer: it is "" or starts with "/", and "~" is written "~0", "/" in a name "~1".`,
+    )
+  }
+  return text.split('/').slice(1).map(unescapeToken)
+}
+
+export function isPointer(text: string): boolean {
+  return (text === '' || text.startsWith('/')) && !BAD_ESCAPE.test(text)
+}
+
+export function formatPointer(tokens: readonly string[]): string {
+  return tokens.map((token) => `/${escapeToken(token)}`).join('')
+}
+
+export function escapeToken(token: string): string {
+  // RFC 6901 §3. `~` first, or it would escape the escapes.
+  return token.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+/** The value at a place, or `undefined`. Only own members count, and only `0`, `1`, `2` … name an item of an array. */
+export function valueAt(document: unknown, tokens: readonly string[]): unknown {
+  let value = document
+  for (const token of tokens) value = memberOf(value, token)
+  return value
+}
+
+export function hasAt(document: unknown, tokens: readonly string[]): boolean {
+  return valueAt(document, tokens) !== undefined
+}
+
+/**
+ * The document with `value` at a place; `document` itself is not changed, and what is untouched is shared.
+ *
+ * Missing parents become objects; `-`, or the length of an array, appends. Where a scalar, or a name in an array,
+ * leaves no place for the value, the document comes back as it was.
+ */
+export function withValueAt(document: unknown, tokens: readonly string[], value: unknown): unknown {
+  return placeAt(document, tokens, 0, value)
+}
+
+/** The document without the value at a place, copied as `withValueAt` copies; what followed in an array moves up. */
+export function withoutValueAt(document: unknown, tokens: readonly string[]): unknown {
+  return placeAt(document, tokens, 0, undefined)
+}
+
+const BAD_ESCAPE = /~(?![01])/
+
+function unescapeToken(token: string): string {
+  // RFC 6901 §4. `~1` first: `~01` is `~1`, not `/`.
+  return token.includes('~') ? token.replaceAll('~1', '/').replaceAll('~0', '~') : token
+}
+
+function placeAt(node: unknown, tokens: readonly string[], depth: number, value: unknown): unknown {
+  const token = tokens[depth]
+  if (token === undefined) return value
+  const parent = node === undefined ? {} : node
+  if (!isContainer(parent)) return node
+
+  const before = memberOf(parent, token)
+  const after = placeAt(before, tokens, depth + 1, value)
+  if (after === before) return node
+  return Array.isArray(parent) ? withItem(parent, token, after) : withMember(parent, token, after)
+}
+
+function withItem(array: readonly unknown[], token: string, value: unknown): readonly unknown[] {
+  const index = token === '-' ? array.length : arrayIndex(token)
+  if (index === -1 || index > array.length) return array
+  return value === undefined ? array.toSpliced(index, 1) : array.toSpliced(index, 1, value)
+}
+
+function withMember(object: JsonObject, token: string, value: unknown): JsonObject {
+  const copy = { ...object }
+  if (value === undefined) delete copy[token]
+  else setMember(copy, token, value)
+  return copy
+}

@@ -1,0 +1,81 @@
+import fc from 'fast-check'
+import { sameJson } from '../../lib/json/equal'
+
+describe('sameJson', () => {
+  test.each([
+    ['1', '1.0'],
+    ['0', '-0'],
+    ['1', '1e0'],
+    ['null', 'null'],
+    ['"a"', '"\\u0061"'],
+    ['[]', '[]'],
+    ['{}', '{}'],
+    ['[1,[2]]', '[1,[2]]'],
+    ['{"a":1,"b":2}', '{"b":2,"a":1}'],
+    ['{"a":{"b":[{"c":null}]}}', '{"a":{"b":[{"c":null}]}}'],
+    ['{"__proto__":1}', '{"__proto__":1}'],
+  ])('%s is %s', (a, b) => {
+    expect(sameJson(JSON.parse(a), JSON.parse(b))).toBe(true)
+    expect(sameJson(JSON.parse(b), JSON.parse(a))).toBe(true)
+  })
+
+  test.each([
+    ['1', '2'],
+    ['1', '"1"'],
+    ['0', 'false'],
+    ['0', 'null'],
+    ['null', '{}'],
+    ['null', '[]'],
+    ['""', 'null'],
+    ['"a"', '"A"'],
+    ['1', '{}'],
+    ['1', '[]'],
+    ['"a"', '["a"]'],
+    ['[]', '{}'],
+    ['["a"]', '{"0":"a"}'],
+    ['[1,2]', '[2,1]'],
+    ['[1]', '[1,1]'],
+    ['[1,2]', '[1,3]'],
+    ['[null]', '[]'],
+    ['{"a":1}', '{"a":2}'],
+    ['{"a":1}', '{"b":1}'],
+    ['{"a":1}', '{"a":1,"b":1}'],
+    ['{"a":null}', '{}'],
+    ['{"a":null}', '{"b":null}'],
+    ['{"a":{"b":1}}', '{"a":{"b":2}}'],
+    ['{"__proto__":1}', '{}'],
+    ['{"__proto__":{}}', '{"a":{}}'],
+    ['{"__proto__":1}', '{"__proto__":2}'],
+  ])('%s is not %s', (a, b) => {
+    expect(sameJson(JSON.parse(a), JSON.parse(b))).toBe(false)
+    expect(sameJson(JSON.parse(b), JSON.parse(a))).toBe(false)
+  })
+
+  test('an inherited member is none', () => {
+    expect(sameJson({ toString: Object.prototype.toString }, { a: 1 })).toBe(false)
+    expect(sameJson({ a: undefined }, { b: undefined })).toBe(false)
+  })
+
+  test('a copy is the same, and the order of its members does not matter', () => {
+    const reversed = (value: unknown): unknown => {
+      if (Array.isArray(value)) return value.map(reversed)
+      if (typeof value !== 'object' || value === null) return value
+      return Object.fromEntries(
+        Object.entries(value)
+          .reverse()
+          .map(([name, member]) => [name, reversed(member)]),
+      )
+    }
+    fc.assert(fc.property(fc.jsonValue(), (value) => expect(sameJson(value, reversed(value))).toBe(true)))
+  })
+
+  test('two values are the same when their texts are', () => {
+    const small = fc.jsonValue({ maxDepth: 2, depthSize: 'small' })
+    fc.assert(
+      fc.property(small, small, (a, b) => {
+        fc.pre(JSON.stringify(a) === JSON.stringify(b) || typeof a !== 'object' || typeof b !== 'object')
+        expect(sameJson(a, b)).toBe(JSON.stringify(a) === JSON.stringify(b))
+      }),
+    )
+  })
+})
