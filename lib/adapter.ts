@@ -1,0 +1,95 @@
+/**
+ * An opaque string, never empty. It changes with every write and is never used twice for a key, not even after removal.
+ *
+ * It is compared as a string: `'01'` is not `'1'`, and what was never given matches nothing, whatever it looks like.
+ */
+export type Version = string
+
+/**
+ * What is stored under a key, from one atomic read.
+ *
+ * Value and version belong together: a version that was read a moment after the value lets a lost update through.
+ */
+export interface ResourceState<T> {
+  readonly value: T
+  readonly version: Version
+  /** When the value was last written. Without it no `Last-Modified` is sent and date conditions are ignored (RFC 9110 §13.1.4). */
+  readonly lastModified?: Date | undefined
+  /** A complete entity tag of the store's own, quotes included. Without it the tag is made from `version`. */
+  readonly etag?: string | undefined
+  /** A tombstone: something was here and was removed. Clients get 410. It has the last value, and a version of its own. */
+  readonly gone?: boolean | undefined
+}
+
+/**
+ * `state` is what `read` gives from now on, `current` what stood in the way: the state that is stored now, `undefined`
+ * when nothing is.
+ */
+export type WriteResult<T> =
+  | { readonly ok: true; readonly state: ResourceState<T> }
+  | { readonly ok: false; readonly current: ResourceState<T> | undefined }
+
+/** As `WriteResult`, but after a removal there is no state to give. */
+export type RemoveResult<T> =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly current: ResourceState<T> | undefined }
+
+/**
+ * Gives access to the app's resources of one kind. `adapterKit` of `express-conflict/testing` checks the rules.
+ *
+ * There is no unconditional write. `write` and `remove` compare and change in one atomic step of the back end: one
+ * statement, one script, one critical section. An adapter that reads, compares and then writes loses updates.
+ *
+ * Of several writes and removals that expect the same, exactly one succeeds, through whichever instance or process they
+ * come; the others are refused. A refusal needs a cause: while nobody else writes, what `read` gave is good.
+ *
+ * Keys come from clients: any non-empty string must be taken as it is, and two different strings are two resources.
+ * Values are JSON and come back as they were written, but for the order of members; `undefined` rejects. A state that
+ * any method gives belongs to the caller, who may change it without touching what is stored, and so may the caller
+ * change a value afterwards that was passed to a method. No method changes what it is given.
+ *
+ * Any method may reject. A plain error from `read` means that the back end did not answer; from `write`, `remove` and
+ * `create` it means that nobody knows whether the change was carried out, unless it is a `storeFault` that says more.
+ */
+export interface ResourceAdapter<T> {
+  /** Resolves to `undefined` when nothing is stored. A failure rejects; it is never taken for "nothing stored". */
+  read(key: string): Promise<ResourceState<T> | undefined>
+
+  /**
+   * Stores `value` if the version that is stored is `expected`; with `null`, if nothing is stored.
+   *
+   * A tombstone counts as stored: `null` does not match it, its version does (and brings the resource back). Any
+   * version where nothing is stored: `{ ok: false, current: undefined }`. The version changes even when the value does
+   * not. `lastModified` never goes backwards, even when the clock does.
+   */
+  write?(key: string, value: T, expected: Version | null): Promise<WriteResult<T>>
+
+  /**
+   * Removes what is stored if its version is `expected`. Nothing stored: `{ ok: false, current: undefined }`.
+   *
+   * An adapter leaves a tombstone after every removal or after none. One that does matches the version of a tombstone
+   * too: it resolves to `{ ok: true }`, and what is gone stays gone.
+   */
+  remove?(key: string, expected: Version): Promise<RemoveResult<T>>
+
+  /** Stores a new resource under a key that the store gives (serial, identity): a string that is free, never empty. */
+  create?(value: T): Promise<{ readonly key: string; readonly state: ResourceState<T> }>
+
+  /**
+   * Runs `run` in one transaction: committed when it resolves, rolled back when it rejects, and then rejected with the
+   * same error.
+   *
+   * A refused write inside does not end it. Of several at once some may be rejected (serialization failure, deadlock),
+   * never all.
+   */
+  transaction?<R>(run: (tx: TransactionalAdapter<T>) => Promise<R>): Promise<R>
+
+  /** The state as it was at `version`; `undefined` when that is not kept. The version that is stored now always is. */
+  readVersion?(key: string, version: Version): Promise<ResourceState<T> | undefined>
+}
+
+/** The adapter inside a transaction. `read` locks what it reads until the transaction ends. */
+export interface TransactionalAdapter<T> extends ResourceAdapter<T> {
+  /** What the app's own statements have to run on to be part of the transaction. */
+  readonly transactionHandle: unknown
+}

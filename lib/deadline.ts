@@ -1,0 +1,25 @@
+/** Settles as `work` does, or rejects with what `late` makes when that takes longer than `ms`. The work itself goes on. */
+export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error): Promise<R> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined
+    let isSettled = false
+    const settle = () => {
+      isSettled = true
+      clearTimeout(timer)
+    }
+    work.then(
+      (result) => {
+        settle()
+        resolve(result)
+      },
+      (error: unknown) => {
+        settle()
+        reject(error)
+      },
+    )
+    // A timer costs more than a read of what is in memory: work that is done already goes without one.
+    void Promise.resolve().then(() => {
+      if (!isSettled) timer = setTimeout(() => reject(late()), ms)
+    })
+  })
+}

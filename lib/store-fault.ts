@@ -1,0 +1,25 @@
+const BRAND = Symbol.for('express-conflict.store-fault')
+
+/** An error of a back end that says whether something may have been written. */
+export interface StoreFault extends Error {
+  /** `'no'`: the back end refused. `'unknown'`: the call was sent and no answer came. */
+  readonly applied: 'no' | 'unknown'
+}
+
+/**
+ * Wraps what a back end threw, for adapters, lock managers and stores alike.
+ *
+ * The difference matters after a write: `'no'` may be tried again, `'unknown'` never by itself. A server that answered
+ * with an error of its own is `'no'`; a time-out, or a connection lost after sending, is `'unknown'`.
+ */
+export function storeFault(cause: unknown, { applied }: { applied: 'no' | 'unknown' }): StoreFault {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const fault = new Error(`the back end failed: ${message}`, { cause })
+  fault.name = 'StoreFault'
+  return Object.assign(fault, { applied, [BRAND]: true })
+}
+
+/** Known by brand, not by class: two copies of this package may be loaded. */
+export function isStoreFault(error: unknown): error is StoreFault {
+  return error instanceof Error && BRAND in error
+}
