@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto'
+import type { ResourceAdapter, ResourceState } from '../adapter'
+import { jsonText } from '../json/text'
+import { storeFault } from '../store-fault'
+
+/** What a memory adapter may be told. Without any of it: unbounded, no tombstones, the clock of the system. */
+export interface MemoryAdapterOptions {
+  /** A resource too many is refused with a store fault. Nothing is ever evicted: this is the app's data. */
+  readonly maxResources?: number
+  /** `remove` leaves a tombstone, so that clients get 410 for what is gone. A tombstone counts as a resource. */
+  readonly tombstones?: boolean
+  /** The clock behind `lastModified`, in milliseconds. */
+  readonly now?: () => number
+}
+
+/** A `ResourceAdapter` that can write and remove for certain, and list what it holds. */
+export interface MemoryAdapter<T> extends ResourceAdapter<T> {
+  readonly write: NonNullable<ResourceAdapter<T>['write']>
+  readonly remove: NonNullable<ResourceAdapter<T>['remove']>
+  /** Everything that is stored, in the order of its creation, without tombstones. */
+  entries(): Promise<Array<{ readonly key: string; readonly state: ResourceState<T> }>>
+}
+
+interface Entry {
+  readonly text: string
+  readonly version: string
+  readonly modifiedMs: number
+  readonly gone: boolean
+}
+
+/** Keeps resources in this process, as JSON text. They end with the process, and no other process sees them. */
+export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdapter<T> {
+  const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, now = Date.now } = checked(options)
+  const stored = new Map<string, Entry>()
+  const nextVersion = versions()
+  let latestMs = Number.NEGATIVE_INFINITY
+
+  function put(key: string, text: string, gone: boolean): Entry {
+    // A clock that is set back must not take lastModified along.
+    latestMs = Math.max(latestMs, now())
+    const entry = { text, version: nextVersion(), modifiedMs: latestMs, gone }
+    stored.set(key, entry)
+    return entry
+  }
+
+  // No await stands between a comparison and its change: that makes each method one atomic step.
+  return {
+    async read(key) {
+      const entry = stored.get(key)
+      return entry && stateOf<T>(entry)
+    },
+
+    async write(key, value, expected) {
+      const text = jsonText(value, 'memoryAdapter()')
+      const entry = stored.get(key)
+      if ((entry ? entry.version : null) !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
+      if (!entry && stored.size >= maxResources) throw full(maxResources)
+      return { ok: true, state: stateOf<T>(put(key, text, false)) }
+    },
+
+    async remove(key, expected) {
+      const entry = stored.get(key)
+      if (entry?.version !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
+      if (tombstones) put(key, entry.text, true)
+      else stored.delete(key)
+      return { ok: true }
+    },
+
+    async entries() {
+      return [...stored].filter(([, { gone }]) => !gone).map(([key, entry]) => ({ key, state: stateOf<T>(entry) }))
+    },
+  }
+}
+
+function stateOf<T>({ text, version, modifiedMs, gone }: Entry): ResourceState<T> {
+  const state = { value: JSON.parse(text) as T, version, lastModified: new Date(modifiedMs) }
+  return gone ? { ...state, gone } : state
+}
+
+/** One count for all keys, so that a key which is removed and comes back goes on; the prefix tells processes apart. */
+function versions(): () => string {
+  const prefix = randomBytes(6).toString('base64url')
+  let count = 0
+  return () => `${prefix}.${++count}`
+}
+
+function full(maxResources: number): Error {
+  const message = `memoryAdapter(): full, it holds maxResources (${maxResources}) and evicts nothing.`
+  return storeFault(new Error(message), { applied: 'no' })
+}
+
+function checked(options: MemoryAdapterOptions): MemoryAdapterOptions {
+  const { maxResources, tombstones, now, ...unknown } = options
+  const [name] = Object.keys(unknown)
+  if (name !== undefined) {
+    throw new TypeError(`memoryAdapter(): "${name}" is not an option; it takes maxResources, tombstones and now.`)
+  }
+  if (maxResources !== undefined && !(Number.isSafeInteger(maxResources) && maxResources > 0)) {
+    throw new TypeError(`memoryAdapter(): maxResources is ${maxResources}; give a positive integer, or leave it out.`)
+  }
+  if (tombstones !== undefined && typeof tombstones !== 'boolean') {
+    throw new TypeError(`memoryAdapter(): tombstones is ${tombstones}; give true or false.`)
+  }
+  if (now !== undefined && typeof now !== 'function') {
+    throw new TypeError(`memoryAdapter(): now is ${now}; give a function that returns milliseconds, such as Date.now.`)
+  }
+  return options
+}

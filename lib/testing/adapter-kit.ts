@@ -1,0 +1,111 @@
+import type { ResourceAdapter } from '../adapter'
+import { type Abilities, abilityChecks } from './adapter/abilities'
+import { creationChecks } from './adapter/creation'
+import { dateChecks } from './adapter/dates'
+import { faultChecks } from './adapter/faults'
+import { historyChecks } from './adapter/history'
+import { keyChecks } from './adapter/keys'
+import { ownershipChecks } from './adapter/ownership'
+import { raceChecks, removalRaceChecks } from './adapter/races'
+import { readingChecks } from './adapter/reading'
+import { removalChecks } from './adapter/removal'
+import { tombstoneChecks } from './adapter/tombstones'
+import { transactionChecks } from './adapter/transactions'
+import { able, type Check, type Checks } from './adapter/trial'
+import { valueChecks } from './adapter/values'
+import { versionChecks } from './adapter/versions'
+import { writingChecks } from './adapter/writing'
+import { copyOf, sameJson } from './same-json'
+
+type Made<T> = Promise<ResourceAdapter<T>> | ResourceAdapter<T>
+
+/** What the kit needs to know of an adapter. What is optional checks more. */
+export interface AdapterKitOptions<T> {
+  /** Makes an adapter over an empty store. It is called once for each case. */
+  readonly makeAdapter: () => Made<T>
+  /** Three different values. */
+  readonly values: readonly [T, T, T]
+  readonly abilities: Abilities
+  /** Values that have to come back as they were written, such as `jsonValues` for an adapter that takes any JSON. */
+  readonly extraValues?: readonly T[]
+  /** Another instance over the same store, as another process would have one: races then run across both. */
+  readonly makeSecond?: (adapter: ResourceAdapter<T>) => Made<T>
+  /** An adapter whose back end is down. */
+  readonly makeFailing?: () => Made<T>
+  /** Called for every adapter that a case made, whether it passed or failed. */
+  readonly disposeAdapter?: (adapter: ResourceAdapter<T>) => Promise<void> | void
+  /** Moves the clock behind `lastModified`, backwards too, where the adapter takes a clock. */
+  readonly advance?: (ms: number) => void
+  /** How often a race is run. */
+  readonly rounds?: number
+  /** How many take part in a race. */
+  readonly writers?: number
+}
+
+/** One rule of the contract, for any test runner: `for (const { name, run } of adapterKit(…)) test(name, run)`. */
+export interface KitCase {
+  readonly name: string
+  readonly run: () => Promise<void>
+}
+
+/** The rules of `ResourceAdapter` as cases. A case fails with an error that says what the contract demands. */
+export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
+  demandUsable(options)
+  const { abilities, extraValues = [], makeFailing, advance } = options
+  const chosen: ReadonlyArray<Checks<T> | false | undefined> = [
+    abilityChecks(abilities),
+    readingChecks(),
+    writingChecks(),
+    versionChecks(),
+    ownershipChecks(),
+    valueChecks(extraValues),
+    keyChecks(abilities),
+    raceChecks(),
+    abilities.remove && removalChecks(),
+    abilities.remove && removalRaceChecks(),
+    abilities.tombstones && tombstoneChecks(),
+    abilities.lastModified && dateChecks(advance),
+    abilities.create && creationChecks(),
+    abilities.transaction && transactionChecks(abilities),
+    abilities.readVersion && historyChecks(),
+    makeFailing && faultChecks(makeFailing, abilities),
+  ]
+  return chosen
+    .flatMap((checks) => Object.entries(checks || {}))
+    .map(([name, check]) => ({ name, run: () => runCheck(check, options) }))
+}
+
+async function runCheck<T>(check: Check<T>, options: AdapterKitOptions<T>): Promise<void> {
+  const { makeAdapter, makeSecond, disposeAdapter, rounds = 20, writers = 8 } = options
+  const made: ResourceAdapter<T>[] = []
+  try {
+    const given = await makeAdapter()
+    made.push(given)
+    if (makeSecond) made.push(await makeSecond(given))
+    const adapter = able(given)
+    const second = able(made[1] ?? given)
+    await check({ given, adapter, second, values: copyOf(options.values), rounds, writers })
+  } finally {
+    for (const adapter of made.reverse()) await disposeAdapter?.(adapter)
+  }
+}
+
+const ABILITIES = ['remove', 'create', 'tombstones', 'lastModified', 'transaction', 'readVersion'] as const
+
+function demandUsable<T>({ values, abilities, rounds = 1, writers = 2 }: AdapterKitOptions<T>): void {
+  const [one, two, three] = values
+  if (sameJson(one, two) || sameJson(two, three) || sameJson(one, three)) {
+    throw new TypeError(`adapterKit(): values are ${JSON.stringify(values)}; give three different ones.`)
+  }
+  for (const name of ABILITIES) {
+    // An ability that is forgotten would leave its rules unchecked without a word.
+    if (typeof abilities[name] === 'boolean') continue
+    throw new TypeError(`adapterKit(): abilities.${name} is ${abilities[name]}; say true or false.`)
+  }
+  if (!Number.isSafeInteger(rounds) || rounds < 1) {
+    throw new TypeError(`adapterKit(): rounds is ${rounds}; give a positive integer.`)
+  }
+  if (!Number.isSafeInteger(writers) || writers < 2) {
+    throw new TypeError(`adapterKit(): writers is ${writers}; a race needs two of them at least.`)
+  }
+}

@@ -1,0 +1,42 @@
+import type { ResourceState, WriteResult } from '../../adapter'
+import { demand } from '../demand'
+import { sameJson } from '../same-json'
+
+/** The state that a write has to have made. */
+export function stored<T>(result: WriteResult<T>, rule = 'this write succeeds'): ResourceState<T> {
+  demand(result.ok === true, rule, result)
+  demandVersion(result.state)
+  return result.state
+}
+
+/** What stood in the way of a write or a removal that has to be refused. */
+export function refused<T>(
+  result: { readonly ok: true } | { readonly ok: false; readonly current: ResourceState<T> | undefined },
+  rule: string,
+): ResourceState<T> | undefined {
+  demand(result.ok === false, rule, result)
+  return result.current
+}
+
+/** A state that has to be there. */
+export function present<T>(state: ResourceState<T> | undefined, rule = 'what is stored is read'): ResourceState<T> {
+  demand(state !== undefined && state !== null, rule, state)
+  demandVersion(state)
+  return state
+}
+
+/** Both states are the same one: value, version, entity tag, date, and whether it is gone. */
+export function demandSame<T>(seen: ResourceState<T> | undefined, expected: ResourceState<T>, rule: string): void {
+  const wanted = `${rule}, here version ${expected.version} of ${JSON.stringify(expected.value)}`
+  const state = present(seen, wanted)
+  demand(state.version === expected.version && sameJson(state.value, expected.value), wanted, seen)
+  demand((state.gone ?? false) === (expected.gone ?? false), `${wanted}; gone: ${expected.gone ?? false}`, seen)
+  demand(state.etag === expected.etag, `${wanted}; etag: ${expected.etag}`, seen)
+  const date = expected.lastModified?.getTime()
+  demand(state.lastModified?.getTime() === date, `${wanted}; lastModified: ${expected.lastModified?.toJSON()}`, seen)
+}
+
+export function demandVersion(state: ResourceState<unknown>): void {
+  const { version } = state
+  demand(typeof version === 'string' && version !== '', 'a version is a string that is not empty', state)
+}

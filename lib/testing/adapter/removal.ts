@@ -1,0 +1,60 @@
+import { demand } from '../demand'
+import { demandSame, refused, stored } from './outcome'
+import type { AbleAdapter, Checks } from './trial'
+import { demandRefused } from './versions'
+
+/** For adapters with and without tombstones. */
+export function removalChecks<T>(): Checks<T> {
+  return {
+    'remove with the version that is stored removes': async ({ adapter, second, values: [one] }) => {
+      const { version } = stored(await adapter.write('a', one, null))
+      const removed = await adapter.remove('a', version)
+      demand(removed.ok === true, 'the version that is stored is good for a removal', removed)
+      for (const seen of [await adapter.read('a'), await second.read('a')]) {
+        demand(seen === undefined || seen.gone === true, 'what was removed is not there, or gone', seen)
+      }
+    },
+
+    'remove with an old version is refused, and gives the current state': async ({ adapter, values: [one, two] }) => {
+      const first = stored(await adapter.write('a', one, null))
+      const next = stored(await adapter.write('a', two, first.version))
+      const current = refused(await adapter.remove('a', first.version), 'a removal with an old version is refused')
+      demandSame(current, next, 'a refusal names what is stored now')
+      demandSame(await adapter.read('a'), next, 'a refused removal changes nothing')
+    },
+
+    'remove is refused when nothing is stored': async ({ adapter, values: [one] }) => {
+      const other = stored(await adapter.write('b', one, null))
+      const current = refused(await adapter.remove('a', other.version), 'a removal of nothing is refused')
+      demand(current === undefined, 'current is undefined when nothing is stored', current)
+      demandSame(await adapter.read('b'), other, 'a removal leaves every other key as it is')
+    },
+
+    'no version comes back after removal': async ({ adapter, second, values, rounds }) => {
+      const [one, two] = values
+      const seen = new Set<string>()
+      let last = ''
+      for (let i = 0; i < rounds; i++) {
+        const first = stored(
+          await adapter.write('a', one, await expectedOf(adapter)),
+          'what was removed can be made again',
+        )
+        const next = stored(await second.write('a', two, first.version))
+        for (const { version } of [first, next]) {
+          demand(!seen.has(version), 'a version is never used twice for a key, not even after removal', version)
+          seen.add(version)
+        }
+        await demandRefused(adapter, next, one, [...seen].slice(-6, -1))
+        refused(await adapter.remove('a', first.version), 'a removal with an old version is refused')
+        demand((await adapter.remove('a', next.version)).ok, 'the version that is stored is good for a removal', next)
+        last = next.version
+      }
+      refused(await adapter.write('a', one, last), 'the version that was removed is old')
+    },
+  }
+}
+
+/** What a write on the key has to expect: `null`, or the version of a tombstone. */
+async function expectedOf<T>(adapter: AbleAdapter<T>): Promise<string | null> {
+  return (await adapter.read('a'))?.version ?? null
+}

@@ -1,0 +1,48 @@
+import { show } from '../demand'
+import { copyOf } from '../same-json'
+import { demandSame, present, stored } from './outcome'
+import type { Checks } from './trial'
+
+/** Values that stores are known to change; for adapters that take any JSON. */
+export const jsonValues: readonly unknown[] = [
+  {},
+  [],
+  '',
+  0,
+  false,
+  null,
+  { nothing: null, empty: '', list: [], object: {}, no: false, zero: 0 },
+  { deep: [{ er: [{ est: [[], [[]], {}] }] }] },
+  { order: ['b', 'a', 'a', null], '2': 'two', '1': 'one', '': 'no name' },
+  { case: 'a', Case: 'A', 'a.b': 1, a: { b: 2 }, $set: 3, 'a/b~c': 4 },
+  { numbers: [2 ** 53 - 1, -(2 ** 53 - 1), 2 ** 31, 0.1, 1e-7, 1e21, 5e-324, Number.MAX_VALUE, -0] },
+  { dates: ['2024-02-29T23:59:59.999Z', '2024-02-29', '0000-00-00', '12:30'], numerals: ['007', '1e3', '1.0', ' 1 '] },
+  { words: ['true', 'null', 'undefined', 'NaN', '{}', '[]', '"', "'", '\\', "''; --", '%s', '?', ':a', '$1'] },
+  { white: [' a ', '\t', '\n', '\r\n', '\u00a0', '\u2028', '\ufeff'], control: '\b\f\u0001\u001f\u007f' },
+  { unicode: ['é', 'e\u0301', 'ß', 'İ', '日本語', 'עברית', '👩‍👩‍👧‍👦', '\u{10ffff}', '\u{1f600}'] },
+  JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1},"toString":"text","length":-1}'),
+  { long: 'é'.repeat(70_000), many: Array.from({ length: 1000 }, (_, index) => index) },
+]
+
+export function valueChecks<T>(extraValues: readonly T[]): Checks<T> {
+  return {
+    'every value comes back as it was written': async ({ adapter, values }) => {
+      for (const [index, value] of [...values, ...extraValues].entries()) {
+        const expected = copyOf(value)
+        const rule = `${show(expected)} comes back as it was written`
+        const written = stored(await adapter.write(`value ${index}`, copyOf(value), null), rule)
+        demandSame(written, { ...written, value: expected }, rule)
+        demandSame(await adapter.read(`value ${index}`), { ...written, value: expected }, rule)
+      }
+    },
+
+    'every value is followed by every other': async ({ adapter, values, second }) => {
+      const all = [...values, ...extraValues]
+      let state = stored(await adapter.write('a', all[0] as T, null))
+      for (const value of [...all, ...all.toReversed()]) {
+        state = stored(await second.write('a', value, state.version), `${show(value)} replaces ${show(state.value)}`)
+        demandSame(present(await adapter.read('a')), { ...state, value: copyOf(value) }, 'nothing is left of before')
+      }
+    },
+  }
+}

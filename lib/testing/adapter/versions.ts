@@ -1,0 +1,62 @@
+import type { ResourceState, Version } from '../../adapter'
+import { demand } from '../demand'
+import { demandSame, refused, stored } from './outcome'
+import type { AbleAdapter, Checks } from './trial'
+
+export function versionChecks<T>(): Checks<T> {
+  return {
+    'the version changes when the same value is written again': async ({ adapter, values: [one] }) => {
+      const first = stored(await adapter.write('a', one, null))
+      const again = stored(await adapter.write('a', one, first.version))
+      demand(again.version !== first.version, 'the version changes even when the value does not', again)
+      refused(await adapter.write('a', one, first.version), 'the version before a write of the same value is old')
+    },
+
+    'a version is not used again over many writes': async ({ adapter, second, values, rounds }) => {
+      let state = stored(await adapter.write('a', values[0], null))
+      const seen = new Set([state.version])
+      for (let i = 0; i < rounds * 5; i++) {
+        const writer = i % 2 === 0 ? second : adapter
+        state = stored(await writer.write('a', values[i % 2 === 0 ? 1 : 0], state.version))
+        demand(!seen.has(state.version), 'a version is never used twice for a key', state.version)
+        seen.add(state.version)
+      }
+      await demandRefused(adapter, state, values[2], [...seen].slice(0, -1))
+    },
+
+    'a version that was never given is refused': async ({ adapter, values: [one, two] }) => {
+      const first = stored(await adapter.write('a', one, null))
+      const now = stored(await adapter.write('a', one, first.version))
+      await demandRefused(adapter, now, two, lookalikes(now.version))
+    },
+  }
+}
+
+/** None of the versions lets a write through, and the state stays. */
+export async function demandRefused<T>(
+  adapter: AbleAdapter<T>,
+  state: ResourceState<T>,
+  value: T,
+  versions: readonly Version[],
+): Promise<void> {
+  for (const version of versions) {
+    const rule = `${JSON.stringify(version)} is refused where ${JSON.stringify(state.version)} is stored`
+    refused(await adapter.write('a', value, version), rule)
+  }
+  demandSame(await adapter.read('a'), state, 'refused writes change nothing')
+}
+
+/** What a number column, a collation or a comparison with >= would take for the version. */
+function lookalikes(version: Version): Version[] {
+  const near = [
+    `${version}0`,
+    `0${version}`,
+    `${version} `,
+    `${version}.0`,
+    '',
+    '0',
+    'never given',
+    '99999999999999999999',
+  ]
+  return [...near, version.toLowerCase(), version.toUpperCase()].filter((other) => other !== version)
+}

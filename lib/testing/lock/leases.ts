@@ -1,0 +1,49 @@
+import { demand } from '../demand'
+import { type Checks, demandFree, demandHeld, demandLost, held, inTime, PATIENT } from './trial'
+
+export function leaseChecks(): Checks {
+  return {
+    'a lease is renewed while it is held': async ({ manager, second, pass, leaseMs }) => {
+      const lease = await held(manager, 'a', { ...PATIENT, leaseMs })
+      for (let third = 0; third < 9; third++) {
+        await pass(leaseMs / 3)
+        await demandHeld(second, 'a lock that is held longer than leaseMs is still held')
+      }
+      demand(!lease.signal.aborted, 'a lease that is renewed is not lost', lease.signal.reason)
+      await lease.release()
+      await demandFree(second, 'it is released in the end')
+    },
+
+    'a lease ends after maxHoldMs, and tells it': async (trial) => {
+      const { manager, second, leaseMs } = trial
+      const terms = { ...PATIENT, leaseMs, maxHoldMs: leaseMs * 1.5 }
+      const lease = await held(manager, 'a', terms)
+      await demandLost(trial, lease, terms.maxHoldMs, 'maxHoldMs ends the lease')
+      const waiting = second.acquire('a', PATIENT)
+      const next = await inTime(trial, leaseMs, waiting, 'a lock that was held for maxHoldMs is free')
+      demand(next !== undefined, 'a lock that was held for maxHoldMs is granted again', next)
+      await lease.release()
+      await demandHeld(manager, 'who was too slow does not release what is held by another')
+      demand(!next.signal.aborted, 'the next lease is untouched', next.signal.reason)
+      await next.release()
+    },
+
+    'release may be called twice, and at once': async ({ manager, second }) => {
+      const lease = await held(manager)
+      await Promise.all([lease.release(), lease.release()])
+      await lease.release()
+      const next = await held(second, 'a', PATIENT, 'a lock that was released is free')
+      await lease.release()
+      await demandHeld(manager, 'a release too many does not release what is held by another')
+      await next.release()
+    },
+
+    'a lease that was released is not lost': async ({ manager, pass, leaseMs }) => {
+      const terms = { ...PATIENT, leaseMs, maxHoldMs: leaseMs }
+      const lease = await held(manager, 'a', terms)
+      await lease.release()
+      await pass(leaseMs * 1.5)
+      demand(!lease.signal.aborted, 'the signal tells of a loss before the release alone', lease.signal.reason)
+    },
+  }
+}

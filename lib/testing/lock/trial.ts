@@ -1,0 +1,80 @@
+import type { Lease, LockManager } from '../../lock'
+import { demand } from '../demand'
+
+export type Terms = Parameters<LockManager['acquire']>[1]
+
+/** What a check gets: two managers over the same service, and bounds. */
+export interface Trial {
+  readonly manager: LockManager
+  /** Another manager over the same service, where there can be one; else the same. */
+  readonly second: LockManager
+  /** Lets time pass. */
+  readonly pass: (ms: number) => Promise<void>
+  /** How long a lease is where a case waits for its end. */
+  readonly leaseMs: number
+  /** How much later than it should something may happen. */
+  readonly slackMs: number
+  readonly rounds: number
+  readonly workers: number
+}
+
+export type Check = (trial: Trial) => Promise<void>
+
+/** Checks by the rule that each one holds. */
+export type Checks = Readonly<Record<string, Check>>
+
+/** Long enough for nothing to end in a case that does not wait for it. */
+export const PATIENT: Terms = { waitMs: 20_000, leaseMs: 20_000, maxHoldMs: 60_000 }
+export const AT_ONCE: Terms = { ...PATIENT, waitMs: 0 }
+
+/** Acquires a lock that is free, or about to be. */
+export async function held(manager: LockManager, key = 'a', terms = PATIENT, rule = 'a lock that is free is granted') {
+  const lease = await manager.acquire(key, terms)
+  demand(lease !== undefined, rule, lease)
+  demand(!lease.signal.aborted, 'a lease that was just granted is not lost', lease.signal.reason)
+  return lease
+}
+
+/** Tries a lock that somebody holds. */
+export async function demandHeld(manager: LockManager, rule: string, key = 'a'): Promise<void> {
+  const lease = await manager.acquire(key, AT_ONCE)
+  await lease?.release()
+  demand(lease === undefined, rule, 'a second lease')
+}
+
+export async function demandFree(manager: LockManager, rule: string, key = 'a'): Promise<void> {
+  const lease = await held(manager, key, AT_ONCE, rule)
+  await lease.release()
+}
+
+/** Tries a lock that somebody has given up, and that may still be on its way back to the service. */
+export async function demandFreed(trial: Trial, rule: string): Promise<void> {
+  const lease = await inTime(trial, 0, trial.manager.acquire('a', PATIENT), rule)
+  demand(lease !== undefined, rule, lease)
+  await lease.release()
+}
+
+const LATE = Symbol('late')
+
+/** What `work` gives within `ms` and the slack. */
+export async function inTime<R>(trial: Trial, ms: number, work: Promise<R>, rule: string): Promise<R> {
+  const result = await Promise.race([work, trial.pass(ms + trial.slackMs).then((): typeof LATE => LATE)])
+  demand(result !== LATE, rule, `nothing after ${ms + trial.slackMs} ms`)
+  return result
+}
+
+/** Waits until a lease is lost. */
+export async function demandLost(trial: Trial, lease: Lease, ms: number, rule: string): Promise<void> {
+  const { signal } = lease
+  const told = new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve())
+    if (signal.aborted) resolve()
+  })
+  await inTime(trial, ms, told, rule)
+  // The reason comes from the realm of Node, which may not be the test runner's.
+  demand(
+    Object.prototype.toString.call(signal.reason) === '[object Error]',
+    'a loss has an error for its reason',
+    signal.reason,
+  )
+}
