@@ -1,0 +1,39 @@
+import { createPool } from 'mysql2'
+import { createPool as createPromisePool } from 'mysql2/promise'
+import { fileLocks } from '../../lib/locks/file'
+import { mysqlLocks } from '../../lib/locks/mysql'
+import { postgresLocks } from '../../lib/locks/postgres'
+import { redisLocks } from '../../lib/locks/redis'
+import { zookeeperLocks } from '../../lib/locks/zookeeper'
+
+const given = <T>(value: unknown) => value as T
+const createClient = () => given<never>({})
+
+test.each<[string, () => unknown]>([
+  [
+    'redisLocks(): client is none of ioredis or node-redis: it has neither evalsha() nor evalSha().',
+    () => redisLocks({ client: given({}) }),
+  ],
+  ['postgresLocks(): pool has no connect(); give a pool of pg.', () => postgresLocks({ pool: given({}) })],
+  ['postgresLocks(): pool has no connect(); give a pool of pg.', () => postgresLocks(given({}))],
+  [
+    "mysqlLocks(): pool gives no promises; give one of 'mysql2/promise', or pool.promise().",
+    () => mysqlLocks({ pool: given(createPool({ host: '127.0.0.1' })) }),
+  ],
+  [
+    'zookeeperLocks(): createClient is no function; it makes a client of node-zookeeper-client.',
+    () => zookeeperLocks({ createClient: given('127.0.0.1:2181') }),
+  ],
+  ...['', '/', 'locks', '/locks/', '//locks'].map((root): [string, () => unknown] => [
+    `zookeeperLocks(): root is "${root}"; give a path such as '/my-app/locks'.`,
+    () => zookeeperLocks({ createClient, root }),
+  ]),
+  ['fileLocks(): folder is ""; give the path of a folder.', () => fileLocks({ folder: '' })],
+])('a mistake is said at start-up: %s', (message, make) => {
+  expect(make).toThrow(new TypeError(message))
+})
+
+test('both ways to a pool of promises are taken', () => {
+  for (const pool of [createPromisePool({ host: '127.0.0.1' }), createPool({ host: '127.0.0.1' }).promise()])
+    expect(mysqlLocks({ pool })).toHaveProperty('acquire')
+})

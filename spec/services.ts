@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process'
+
+/**
+ * What some specs run against: servers at the addresses below, or where the variables say, and SQLite where
+ * better-sqlite3 could be built.
+ */
+const ADDRESSES = {
+  PostgreSQL: process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test',
+  MariaDB: process.env.CONFLICT_MARIADB_URL ?? 'mysql://root@127.0.0.1:3306/test',
+  Redis: process.env.CONFLICT_REDIS_URL ?? 'redis://127.0.0.1:6379/0',
+  SQLite: ':memory:',
+} as const
+
+export type ServiceName = keyof typeof ADDRESSES
+
+const CONNECT_MS = 1000
+
+/**
+ * `describe` for what needs a service. Where it is missing one test is skipped that names it, and with
+ * `CONFLICT_SERVICES=required` that test fails.
+ */
+export function describeWith(service: ServiceName, name: string, body: (url: string) => void): void {
+  const url = ADDRESSES[service]
+  describe(name, () => {
+    if (isThere(service)) return body(url)
+    const missing = `${service} is at ${withoutPassword(url)}`
+    if (process.env.CONFLICT_SERVICES !== 'required') return test.skip(missing, () => {})
+    test(missing, () => {
+      throw new Error(`${service} was not found at ${withoutPassword(url)}, and CONFLICT_SERVICES says "required".`)
+    })
+  })
+}
+
+const found = new Map<ServiceName, boolean>()
+
+/** Jest collects tests synchronously, so the look-up waits for a process that connects. */
+function isThere(service: ServiceName): boolean {
+  const known = found.get(service)
+  if (known !== undefined) return known
+  const there = spawnSync(process.execPath, ['-e', probe(service)], { cwd: __dirname }).status === 0
+  found.set(service, there)
+  return there
+}
+
+function probe(service: ServiceName): string {
+  if (service === 'SQLite') return `new (require('better-sqlite3'))(':memory:').prepare('select 1').get()`
+  const { hostname, port } = new URL(ADDRESSES[service])
+  return `require('node:net').connect(${Number(port)}, ${JSON.stringify(hostname)})
+    .on('connect', () => process.exit(0)).on('error', () => process.exit(1)).setTimeout(${CONNECT_MS}, () => process.exit(1))`
+}
+
+function withoutPassword(address: string): string {
+  if (!URL.canParse(address)) return address
+  const url = new URL(address)
+  url.password = ''
+  return url.href
+}
+
+let count = 0
+
+/** A name for a table, or a prefix for keys, that nobody else uses. */
+export function ownName(what: string): string {
+  count += 1
+  return `ec_${what}_${process.pid}_${Date.now().toString(36)}_${count}`
+}
