@@ -1,0 +1,20 @@
+import { type ConflictMiddleware, chainOf } from './middleware/chain'
+import { preconditionStage } from './middleware/check-preconditions'
+import { stateStage } from './middleware/fetch-state'
+import { lockStage } from './middleware/hold-lock'
+import type { ConflictOptions } from './middleware/options'
+import { readSettings } from './middleware/settings'
+import { changeStage } from './middleware/validate-change'
+
+/**
+ * The chain as one middleware: holds the lock where one is asked for, reads the state, makes the proposed value and
+ * checks it, and evaluates the conditions of the request. Refusals go to `next` as a ConflictError.
+ *
+ * Mount it on a route, by `app.use('/articles/:id', chain)`, or by `app.use('/articles', chain)` with `path: '/:id'`,
+ * behind a body parser, authentication and authorization, and in front of a handler that commits.
+ */
+export function detectConflicts<T>(options: ConflictOptions<T>): ConflictMiddleware {
+  const settings = readSettings('detectConflicts', options)
+  const stages = [stateStage, changeStage, preconditionStage]
+  return chainOf('detectConflicts', settings, settings.lock ? [lockStage, ...stages] : stages)
+}

@@ -1,0 +1,49 @@
+export type {
+  RemoveResult,
+  ResourceAdapter,
+  ResourceState,
+  TransactionalAdapter,
+  Version,
+  WriteResult,
+} from './adapter'
+export { type MemoryAdapter, type MemoryAdapterOptions, memoryAdapter } from './adapters/memory'
+export type { Action, Change } from './change'
+export {
+  CONFLICTS,
+  ConflictError,
+  type ConflictFacts,
+  type ConflictKind,
+  isConflictError,
+  type MemberConflict,
+  type Resolution,
+} from './conflicts'
+export { detectConflicts } from './detect-conflicts'
+export { CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS } from './http/cors'
+export type { Problem } from './http/problem'
+export type { Lease, LockManager } from './lock'
+export { type MemoryLocks, memoryLocks } from './locks/memory'
+export type { Committed } from './middleware/after-change'
+export type { ConflictMiddleware } from './middleware/chain'
+export { checkPreconditions } from './middleware/check-preconditions'
+export { commitChange } from './middleware/commit-change'
+export { fetchState } from './middleware/fetch-state'
+export { holdLock } from './middleware/hold-lock'
+export type {
+  CommitEvent,
+  ConflictEvent,
+  ConflictOptions,
+  Denial,
+  LifecycleOptions,
+  LockOptions,
+  PreconditionOptions,
+  Rule,
+  RuleConflict,
+} from './middleware/options'
+export { reportChange } from './middleware/report-change'
+export { type Resource, resourceOf } from './middleware/resource'
+export { type ConflictLogger, type RespondOptions, respondToConflicts } from './middleware/respond-to-conflicts'
+export { validateChange } from './middleware/validate-change'
+export { resourceRouter } from './resource-router'
+export type { ExpiringStore } from './store'
+export { type StoreFault, storeFault } from './store-fault'
+export { contentHash, type SignatureOptions, signature, type TagScheme } from './tag'

@@ -1,0 +1,54 @@
+import type { ResourceState } from '../adapter'
+import type { Change } from '../change'
+import { formatEntityTag } from '../http/entity-tag'
+import { sameJson } from '../json/equal'
+import type { Attempt, GuardedRequest } from './guarded-request'
+import { tell } from './refuse'
+import { representationOf, show, showValidators, tagsFor } from './validators'
+
+/** What a commit came to. `unchanged`: the change had been made before; nothing was written. */
+export type Committed<T> =
+  | {
+      readonly outcome: 'created' | 'replaced' | 'unchanged'
+      readonly key: string
+      readonly state: ResourceState<T>
+      /** Where a resource that was just created is found. */
+      readonly location?: string
+    }
+  | { readonly outcome: 'removed'; readonly key: string; readonly state: undefined }
+
+export function committed<T>(
+  guarded: GuardedRequest<T>,
+  change: Change<T>,
+  state: ResourceState<T> | undefined,
+): Committed<T> {
+  const { settings, req, res, key = '' } = guarded
+  guarded.outcome = 'committed'
+  const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
+  tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version }))
+  if (state === undefined) return { outcome: 'removed', key, state }
+  showAfterChange(guarded, state)
+  if (outcome !== 'created' || !guarded.isNew)
+    return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
+  const location = settings.location(req, key)
+  res.setHeader('Location', location)
+  return { outcome: 'created', key, state, location }
+}
+
+export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>): Committed<T> {
+  const { key = '' } = guarded
+  guarded.outcome = 'committed'
+  if (change.current === undefined) return { outcome: 'removed', key, state: undefined }
+  showAfterChange(guarded, change.current)
+  return { outcome: 'unchanged', key, state: change.current }
+}
+
+/** RFC 9110 §9.3.4: after a PUT no validators unless what is stored is what was sent. */
+function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): void {
+  const { settings, req, sent } = guarded
+  const [tag] = tagsFor(guarded, state)
+  const { tagHeader } = settings.options
+  if (tag && tagHeader !== undefined) show(guarded, tagHeader, formatEntityTag(tag))
+  const isStoredAsSent = sent !== undefined && sameJson(representationOf(guarded, state), sent.document)
+  if (req.method !== 'PUT' || isStoredAsSent) showValidators(guarded, state, tag)
+}

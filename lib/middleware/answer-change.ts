@@ -1,0 +1,26 @@
+import type { Request, Response } from 'express'
+import type { Committed } from './after-change'
+
+/** RFC 7240 §4.2: does the client want the new representation back, or only the status? */
+export function answerChange<T>(req: Request, res: Response, { outcome }: Committed<T>, representation: unknown): void {
+  const preferred = preferredReturn(req)
+  const isApplied = preferred === 'minimal' || outcome !== 'removed'
+  if (preferred !== undefined && isApplied) res.setHeader('Preference-Applied', `return=${preferred}`)
+  res.vary('Prefer')
+  if (outcome === 'created') res.statusCode = 201
+  if (outcome !== 'removed' && preferred !== 'minimal') {
+    res.json(representation)
+    return
+  }
+  if (outcome !== 'created') res.statusCode = 204
+  res.end()
+}
+
+function preferredReturn(req: Request): 'minimal' | 'representation' | undefined {
+  const { prefer } = req.headers
+  if (prefer === undefined) return undefined
+  // A comma in a quoted value separates nothing, and what stands behind a semicolon belongs to another preference.
+  const unquoted = String(prefer).replace(/"([^"]*)"/g, (_, text: string) => (/^\w+$/.test(text) ? text : '""'))
+  const [, preferred] = /(?:^|,)[ \t]*return[ \t]*=[ \t]*(minimal|representation)[ \t]*(?:$|[,;])/i.exec(unquoted) ?? []
+  return preferred?.toLowerCase() as 'minimal' | 'representation' | undefined
+}

@@ -1,0 +1,55 @@
+import type { ResourceState } from '../adapter'
+import type { Action } from '../change'
+import type { ConflictError } from '../conflicts'
+import { isGone } from '../lifecycle'
+import type { Attempt, GuardedRequest, Stage } from './guarded-request'
+
+/** Holds the request against a state; after a lost race, against the one that won. */
+export function newAttempt<T>(
+  guarded: GuardedRequest<T>,
+  stored: ResourceState<T> | undefined,
+  afterLostRace: boolean,
+): Attempt<T> {
+  const current = stored && !wasRemoved(guarded, stored) ? stored : undefined
+  return {
+    stored,
+    change: { action: actionOf(guarded, current), current, proposed: undefined },
+    afterLostRace,
+    tags: undefined,
+    verdict: undefined,
+  }
+}
+
+/** Runs the checks of the stages in their order on a state: once by the chain, and again after a lost race. */
+export async function firstConflict<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  stages: readonly Stage[],
+): Promise<ConflictError | undefined> {
+  for (const stage of stages) {
+    const checked = stage.check?.(guarded, attempt)
+    // Most checks are done at once, and to await them all the same costs more than some of them do.
+    const conflict = checked instanceof Promise ? await checked : checked
+    if (conflict) return conflict
+  }
+  return undefined
+}
+
+/** A tombstone, or a value whose lifecycle says that it is gone. */
+export function wasRemoved<T>({ settings }: GuardedRequest<T>, stored: ResourceState<T>): boolean {
+  return stored.gone === true || (settings.lifecycle !== undefined && isGone(settings.lifecycle, stored.value))
+}
+
+function actionOf<T>({ req, isSafe, isNew }: GuardedRequest<T>, current: ResourceState<T> | undefined): Action {
+  if (isSafe) return 'read'
+  switch (req.method) {
+    case 'PUT':
+      return current ? 'replace' : 'create'
+    case 'PATCH':
+      return 'patch'
+    case 'DELETE':
+      return 'remove'
+    default:
+      return isNew ? 'create' : 'act'
+  }
+}

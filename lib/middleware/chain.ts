@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Request, Response } from 'express'
+import { isConflictError } from '../conflicts'
+import { firstConflict, newAttempt } from './attempt'
+import { begin, goOn } from './begin'
+import type { GuardedRequest, Stage } from './guarded-request'
+import { refusal } from './refuse'
+import type { Settings } from './settings'
+import { readState } from './store-call'
+import { showValidators, tagsOf } from './validators'
+
+/**
+ * Typed by what Node gives, so that handlers which follow keep the types they infer, under the types of Express 4 and
+ * of Express 5 alike.
+ */
+export interface ConflictMiddleware {
+  (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /** The names of the stages, in order. */
+  readonly stages: readonly string[]
+}
+
+/** One middleware for all the stages: in Express each layer of its own costs several microseconds. */
+export function chainOf<T>(name: string, settings: Settings<T>, stages: readonly Stage[]): ConflictMiddleware {
+  const middleware = (incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void => {
+    const [req, res] = [incoming as Request, outgoing as Response]
+    run(req, res, settings, stages, middleware).then((goesOn) => {
+      if (goesOn) next()
+    }, next)
+  }
+  Object.defineProperty(middleware, 'name', { value: `${name}Middleware` })
+  return Object.assign(middleware, { stages: stages.map((stage) => stage.name) })
+}
+
+/** Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. */
+async function run<T>(
+  req: Request,
+  res: Response,
+  settings: Settings<T>,
+  stages: readonly Stage[],
+  middleware: unknown,
+): Promise<boolean> {
+  const [first] = stages
+  const guarded = first?.begins ? begin(req, res, settings, middleware) : goOn(req, settings, first?.name ?? '')
+  if (guarded === undefined) return true
+  try {
+    return await guard(guarded, stages)
+  } catch (error) {
+    throw isConflictError(error) ? await refusal(guarded, error) : error
+  }
+}
+
+async function guard<T>(guarded: GuardedRequest<T>, stages: readonly Stage[]): Promise<boolean> {
+  for (const stage of stages) {
+    const conflict = stage.prepare?.(guarded)
+    if (conflict) throw conflict
+  }
+  for (const stage of stages) {
+    const conflict = stage.enter && (await stage.enter(guarded))
+    if (conflict) throw conflict
+  }
+  guarded.stages.push(...stages)
+  if (stages.some(({ reads }) => reads)) guarded.attempt = newAttempt(guarded, await readState(guarded), false)
+  const { attempt } = guarded
+  if (attempt === undefined) return true
+  const conflict = await firstConflict(guarded, attempt, stages)
+  if (conflict) throw conflict
+  return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
+}
+
+/** 304, or the answer to a change that the app would write a second time. Says whether there is nothing left to do. */
+function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
+  const { res, settings, attempt } = guarded
+  if (outcome === 'not-modified') {
+    if (settings.notModifiedLate) {
+      guarded.notModifiedLate = true
+      return false
+    }
+    res.statusCode = 304
+    res.end()
+    return true
+  }
+  // Where commit writes, the handler goes on and commit finds nothing to do; an app that writes by itself would write.
+  if (outcome !== 'already-applied' || !settings.byApp || attempt === undefined) return false
+  if (attempt.change.current) showValidators(guarded, attempt.change.current, tagsOf(guarded, attempt)[0])
+  res.statusCode = 204
+  res.end()
+  return true
+}

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConflictError } from '../conflicts'
+import { type Committed, committed, unchanged } from './after-change'
+import { firstConflict, newAttempt } from './attempt'
+import type { Attempt, GuardedRequest } from './guarded-request'
+import { type Intent, intendedChange } from './intended-change'
+import { lostRace } from './lost-race'
+import { swap } from './swap'
+import { takenKey } from './taken-key'
+
+const TRIES = 5
+const FIRST_PAUSE_MS = 10
+
+/**
+ * Compare-and-swap with the version that the checks were made against. After a lost race the checks run on the state
+ * that won, and what they say is the answer: the same as if the request had come later.
+ */
+export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
+  const until = Date.now() + guarded.settings.deadlineMs
+  let attempt = begun(guarded)
+  for (let tries = 1; ; tries++) {
+    if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
+    const change = await intendedChange(guarded, attempt, intent)
+    if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
+    const result = await swap(guarded, attempt, change, until - Date.now())
+    if (result.ok) return committed(guarded, change, result.state)
+    if (guarded.isNew) throw takenKey(guarded)
+    attempt = newAttempt(guarded, result.current, true)
+    guarded.attempt = attempt
+    const conflict = await firstConflict(guarded, attempt, guarded.stages)
+    if (conflict) throw conflict
+    if (attempt.verdict?.outcome === 'already-applied') continue
+    // A value of the handler's own was made from the state that lost: nobody here can make it anew.
+    if (intent.from === 'value') throw lostRace(guarded)
+    await pause(guarded, tries, until)
+  }
+}
+
+function begun<T>({ attempt, isSafe, outcome, res, req, settings }: GuardedRequest<T>): Attempt<T> {
+  const mistake = (text: string) => new Error(`commit() on ${req.method} ${settings.name}: ${text}`)
+  if (attempt === undefined) throw mistake('the chain has not run on this request.')
+  if (isSafe) throw mistake('a safe method changes nothing (RFC 9110 §9.2.1).')
+  if (settings.byApp) throw mistake("the adapter was declared with writes: 'by-app'; the handler writes by itself.")
+  if (res.headersSent) throw mistake('the answer has begun already; commit first, then answer.')
+  if (outcome === 'committed') throw mistake('it was called before; one request commits once.')
+  return attempt
+}
+
+async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
+  const ms = FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+  const isOver = tries === TRIES || Date.now() + ms >= until
+  if (!isOver) await sleep(ms)
+  // A client that left waits for nothing; the others are served the sooner.
+  if (isOver || res.destroyed)
+    throw new ConflictError('concurrent_update', { retryAfterS: 1 + Math.floor(Math.random() * 2) })
+}

@@ -1,0 +1,70 @@
+import { isPointer } from '../json/pointer'
+import { refuseUnknown } from './known-options'
+
+/** What an option has to be, as a test and in words. */
+export interface Expectation {
+  readonly holds: (value: unknown) => boolean
+  readonly what: string
+}
+
+/**
+ * Refuses names that nobody reads and values that cannot work, with the value and the way out. An option that is
+ * `undefined` was left out.
+ */
+export function checkOptions(
+  caller: string,
+  given: object,
+  expected: Readonly<Record<string, Expectation>>,
+  required: readonly string[] = [],
+): void {
+  refuseUnknown(caller, given, Object.keys(expected))
+  const values = new Map<string, unknown>(Object.entries(given))
+  for (const [name, { holds, what }] of Object.entries(expected)) {
+    const value = values.get(name)
+    if (value === undefined ? !required.includes(name) : holds(value)) continue
+    throw new TypeError(`${caller}: ${name} has to be ${what}; got ${show(value)}.${hintFor(what, value)}`)
+  }
+}
+
+export const aFunction: Expectation = { holds: (value) => typeof value === 'function', what: 'a function' }
+
+export const anObject: Expectation = { holds: isObject, what: 'an object' }
+
+export const aPointer: Expectation = {
+  holds: (value) => typeof value === 'string' && value !== '' && isPointer(value),
+  what: 'a JSON Pointer, such as "/title"',
+}
+
+export function aText(what: string): Expectation {
+  return { holds: (value) => typeof value === 'string' && value !== '', what }
+}
+
+export function oneOf(...choice: readonly unknown[]): Expectation {
+  return { holds: (value) => choice.includes(value), what: `one of ${choice.map(show).join(', ')}` }
+}
+
+export function listOf({ holds, what }: Expectation): Expectation {
+  return { holds: (value) => Array.isArray(value) && value.every(holds), what: `an array, each of it ${what}` }
+}
+
+export function recordOf({ holds, what }: Expectation): Expectation {
+  return {
+    holds: (value) => isObject(value) && Object.values(value).every(holds),
+    what: `an object, each member of it ${what}`,
+  }
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function show(value: unknown): string {
+  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
+}
+
+/** A member's bare name in place of its pointer is the likeliest mistake. */
+function hintFor(what: string, value: unknown): string {
+  if (!what.includes('JSON Pointer')) return ''
+  const bare = [value].flat().find((each) => typeof each === 'string' && each !== '' && !each.startsWith('/'))
+  return bare === undefined ? '' : ` Did you mean ${show(`/${bare}`)}?`
+}

@@ -1,0 +1,73 @@
+import type { ResourceState } from '../adapter'
+import { ConflictError } from '../conflicts'
+import { frozenConflict } from '../lifecycle'
+import { wasRemoved } from './attempt'
+import { type ConflictMiddleware, chainOf } from './chain'
+import { conditionsOf } from './conditions'
+import type { Attempt, GuardedRequest, Stage } from './guarded-request'
+import type { ConflictOptions } from './options'
+import { readSettings } from './settings'
+import { truncatedHeaders } from './truncated-headers'
+
+/**
+ * Stage 3: reads the state once, and refuses what state and caller alone decide: missing, gone, denied, frozen.
+ *
+ * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child.
+ */
+export function fetchState<T>(options: ConflictOptions<T>): ConflictMiddleware {
+  return chainOf('fetchState', readSettings('fetchState', options), [stateStage])
+}
+
+export const stateStage: Stage = {
+  name: 'fetchState',
+  begins: true,
+  reads: true,
+  prepare: ({ req }) => truncatedHeaders(req),
+  check(guarded, attempt) {
+    const { stored } = attempt
+    if (isMissing(guarded, attempt)) return new ConflictError('not_found')
+    if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded)) return new ConflictError('gone')
+    const { allow } = guarded.settings.options
+    return allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
+  },
+}
+
+type Allow<T> = NonNullable<ConflictOptions<T>['allow']>
+
+async function deniedOrFrozen<T>(
+  guarded: GuardedRequest<T>,
+  stored: ResourceState<T> | undefined,
+  allow: Allow<T>,
+): Promise<ConflictError | undefined> {
+  return denial(await allow(guarded.req, stored)) ?? frozen(guarded, stored)
+}
+
+function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): ConflictError | undefined {
+  if (guarded.isSafe || stored === undefined || wasRemoved(guarded, stored)) return undefined
+  const { lifecycle } = guarded.settings
+  return lifecycle && frozenConflict(lifecycle, stored.value)
+}
+
+/** RFC 9110 §13.2.1 leaves conditions out where the answer without them is no 2xx: 404 comes before them, unless the method may create. */
+function isMissing<T>({ req, settings, isNew }: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
+  if (stored !== undefined) return false
+  return !(settings.create.has(req.method as 'PUT' | 'POST') && (req.method === 'PUT' || isNew))
+}
+
+/** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */
+function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
+  const { req, settings } = guarded
+  if (req.method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
+  const conditions = conditionsOf(guarded)
+  return !(conditions instanceof ConflictError) && conditions.ifMatch !== undefined
+}
+
+function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
+  if (answer === undefined || answer === null || answer === true) return undefined
+  const {
+    detail,
+    type,
+    as = 'denied',
+  } = typeof answer === 'object' ? answer : { detail: answer === false ? undefined : String(answer) }
+  return new ConflictError(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
+}

@@ -1,0 +1,121 @@
+import type { Request, Response } from 'express'
+import type { ResourceState } from '../adapter'
+import type { Change } from '../change'
+import type { ConflictError } from '../conflicts'
+import type { EntityTag } from '../http/entity-tag'
+import type { ParsedConditions } from '../http/preconditions'
+import type { Lease } from '../lock'
+import type { Settings } from './settings'
+
+/** One resource that is guarded on one request: what the stages share. */
+export interface GuardedRequest<T> {
+  readonly req: Request
+  readonly res: Response
+  settings: Settings<T>
+  /** Of a resource that is being created: filled in when its key is made. */
+  key: string | undefined
+  readonly isSafe: boolean
+  /** POST that names no resource. */
+  readonly isNew: boolean
+  /** The stages that have run, in order. A commit that lost its race runs them again. */
+  readonly stages: Stage[]
+  conditions: ParsedConditions | undefined
+  /** The body as the client meant it; `undefined` until stage 4 has looked. */
+  sent: Sent | undefined
+  attempt: Attempt<T> | undefined
+  /** The locks that are held for it. */
+  readonly leases: Lease[]
+  outcome: 'open' | 'committed' | 'reported'
+  /** The validators that were put on the answer, to be taken off again where they do not belong. */
+  readonly shown: Map<string, string>
+  notModifiedLate: boolean
+}
+
+export interface Sent {
+  readonly format: 'value' | 'merge-patch' | 'json-patch'
+  readonly document: unknown
+  /** The version that body or query named. */
+  readonly version: string | undefined
+}
+
+/** The request held against one state. A lost race makes a new one. */
+export interface Attempt<T> {
+  /** What is stored, tombstones included. */
+  readonly stored: ResourceState<T> | undefined
+  change: Change<T>
+  readonly afterLostRace: boolean
+  tags: readonly EntityTag[] | undefined
+  verdict: Verdict | undefined
+}
+
+/** What the conditions of the request say about a state. */
+export type Verdict =
+  | { readonly outcome: 'proceed' | 'not-modified' | 'already-applied' }
+  | { readonly outcome: 'conflict'; readonly conflict: ConflictError }
+
+export interface Stage {
+  readonly name: string
+  /** A chain may begin with it. */
+  readonly begins?: boolean
+  /** The state is read for it. */
+  readonly reads?: boolean
+  /** What can be said before anything was read. */
+  prepare?<T>(guarded: GuardedRequest<T>): ConflictError | undefined
+  /** What has to be waited for before the state is read. */
+  enter?<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined>
+  /** What can be said of one state. Runs again after a lost race. */
+  check?<T>(
+    guarded: GuardedRequest<T>,
+    attempt: Attempt<T>,
+  ): ConflictError | undefined | Promise<ConflictError | undefined>
+}
+
+/** A request that a chain let through. */
+export interface Pass<T> {
+  readonly passed: Settings<T>['adapter']
+  /** It is about another path than the chain's: nothing was decided about it. */
+  readonly isElsewhere: boolean
+}
+
+type Entry<T> = GuardedRequest<T> | Pass<T>
+
+// Shared with other copies of this package, which are loaded sooner than one thinks. On the request, not in a WeakMap
+// beside it: that keeps what it holds alive into the next major collection, which cost more than the member does.
+const GUARDED = Symbol.for('express-conflict.guarded')
+
+function entriesOn(req: Request): Entry<unknown>[] | undefined {
+  return (req as { [GUARDED]?: Entry<unknown>[] })[GUARDED]
+}
+
+export function remember<T>(req: Request, entry: Entry<T>): void {
+  // Stored without its T: `find` gives it back by the adapter, which is the only thing that knows it.
+  const untyped = entry as unknown as Entry<unknown>
+  const entries = entriesOn(req)
+  if (entries) entries.push(untyped)
+  else (req as { [GUARDED]?: Entry<unknown>[] })[GUARDED] = [untyped]
+}
+
+/** What the last chain with this adapter left on the request. */
+export function find<T>(req: Request, adapter: Settings<T>['adapter']): GuardedRequest<T> | 'passed' | undefined {
+  const entries = entriesOn(req) as unknown as (GuardedRequest<T> | Pass<unknown>)[] | undefined
+  const entry = entries?.findLast((each) => ('passed' in each ? each.passed : each.settings.adapter) === adapter)
+  return entry && ('passed' in entry ? 'passed' : entry)
+}
+
+/** Everything that is guarded on the request, in the order in which it began. */
+export function guardedOn(req: Request): GuardedRequest<unknown>[] {
+  return (entriesOn(req) ?? NONE).filter((each) => !('passed' in each)) as GuardedRequest<unknown>[]
+}
+
+const NONE: Entry<unknown>[] = []
+
+/**
+ * What the request changes: the resource of the innermost chain. A parent whose state was fetched, and no more, is not
+ * it, not even when the chain of the child let the request pass.
+ */
+export function findTarget(req: Request): GuardedRequest<unknown> | undefined {
+  const entry = entriesOn(req)?.findLast((each) =>
+    'passed' in each ? !each.isElsewhere : each.stages.some(({ begins }) => !begins),
+  )
+  return entry && 'passed' in entry ? undefined : entry
+}

@@ -1,0 +1,87 @@
+/** How waiting for a turn ended. `done` gives the turn to the next one; it may be called twice. */
+export type Waited =
+  | { readonly outcome: 'turn'; readonly done: () => void }
+  | { readonly outcome: 'full' | 'late' | 'left' }
+
+export interface WaitOptions {
+  readonly waitMs: number
+  /** How many may wait at once for one key. */
+  readonly maxWaiting: number
+  /** Gives up waiting. */
+  readonly signal: AbortSignal
+}
+
+/** The requests of this process that want a lock, one line for each key, first come, first served. */
+export interface LockQueue {
+  wait(key: string, options: WaitOptions): Promise<Waited>
+  /** Whole seconds until a turn can be expected, from the length of the line and how long turns took lately. */
+  retryAfterS(key: string): number
+  /** How many keys have a line: none when nobody holds or wants a lock. */
+  readonly size: number
+}
+
+interface Waiter {
+  begin(): void
+}
+
+/** So much counts the last turn for what is expected of the next. */
+const NEWEST = 0.2
+
+export function lockQueue(now: () => number = () => performance.now()): LockQueue {
+  const lines = new Map<string, Waiter[]>()
+  let turnMs = 0
+
+  function turn(key: string): Waited {
+    const since = now()
+    let isDone = false
+    return {
+      outcome: 'turn',
+      done() {
+        if (isDone) return
+        isDone = true
+        turnMs += NEWEST * (now() - since - turnMs)
+        const next = lines.get(key)?.shift()
+        if (next) next.begin()
+        else lines.delete(key)
+      },
+    }
+  }
+
+  return {
+    async wait(key, { waitMs, maxWaiting, signal }) {
+      if (signal.aborted) return { outcome: 'left' }
+      const line = lines.get(key)
+      if (line === undefined) {
+        lines.set(key, [])
+        return turn(key)
+      }
+      if (line.length >= maxWaiting) return { outcome: 'full' }
+      return new Promise((resolve) => {
+        const waiter: Waiter = { begin: () => end(turn(key)) }
+        const leave = (outcome: 'late' | 'left') => {
+          line.splice(line.indexOf(waiter), 1)
+          end({ outcome })
+        }
+        const onAbort = () => leave('left')
+        const timer = setTimeout(() => leave('late'), waitMs)
+        function end(waited: Waited): void {
+          clearTimeout(timer)
+          signal.removeEventListener('abort', onAbort)
+          resolve(waited)
+        }
+        signal.addEventListener('abort', onAbort, { once: true })
+        line.push(waiter)
+      })
+    },
+
+    retryAfterS(key) {
+      const ahead = 1 + (lines.get(key)?.length ?? 0)
+      // Not all at the same second: whoever comes back early finds the line that the others made.
+      return Math.min(60, Math.max(1, Math.ceil((ahead * turnMs * (1 + Math.random())) / 1000)))
+    },
+
+    get size() {
+      return lines.size
+    },
+  }
+}

@@ -1,0 +1,115 @@
+import { isPointer } from '../json/pointer'
+import {
+  aFunction,
+  anObject,
+  aPointer,
+  aText,
+  type Expectation,
+  isObject,
+  listOf,
+  oneOf,
+  recordOf,
+} from './expectations'
+import type { ConflictOptions, LifecycleOptions, LockOptions, PreconditionOptions } from './options'
+
+const someText = aText('a non-empty string')
+
+const milliseconds: Expectation = {
+  // Node runs a timer of 2^31 ms and more at once.
+  holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
+  what: 'a number of milliseconds above 0',
+}
+
+/** What each option has to be. TypeScript holds the tables against the types: an option that is missing here does not compile. */
+export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectation>> = {
+  name: aText('what the resource is called, such as "article"'),
+  adapter: {
+    holds: (value) => isObject(value) && 'read' in value && typeof value.read === 'function',
+    what: 'a ResourceAdapter with a read method, such as memoryAdapter()',
+  },
+  writes: oneOf('by-adapter', 'by-app'),
+  key: aFunction,
+  skip: aFunction,
+  path: aText('a path below the mount, such as "/:id"'),
+  safeMethods: listOf(someText),
+  schema: {
+    holds: (value) => isObject(value) || typeof value === 'function',
+    what: 'a JSON Schema object or a compiled Ajv validator',
+  },
+  ajv: {
+    holds: (value) => isObject(value) && 'compile' in value && typeof value.compile === 'function',
+    what: 'an Ajv instance',
+  },
+  immutable: listOf(aPointer),
+  writeOnce: listOf(aPointer),
+  hidden: listOf(aPointer),
+  arrayKeys: {
+    holds: (value) => recordOf(aPointer).holds(value) && Object.keys(Object(value)).every(isPointer),
+    what: `an object of JSON Pointers, such as { '/items': '/id' }`,
+  },
+  lifecycle: anObject,
+  allow: aFunction,
+  rules: listOf({ ...aFunction, what: 'a function of the change' }),
+  isolation: oneOf('compare-and-swap', 'lock'),
+  lock: anObject,
+  preconditions: anObject,
+  tag: {
+    holds: (value) =>
+      value === 'version' || (isObject(value) && 'tagsFor' in value && typeof value.tagsFor === 'function'),
+    what: "'version', contentHash() or signature({ secret })",
+  },
+  tagHeader: {
+    // A token, RFC 9110 §5.6.2.
+    holds: (value) => typeof value === 'string' && /^[!#$%&'*+.^_`|~\w-]+$/.test(value),
+    what: 'the name of a header field',
+  },
+  alreadyApplied: listOf(oneOf('PUT', 'PATCH', 'DELETE')),
+  create: listOf(oneOf('PUT', 'POST')),
+  generateKey: aFunction,
+  keyPointer: aPointer,
+  location: aFunction,
+  deadlineMs: milliseconds,
+  status: anObject,
+  expose: aFunction,
+  onConflict: aFunction,
+  onCommitted: aFunction,
+}
+
+export const PRECONDITIONS: Readonly<Record<keyof PreconditionOptions, Expectation>> = {
+  required: oneOf(true, false, 'version'),
+  weak: oneOf('refuse', 'accept'),
+  tagSuffixes: listOf(someText),
+  versionField: aPointer,
+  versionQuery: someText,
+  notModified: oneOf('early', 'late'),
+}
+
+export const LOCK: Readonly<Record<keyof LockOptions, Expectation>> = {
+  manager: {
+    holds: (value) => isObject(value) && 'acquire' in value && typeof value.acquire === 'function',
+    what: 'a LockManager, such as memoryLocks()',
+  },
+  waitMs: {
+    ...milliseconds,
+    holds: (value) => value === 0 || milliseconds.holds(value),
+    what: 'a number of milliseconds',
+  },
+  leaseMs: milliseconds,
+  maxHoldMs: milliseconds,
+  maxWaiting: { holds: (value) => Number.isSafeInteger(value) && Number(value) >= 0, what: 'a whole number' },
+  key: aFunction,
+  methods: listOf(someText),
+}
+
+export const LIFECYCLE: Readonly<Record<keyof LifecycleOptions, Expectation>> = {
+  field: aPointer,
+  frozen: listOf(someText),
+  gone: listOf(someText),
+  initial: listOf(someText),
+  transitions: recordOf(listOf(someText)),
+}
+
+export const STATUS: Readonly<Record<keyof NonNullable<ConflictOptions<unknown>['status']>, Expectation>> = {
+  immutable_field: oneOf(400, 409, 422),
+  schema_invalid: oneOf(400, 422),
+}

@@ -1,0 +1,38 @@
+import { ConflictError } from '../conflicts'
+import type { GuardedRequest } from './guarded-request'
+
+/** The conflict as the client gets it: with what `expose` shows, and told to `onConflict`. */
+export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictError): Promise<ConflictError> {
+  return told(guarded, await withExposedState(guarded, conflict))
+}
+
+export function told<T>({ req, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+  tell(() => settings.options.onConflict?.({ name: settings.name, key, method: req.method, conflict }))
+  return conflict
+}
+
+/** A listener's own mistake is no reason to answer a client differently, nor to end the process when it comes late. */
+export function tell(listener: () => unknown): void {
+  try {
+    Promise.resolve(listener()).catch(warn)
+  } catch (error) {
+    warn(error)
+  }
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+}
+
+async function withExposedState<T>(
+  { req, settings, attempt }: GuardedRequest<T>,
+  conflict: ConflictError,
+): Promise<ConflictError> {
+  const { expose } = settings.options
+  const current = attempt?.change.current
+  // To a caller that was refused as such nothing is shown, not even by an app that shows all to the others.
+  if (expose === undefined || current === undefined || conflict.code === 'denied' || conflict.code === 'not_found')
+    return conflict
+  const state = await expose(current, req)
+  return state === undefined ? conflict : new ConflictError(conflict.code, { ...conflict.facts, state })
+}

@@ -1,0 +1,115 @@
+import type { IncomingMessage } from 'node:http'
+import type { Request } from 'express'
+import type { ResourceAdapter, ResourceState } from '../adapter'
+import type { Action } from '../change'
+import type { ConflictError } from '../conflicts'
+import { isConflictError } from '../conflicts'
+import type { Lease } from '../lock'
+import type { Committed } from './after-change'
+import { commit } from './commit'
+import { find, type GuardedRequest } from './guarded-request'
+import type { Intent } from './intended-change'
+import { lostRace } from './lost-race'
+import { refusal, told } from './refuse'
+import { settledOf } from './settled'
+import { representationOf } from './validators'
+
+/** What the chain found on a request. */
+export interface Resource<T> {
+  readonly name: string
+  /** `undefined` for a resource that is being created and has no key yet. */
+  readonly key: string | undefined
+  readonly action: Action
+  /** The state that the checks were made against. Its value is the handler's to change. */
+  readonly current: ResourceState<T> | undefined
+  /** The value that the request would make of it: the PUT body, the patched value, the new resource. */
+  readonly proposed: T | undefined
+  /** The current value as clients see it: hidden members out, the version field in. */
+  readonly representation: unknown
+  /** Of the lock that is held for this request; its `fence` is for the app's own statements. */
+  readonly lease: Lease | undefined
+  /** Aborted when the client has left, or the lock was lost. */
+  readonly signal: AbortSignal
+  /**
+   * Stores what was proposed if nothing has changed since it was checked; removes on DELETE.
+   *
+   * Give a value to store something else, or a function of the current value, which may be called again after a lost
+   * race and must have no side effects. Rejects with a ConflictError: let it through to `respondToConflicts`.
+   */
+  commit(next?: T | ((current: T | undefined) => T | Promise<T>)): Promise<Committed<T>>
+  /** For handlers that write by themselves: what to throw when their `WHERE … AND version = …` matched nothing. */
+  lostRace(): ConflictError
+}
+
+/** What the chain with this adapter left on the request; of several, the last one. Throws when none ran. */
+export function resourceOf<T>(req: IncomingMessage, adapter: ResourceAdapter<T>): Resource<T> {
+  const guarded = guardedBy(req, adapter)
+  return {
+    name: guarded.settings.name,
+    get key() {
+      return guarded.key
+    },
+    get action() {
+      return changeOf(guarded).action
+    },
+    get current() {
+      return changeOf(guarded).current
+    },
+    get proposed() {
+      return changeOf(guarded).proposed
+    },
+    get representation() {
+      return representationOfCurrent(guarded)
+    },
+    get lease() {
+      return guarded.leases[0]
+    },
+    get signal() {
+      return AbortSignal.any([settledOf(guarded.res).left, ...guarded.leases.map((lease) => lease.signal)])
+    },
+    commit: (next) => commitAndTell(guarded, intentOf(next)),
+    lostRace: () => told(guarded, lostRace(guarded)),
+  }
+}
+
+/** `resourceOf(req, adapter).representation`, without the rest. */
+export function currentRepresentation<T>(req: IncomingMessage, adapter: ResourceAdapter<T>): unknown {
+  return representationOfCurrent(guardedBy(req, adapter))
+}
+
+export async function commitAndTell<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
+  try {
+    return await commit(guarded, intent)
+  } catch (error) {
+    throw isConflictError(error) ? await refusal(guarded, error) : error
+  }
+}
+
+function guardedBy<T>(req: IncomingMessage, adapter: ResourceAdapter<T>): GuardedRequest<T> {
+  const guarded = find(req as Request, adapter)
+  if (guarded === undefined || guarded === 'passed') throw new Error(missing(guarded))
+  return guarded
+}
+
+function representationOfCurrent<T>(guarded: GuardedRequest<T>): unknown {
+  const { current } = changeOf(guarded)
+  return current && representationOf(guarded, current)
+}
+
+function changeOf<T>({ attempt }: GuardedRequest<T>) {
+  if (attempt) return attempt.change
+  throw new Error('resourceOf(): the chain has not read the state yet.')
+}
+
+function intentOf<T>(next: T | ((current: T | undefined) => T | Promise<T>) | undefined): Intent<T> {
+  if (next === undefined) return { from: 'proposal' }
+  return typeof next === 'function'
+    ? { from: 'function', next: next as (current: T | undefined) => T | Promise<T> }
+    : { from: 'value', value: next }
+}
+
+function missing(passed: 'passed' | undefined): string {
+  return passed
+    ? 'resourceOf(): the chain with this adapter let the request pass (skip, another path, or a method that it does not guard). Above the resource, as in app.use("/articles", chain), it needs path: "/:id".'
+    : 'resourceOf(): no chain with this adapter ran on the request. Mount detectConflicts({ adapter, … }) in front of the handler, with the same adapter object.'
+}

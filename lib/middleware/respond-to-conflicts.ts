@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { IncomingMessage } from 'node:http'
+import type { ErrorRequestHandler, Response } from 'express'
+import { type ConflictError, isConflictError, toProblem } from '../conflicts'
+import { formatProblem, PROBLEM_JSON } from '../http/problem'
+import { refuseUnknown } from './known-options'
+import { parserConflict } from './parser-conflict'
+
+/** What a log needs to have: pino, winston and `console` do. */
+export interface ConflictLogger {
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** How problems are named, and who is told of them. */
+export interface RespondOptions {
+  /** Put in front of the kind to make the `type` of a problem. Default: `urn:problem-type:express-conflict:`. */
+  readonly typePrefix?: string
+  /** Told of every problem, with the `instance` that the client got. Default: faults of a back end go to `console.error`. */
+  readonly logger?: ConflictLogger
+}
+
+const TYPE_PREFIX = 'urn:problem-type:express-conflict:'
+
+/** Faults are the app's to see to; conflicts are daily business. */
+const FAULTS_ONLY: ConflictLogger = {
+  warn: () => undefined,
+  error: (fields, message) => console.error(message, fields),
+}
+
+/**
+ * The conflict responder: answers conflicts, and what a body parser refused, as `application/problem+json` (RFC 9457).
+ * Mount it last. Every other error goes on untouched.
+ */
+export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
+  if (options instanceof IncomingMessage)
+    throw new TypeError('respondToConflicts was mounted itself; mount what it makes: app.use(respondToConflicts()).')
+  refuseUnknown('respondToConflicts()', options, ['typePrefix', 'logger'])
+  const { typePrefix = TYPE_PREFIX, logger = FAULTS_ONLY } = options
+  if (typeof typePrefix !== 'string')
+    throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
+  return function respondToConflictsMiddleware(error, req, res, next) {
+    const conflict = isConflictError(error) ? error : parserConflict(error)
+    if (conflict === undefined || res.headersSent) return next(error)
+    const instance = `urn:uuid:${randomUUID()}`
+    const fields = { instance, code: conflict.code, status: conflict.status, method: req.method, err: conflict.cause }
+    logger[conflict.status >= 500 ? 'error' : 'warn'](fields, conflict.message)
+    answer(res, conflict, formatProblem(toProblem(conflict, typePrefix, instance)))
+  }
+}
+
+/** Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD. */
+function answer(res: Response, conflict: ConflictError, body: string): void {
+  for (const field of ['ETag', 'Last-Modified', 'Content-Encoding', 'Content-Range', 'Location'])
+    res.removeHeader(field)
+  res.statusCode = conflict.status
+  for (const [field, value] of Object.entries(conflict.headers)) res.setHeader(field, value)
+  res.setHeader('Content-Type', PROBLEM_JSON)
+  res.setHeader('Content-Length', Buffer.byteLength(body))
+  res.end(body)
+}

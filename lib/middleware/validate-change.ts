@@ -1,0 +1,49 @@
+import { ConflictError } from '../conflicts'
+import { mediaTypeConflict, readBody } from './body'
+import { type ConflictMiddleware, chainOf } from './chain'
+import { conditionsOf } from './conditions'
+import type { Attempt, GuardedRequest, Stage } from './guarded-request'
+import { foreignMembers, judgeChange } from './judge-change'
+import type { ConflictOptions } from './options'
+import { propose } from './propose'
+import { readSettings } from './settings'
+import { verdictOf } from './verdict'
+
+/**
+ * Stage 4: makes the proposed value and holds it against the schema, and the change against what is stored.
+ *
+ * It looks at the conditions of the request before it compares anything with the stored state, for what a comparison
+ * says is news to a client that has not seen that state. So give it the same `preconditions` as `checkPreconditions`.
+ */
+export function validateChange<T>(options: ConflictOptions<T>): ConflictMiddleware {
+  return chainOf('validateChange', readSettings('validateChange', options), [changeStage])
+}
+
+export const changeStage: Stage = {
+  name: 'validateChange',
+  prepare: (guarded) => (takesBody(guarded) ? mediaTypeConflict(guarded.req) : undefined),
+  check<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>) {
+    if (attempt.change.action === 'read') return undefined
+    if (takesBody(guarded) && guarded.sent === undefined) {
+      const sent = readBody(guarded.req, guarded.settings.members.versionField)
+      if (sent instanceof ConflictError) return sent
+      guarded.sent = sent
+    }
+    const conditions = conditionsOf(guarded)
+    if (conditions instanceof ConflictError) return conditions
+    const proposal = propose(guarded, attempt)
+    if (proposal.conflict && !proposal.tellsState) return proposal.conflict
+    attempt.change = { ...attempt.change, proposed: proposal.value as T }
+    const verdict = verdictOf(guarded, attempt)
+    if (verdict.outcome === 'conflict') return verdict.conflict
+    if (verdict.outcome === 'already-applied') return undefined
+    if (proposal.conflict) return proposal.conflict
+    if (attempt.change.action === 'act') return undefined
+    return foreignMembers(guarded, attempt, proposal) ?? judgeChange(guarded, attempt.change)
+  },
+}
+
+/** POST on a resource is an action: its body is the handler's. */
+function takesBody<T>({ req, isNew }: GuardedRequest<T>): boolean {
+  return req.method === 'PUT' || req.method === 'PATCH' || isNew
+}

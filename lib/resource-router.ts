@@ -1,0 +1,75 @@
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
+import { ConflictError } from './conflicts'
+import { detectConflicts } from './detect-conflicts'
+import { ACCEPT_PATCH } from './middleware/body'
+import { commitChange } from './middleware/commit-change'
+import type { ConflictOptions } from './middleware/options'
+import { currentRepresentation } from './middleware/resource'
+import { truncatedHeaders } from './middleware/truncated-headers'
+
+/**
+ * The chain with stock handlers: POST on the collection; GET, HEAD, PUT, PATCH, DELETE and OPTIONS on `/:id`.
+ *
+ * Brings a JSON parser (100 kB) for bodies that nothing has parsed yet. A list of the collection is the app's: mount
+ * it in front, or add it to the router.
+ */
+export function resourceRouter<T>(options: ConflictOptions<T>): Router {
+  if (options.path !== undefined)
+    throw new TypeError('resourceRouter(): leave path out; the router matches "/" and "/:id" below its mount.')
+  if (options.writes === 'by-app')
+    throw new TypeError(
+      "resourceRouter(): its handlers write through the adapter; with writes: 'by-app' put detectConflicts on your own routes.",
+    )
+  const chain = detectConflicts(options)
+  // What is created has no key yet, whatever parameters the path above has.
+  const creation = detectConflicts({ ...options, key: () => undefined })
+  const commit = commitChange()
+  const { adapter, create = ['PUT', 'POST'] } = options
+  const onItem = ['GET', 'HEAD', 'PUT', 'PATCH', ...(adapter.remove ? ['DELETE'] : []), 'OPTIONS']
+  const onCollection = [...(create.includes('POST') ? ['POST'] : []), 'OPTIONS']
+
+  const router = express.Router({ mergeParams: true })
+  // The item first, for most requests are about one; in each route last, what refuses the methods that are not there.
+  const item = router
+    .route('/:id')
+    .get(chain, (req: Request, res: Response) => {
+      res.json(currentRepresentation(req, adapter))
+    })
+    .put(parseBody, chain, commit)
+    .patch(parseBody, chain, commit)
+  if (adapter.remove) item.delete(chain, commit)
+  item.options(answerOptions(onItem)).all(refuseOthers(onItem))
+  const collection = router.route('/')
+  if (create.includes('POST')) collection.post(parseBody, creation, commit)
+  collection.options(answerOptions(onCollection)).all(refuseOthers(onCollection, ['GET', 'HEAD']))
+  return router
+}
+
+const parse = express.json({
+  type: ['application/json', 'application/*+json'],
+  // The parser takes nothing at all, sent in no chunks, for {}: a PUT of it would empty the resource.
+  verify(_req, _res, bytes) {
+    if (bytes.length === 0) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
+  },
+})
+
+/** A body that was read already was parsed by the app. */
+const parseBody: RequestHandler = (req, res, next) => (req.readableDidRead ? next() : parse(req, res, next))
+
+/** RFC 9110 §9.3.7 and RFC 5789 §3.1. */
+function answerOptions(methods: readonly string[]): RequestHandler {
+  return (_req, res) => {
+    res.setHeader('Allow', methods.join(', '))
+    if (methods.includes('PATCH')) res.setHeader('Accept-Patch', ACCEPT_PATCH)
+    res.statusCode = 204
+    res.end()
+  }
+}
+
+/** RFC 9110 §15.5.6: before anything is read, for no state can make the method allowed. */
+function refuseOthers(methods: readonly string[], ofTheApp: readonly string[] = []): RequestHandler {
+  return (req, _res, next) => {
+    if (methods.includes(req.method) || ofTheApp.includes(req.method)) return next()
+    next(truncatedHeaders(req) ?? new ConflictError('method_not_allowed', { headers: { Allow: methods.join(', ') } }))
+  }
+}

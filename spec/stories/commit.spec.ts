@@ -1,0 +1,317 @@
+import express, { type RequestHandler } from 'express'
+import request from 'supertest'
+import { type ConflictOptions, detectConflicts, resourceOf, respondToConflicts } from '../../lib'
+import { gatedAdapter, type Note, noteApp } from './race'
+
+/** An app whose handler is the test's own. Express 4 needs the catch, Express 5 does without. */
+async function handled(
+  handler: (...args: Parameters<RequestHandler>) => Promise<unknown>,
+  options: Partial<ConflictOptions<Note>> = {},
+) {
+  const adapter = gatedAdapter()
+  const written = await adapter.inner.write('1', { id: '1', title: 'first' }, null)
+  const chain = detectConflicts<Note>({ name: 'note', adapter, ...options })
+  const app = express()
+  const errors: Error[] = []
+  app.use(express.json())
+  app.all('/notes/:id', chain, (req, res, next) => {
+    handler(req, res, next).catch(next)
+  })
+  app.use(respondToConflicts())
+  const last: express.ErrorRequestHandler = (error, _req, res, _next) => {
+    errors.push(error)
+    if (res.headersSent) res.end()
+    else res.status(500).send('mistake')
+  }
+  app.use(last)
+  const version = written.ok ? written.state.version : ''
+  const stored = async () => (await adapter.inner.read('1'))?.value
+  const change = async (note: Partial<Note>) => {
+    const now = await adapter.inner.read('1')
+    await adapter.inner.write('1', { id: '1', title: 'theirs', ...note }, now!.version)
+  }
+  return { adapter, app, errors, version, stored, change, noteOf: (req: express.Request) => resourceOf(req, adapter) }
+}
+
+describe('commit of a value of the handler’s own', () => {
+  test('stores it in place of what was proposed', async () => {
+    const { app, adapter, stored } = await handled(async (req, res) => {
+      const { outcome, state } = await resourceOf(req, adapter).commit({ id: '1', title: 'own' })
+      res.json({ outcome, title: state?.value.title })
+    })
+    const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'sent' }).expect(200)
+    expect(response.body).toEqual({ outcome: 'replaced', title: 'own' })
+    expect(await stored()).toEqual({ id: '1', title: 'own' })
+  })
+
+  test.each([
+    ['a tag', (version: string) => ({ 'If-Match': `"${version}"` }), 412, 'precondition_failed', 'If-Match'],
+    ['If-Match: *', () => ({ 'If-Match': '*' }), 412, 'precondition_failed', 'If-Match'],
+    ['If-None-Match', () => ({ 'If-None-Match': '"other"' }), 412, 'precondition_failed', 'If-None-Match'],
+    ['no condition', () => ({}), 409, 'concurrent_update', undefined],
+  ])('is final after a lost race, with %s', async (_, headers, status, code, field) => {
+    const { app, adapter, version, stored, change } = await handled(
+      async (req, res) => {
+        await resourceOf(req, adapter).commit({ id: '1', title: 'own' })
+        res.end()
+      },
+      { preconditions: { required: false } },
+    )
+    adapter.stopBefore('write', () => change({}))
+    const response = await request(app).post('/notes/1').set(headers(version)).expect(status)
+    expect(response.body).toMatchObject({ code, retryable: code === 'concurrent_update' })
+    expect(response.body.field).toBe(field)
+    expect(adapter.calls.write).toBe(1)
+    expect(await stored()).toMatchObject({ title: 'theirs' })
+  })
+
+  test('is checked like any other change', async () => {
+    const { app, adapter, stored } = await handled(
+      async (req, res) => {
+        await resourceOf(req, adapter).commit({ id: '2', title: 'own' })
+        res.end()
+      },
+      { immutable: ['/id'] },
+    )
+    const response = await request(app).post('/notes/1').expect(409)
+    expect(response.body).toMatchObject({ code: 'immutable_field', conflicts: [{ pointer: '/id', kind: 'changed' }] })
+    expect(await stored()).toEqual({ id: '1', title: 'first' })
+  })
+
+  test('must not be the current one, changed in place', async () => {
+    const { app, adapter, errors } = await handled(async (req) => {
+      const note = resourceOf(req, adapter)
+      const value = note.current!.value
+      value.title = 'changed in place'
+      await note.commit(value)
+    })
+    await request(app).post('/notes/1').expect(500)
+    expect(errors[0]).toMatchObject({ name: 'TypeError', message: expect.stringContaining('Give a copy') })
+  })
+})
+
+describe('commit of a function', () => {
+  test('is called again on the state that won', async () => {
+    const seen: (string | undefined)[] = []
+    const { app, adapter, stored, change } = await handled(async (req, res) => {
+      await resourceOf(req, adapter).commit((current) => {
+        seen.push(current?.title)
+        return { id: '1', title: `${current?.title}, then mine` }
+      })
+      res.end()
+    })
+    adapter.stopBefore('write', () => change({}))
+    await request(app).post('/notes/1').expect(200)
+    expect(seen).toEqual(['first', 'theirs'])
+    expect(await stored()).toEqual({ id: '1', title: 'theirs, then mine' })
+  })
+
+  test('may change what it is given: the checks compare with the value as it was', async () => {
+    const { app, adapter, stored } = await handled(
+      async (req, res) => {
+        await resourceOf(req, adapter).commit((current) => Object.assign(current ?? {}, { id: '2' }) as Note)
+        res.end()
+      },
+      { immutable: ['/id'] },
+    )
+    await request(app).post('/notes/1').expect(409)
+    expect(await stored()).toEqual({ id: '1', title: 'first' })
+  })
+
+  test('that gives nothing is a mistake, and nothing is stored', async () => {
+    const { app, adapter, errors } = await handled(async (req) =>
+      resourceOf(req, adapter).commit(() => undefined as never),
+    )
+    await request(app).post('/notes/1').expect(500)
+    expect(errors[0]).toMatchObject({ name: 'TypeError', message: expect.stringContaining('undefined') })
+    expect(adapter.calls.write).toBe(0)
+  })
+
+  test('never overrides the condition of the client', async () => {
+    const { app, adapter, version, change } = await handled(async (req, res) => {
+      await resourceOf(req, adapter).commit((current) => ({ id: '1', title: `${current?.title}!` }))
+      res.end()
+    })
+    adapter.stopBefore('write', () => change({}))
+    const response = await request(app).post('/notes/1').set('If-Match', `"${version}"`).expect(412)
+    expect(response.body.code).toBe('precondition_failed')
+    expect(response.headers.etag).toBe(`"${(await adapter.inner.read('1'))!.version}"`)
+  })
+})
+
+describe('a commit that cannot be', () => {
+  test.each([
+    ['on a safe method', 'get', 'a safe method changes nothing'],
+    ['of nothing, on an action', 'post', 'proposes nothing by itself'],
+  ])('%s is a mistake', async (_, method, message) => {
+    const { app, adapter, errors } = await handled((req) => resourceOf(req, adapter).commit())
+    await request(app)[method as 'get']('/notes/1').expect(500)
+    expect(errors[0]!.message).toContain(message)
+  })
+
+  test('twice on one request is a mistake', async () => {
+    const { app, adapter, errors } = await handled(async (req) => {
+      await resourceOf(req, adapter).commit()
+      await resourceOf(req, adapter).commit()
+    })
+    await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(500)
+    expect(errors[0]!.message).toContain('one request commits once')
+    expect(adapter.calls.write).toBe(1)
+  })
+
+  test('after the answer has begun is a mistake, and nothing is stored', async () => {
+    const { app, adapter, errors, stored } = await handled(async (req, res) => {
+      res.write('begun')
+      await resourceOf(req, adapter).commit()
+    })
+    await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(200)
+    expect(errors[0]!.message).toContain('the answer has begun already')
+    expect(await stored()).toEqual({ id: '1', title: 'first' })
+  })
+
+  test('without a chain is a mistake that names what to mount', async () => {
+    const { adapter } = await handled(async () => undefined)
+    const app = express()
+    let mistake: Error | undefined
+    app.get('/', (req, res) => {
+      try {
+        resourceOf(req, adapter)
+      } catch (error) {
+        mistake = error as Error
+      }
+      res.end()
+    })
+    await request(app).get('/')
+    expect(mistake?.message).toContain('Mount detectConflicts')
+  })
+})
+
+describe('the checks run again on the state that won', () => {
+  test('a rule that it breaks refuses', async () => {
+    const { app, adapter, change } = await handled(
+      async (req, res) => res.json((await resourceOf(req, adapter).commit()).state),
+      {
+        rules: [
+          async ({ current, proposed }) =>
+            current?.value.body === 'final' && proposed ? { detail: 'It is final.', pointers: ['/body'] } : undefined,
+        ],
+      },
+    )
+    adapter.stopBefore('write', () => change({ body: 'final' }))
+    const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(409)
+    expect(response.body).toMatchObject({ code: 'rule_violation', detail: 'It is final.' })
+  })
+
+  test('a caller who may not change it any more is refused', async () => {
+    const { app, adapter, change, stored } = await handled(
+      async (req, res) => res.json((await resourceOf(req, adapter).commit()).state),
+      { allow: (_req, current) => current?.value.body !== 'secret' },
+    )
+    adapter.stopBefore('write', () => change({ body: 'secret' }))
+    await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(403)
+    expect(await stored()).toMatchObject({ title: 'theirs' })
+  })
+
+  test('a state that froze meanwhile is not changed', async () => {
+    const { app, adapter, change } = await handled(
+      async (req, res) => res.json((await resourceOf(req, adapter).commit()).state),
+      { lifecycle: { field: '/body', frozen: ['archived'] } },
+    )
+    adapter.stopBefore('write', () => change({ body: 'archived' }))
+    const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(409)
+    expect(response.body.code).toBe('frozen')
+  })
+})
+
+describe('a race that goes on', () => {
+  test('is given up after five tries: 409 concurrent_update, retryable', async () => {
+    const { app, adapter, change, stored } = await handled(async (req, res) => {
+      await resourceOf(req, adapter).commit()
+      res.end()
+    })
+    for (let n = 1; n <= 5; n++) adapter.stopBefore('write', () => change({ title: `theirs ${n}` }))
+    const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(409)
+    expect(response.body).toMatchObject({ code: 'concurrent_update', retryable: true, resolution: 'wait' })
+    expect(Number(response.headers['retry-after'])).toBeGreaterThanOrEqual(1)
+    expect(adapter.calls.write).toBe(5)
+    expect(await stored()).toEqual({ id: '1', title: 'theirs 5' })
+  })
+
+  test('is won at the fifth try', async () => {
+    const { app, adapter, change, stored } = await handled(async (req, res) => {
+      await resourceOf(req, adapter).commit()
+      res.end()
+    })
+    for (let n = 1; n <= 4; n++) adapter.stopBefore('write', () => change({ title: `theirs ${n}` }))
+    await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(200)
+    expect(await stored()).toEqual({ title: 'mine' })
+  })
+
+  test('ends with the deadline', async () => {
+    const { app, adapter, change } = await handled(
+      async (req, res) => {
+        await resourceOf(req, adapter).commit()
+        res.end()
+      },
+      { deadlineMs: 5 },
+    )
+    adapter.stopBefore('write', () => change({}))
+    const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(409)
+    expect(response.body.code).toBe('concurrent_update')
+    expect(adapter.calls.write).toBe(1)
+  })
+
+  test('a date alone does not hold after a lost race, whatever its second says', async () => {
+    const at = Date.UTC(2026, 0, 1)
+    const adapter = gatedAdapter({ now: () => at })
+    await adapter.inner.write('1', { id: '1', title: 'first' }, null)
+    adapter.stopBefore('write', async () => {
+      const now = await adapter.inner.read('1')
+      await adapter.inner.write('1', { id: '1', title: 'theirs' }, now!.version)
+    })
+    const response = await request(noteApp(adapter))
+      .put('/notes/1')
+      .set('If-Unmodified-Since', new Date(at).toUTCString())
+      .send({ title: 'mine' })
+      .expect(412)
+    expect(response.body).toMatchObject({ code: 'precondition_failed', field: 'If-Unmodified-Since' })
+    expect((await adapter.inner.read('1'))?.value.title).toBe('theirs')
+  })
+})
+
+describe('many at once', () => {
+  test('of 50 writers with one tag, one commits and 49 get 412', async () => {
+    const adapter = gatedAdapter()
+    const written = await adapter.inner.write('1', { id: '1', title: 'first' }, null)
+    const server = noteApp(adapter).listen(0)
+    const tag = `"${written.ok && written.state.version}"`
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        request(server)
+          .put('/notes/1')
+          .set('If-Match', tag)
+          .send({ id: '1', title: `writer ${n}` }),
+      ),
+    )
+    server.close()
+    const winners = answers.filter(({ status }) => status === 200)
+    expect(winners).toHaveLength(1)
+    expect(answers.filter(({ status }) => status === 412)).toHaveLength(49)
+    expect((await adapter.inner.read('1'))?.value).toEqual(winners[0]!.body)
+  })
+
+  test('of 20 creators of one key, one gets 201 and 19 get 412', async () => {
+    const adapter = gatedAdapter()
+    const server = noteApp(adapter).listen(0)
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        request(server)
+          .put('/notes/1')
+          .set('If-None-Match', '*')
+          .send({ title: `creator ${n}` }),
+      ),
+    )
+    server.close()
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, ...Array(19).fill(412)])
+  })
+})

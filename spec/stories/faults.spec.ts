@@ -1,0 +1,198 @@
+import express, { type RequestHandler } from 'express'
+import request from 'supertest'
+import {
+  type ConflictOptions,
+  commitChange,
+  detectConflicts,
+  type ResourceAdapter,
+  resourceRouter,
+  respondToConflicts,
+  storeFault,
+} from '../../lib'
+import { type Doc, mistake, shelf } from './app'
+
+const quiet = { warn: () => undefined, error: () => undefined }
+const never = () => new Promise<never>(() => undefined)
+
+/** An app over an adapter of which a part is broken. */
+async function broken(fault: Partial<ResourceAdapter<Doc>>, options: Partial<ConflictOptions<Doc>> = {}) {
+  const it = await shelf()
+  const adapter: ResourceAdapter<Doc> = { ...it.adapter, ...fault }
+  const app = express()
+  app.use('/articles', resourceRouter<Doc>({ name: 'article', adapter, ...options }))
+  app.use(respondToConflicts({ logger: quiet }), mistake)
+  const put = (headers: Record<string, string> = { 'If-Match': it.tag }) =>
+    request(app).put('/articles/1').set(headers).send({ title: 'second' })
+  return { ...it, app, put }
+}
+
+const rejects = (error: unknown) => () => Promise.reject(error)
+const refused = storeFault(new Error('disk full'), { applied: 'no' })
+const lost = storeFault(new Error('ECONNRESET'), { applied: 'unknown' })
+
+describe('a read that fails', () => {
+  test.each<[string, ResourceAdapter<Doc>['read']]>([
+    ['rejects', rejects(new Error('ECONNREFUSED'))],
+    ['rejects with a store fault', rejects(lost)],
+    ['rejects with what is no error', rejects('down')],
+    [
+      'throws',
+      () => {
+        throw new Error('not connected')
+      },
+    ],
+  ])('%s: 503, and the client may come again', async (_name, read) => {
+    const { app, put } = await broken({ read })
+    for (const response of [await put(), await request(app).get('/articles/1')]) {
+      expect([response.status, response.body.code]).toEqual([503, 'backend_unavailable'])
+      expect([response.body.retryable, response.body.resolution]).toEqual([true, 'wait'])
+      expect(response.headers['retry-after']).toMatch(/^[1-9]\d*$/)
+      expect(response.text).not.toMatch(/ECONN|down|connected/)
+    }
+  })
+
+  test('does not answer: 503 at the deadline', async () => {
+    const { app } = await broken({ read: never }, { deadlineMs: 5 })
+    const { status, body } = await request(app).get('/articles/1')
+    expect([status, body.code]).toEqual([503, 'backend_unavailable'])
+  })
+})
+
+describe('a write of which nobody knows whether it was made', () => {
+  const unknown: [string, NonNullable<ResourceAdapter<Doc>['write']>][] = [
+    ['rejects', rejects(new Error('ECONNRESET'))],
+    ['rejects with a store fault that says so', rejects(lost)],
+    ['does not answer', never],
+  ]
+
+  test.each(unknown)('%s: 503 outcome_unknown, tried once', async (_name, write) => {
+    const tried = jest.fn(write)
+    const { put } = await broken({ write: tried }, { deadlineMs: 20 })
+    const { status, body, headers } = await put()
+    expect([status, body.code, tried.mock.calls.length]).toEqual([503, 'outcome_unknown', 1])
+    expect([headers.etag, headers['last-modified']]).toEqual([undefined, undefined])
+  })
+
+  test.each<[Record<string, string>, boolean]>([
+    [{ 'If-Match': '*' }, true],
+    [{ 'If-None-Match': '"other"' }, true],
+    [{ 'Idempotency-Key': '"k"' }, true],
+    [{}, false],
+  ])('is retryable with a condition or an Idempotency-Key: %j', async (headers, retryable) => {
+    const { put } = await broken({ write: rejects(lost) }, { preconditions: { required: false } })
+    const { body, ...response } = await put(headers)
+    expect([body.code, body.retryable, response.headers['retry-after'] !== undefined]).toEqual([
+      'outcome_unknown',
+      retryable,
+      retryable,
+    ])
+  })
+
+  test('may be a removal or a creation too', async () => {
+    const { app, tag } = await broken({ remove: rejects(lost), create: rejects(lost) })
+    expect((await request(app).delete('/articles/1').set('If-Match', tag)).body.code).toBe('outcome_unknown')
+    expect((await request(app).post('/articles').send({})).body.code).toBe('outcome_unknown')
+  })
+})
+
+test('a write that the store refused was not made: 503 backend_unavailable', async () => {
+  const { put, stored } = await broken({ write: rejects(refused) })
+  const { body, headers } = await put().expect(503)
+  expect([body.code, body.retryable]).toEqual(['backend_unavailable', true])
+  expect(headers['retry-after']).toMatch(/^[1-9]\d*$/)
+  expect(await stored()).toEqual({ title: 'first' })
+})
+
+describe('a mistake in the adapter is the app’s, and no fault', () => {
+  test.each([new TypeError('x is not a function'), new ReferenceError('y'), new RangeError('z')])(
+    '%s',
+    async (error) => {
+      for (const part of ['read', 'write'] as const) {
+        const { put } = await broken({ [part]: rejects(error) })
+        const { status, body } = await put()
+        expect([status, body.mistake]).toEqual([500, String(error)])
+      }
+    },
+  )
+
+  test.each<[unknown, string]>([
+    [{ value: {} }, 'the version undefined; give String(version)'],
+    [{ value: {}, version: 7 }, 'the version 7; give String(version)'],
+    [null, 'null; give undefined when nothing is stored'],
+  ])('a state that is %j', async (state, message) => {
+    const { put } = await broken({ read: async () => state as never })
+    const { status, body } = await put()
+    expect([status, body.mistake]).toEqual([500, expect.stringContaining(message)])
+  })
+
+  test('a write that gives no state', async () => {
+    const { put } = await broken({ write: async () => ({ ok: true }) as never })
+    expect((await put()).body.mistake).toMatch(/^TypeError: .*no state after a write/)
+  })
+})
+
+describe('what throws in front of the handler is answered', () => {
+  const boom = () => {
+    throw new Error('boom')
+  }
+
+  test.each<[string, Partial<ConflictOptions<Doc>>]>([
+    ['key', { key: boom }],
+    ['skip', { skip: boom }],
+    ['allow', { allow: boom }],
+    ['an allow that rejects', { allow: async () => boom() }],
+    ['a rule', { rules: [boom] }],
+    ['a rule that rejects', { rules: [async () => boom()] }],
+    ['a tag', { tag: { tagsFor: boom } }],
+  ])('%s', async (_name, options) => {
+    const { put, stored } = await broken({}, options)
+    const { status, body } = await put()
+    expect([status, body.mistake]).toEqual([500, 'Error: boom'])
+    expect(await stored()).toEqual({ title: 'first' })
+  })
+
+  test('expose', async () => {
+    const { put, stored } = await broken({}, { expose: boom })
+    expect((await put({ 'If-Match': '"old"' })).body.mistake).toBe('Error: boom')
+    expect(await stored()).toEqual({ title: 'first' })
+  })
+
+  test('generateKey and location', async () => {
+    for (const option of ['generateKey', 'location']) {
+      const { app } = await broken({}, { [option]: boom })
+      expect((await request(app).post('/articles').send({})).body.mistake).toBe('Error: boom')
+    }
+  })
+})
+
+describe('a handler that throws', () => {
+  const handled = async (handler: RequestHandler) => {
+    const it = await shelf()
+    const app = express()
+    app.use(express.json())
+    app.put('/articles/:id', detectConflicts({ name: 'article', adapter: it.adapter }), handler, commitChange())
+    app.use(respondToConflicts(), mistake)
+    const response = await request(app).put('/articles/1').set('If-Match', it.tag).send({ title: 'second' })
+    return { ...it, response }
+  }
+
+  test('is answered, and nothing is written', async () => {
+    const { response, stored } = await handled(() => {
+      throw new Error('boom')
+    })
+    expect([response.status, response.body.mistake, await stored()]).toEqual([500, 'Error: boom', { title: 'first' }])
+  })
+
+  test('is answered when what it throws comes by next', async () => {
+    const { response, stored } = await handled((_req, _res, next) => next(new Error('boom')))
+    expect([response.status, await stored()]).toEqual([500, { title: 'first' }])
+  })
+
+  test('commitChange without a chain is answered', async () => {
+    const app = express()
+    app.put('/', commitChange())
+    app.use(mistake)
+    const { status, body } = await request(app).put('/')
+    expect([status, body.mistake]).toEqual([500, expect.stringContaining('Mount detectConflicts() in front of it')])
+  })
+})

@@ -1,0 +1,133 @@
+import type { RequestHandler } from 'express'
+import request from 'supertest'
+import {
+  type ConflictOptions,
+  checkPreconditions,
+  commitChange,
+  fetchState,
+  type Rule,
+  resourceOf,
+  validateChange,
+} from '../../lib'
+import { appOf, type Doc, PASSED, type Shelf, shelf, tells } from './app'
+
+type Options = Partial<ConflictOptions<Doc>>
+
+/** The stages, each with its own part of the options. */
+async function staged(forState: Options = {}, forChange: Options = {}, forConditions: Options = {}) {
+  const it = await shelf()
+  const base = { name: 'article', adapter: it.adapter }
+  const stages = [
+    fetchState<Doc>({ ...base, ...forState }),
+    validateChange<Doc>({ ...base, ...forChange }),
+    checkPreconditions<Doc>({ ...base, ...forConditions }),
+  ]
+  const app = appOf((all) => {
+    all.get('/articles/:id', stages, (async (req, res) => {
+      res.json(resourceOf(req, it.adapter).representation)
+    }) as RequestHandler)
+    all.put('/articles/:id', stages, commitChange())
+  })
+  return { ...it, app }
+}
+
+const put = ({ app }: { app: Parameters<typeof request>[0] }, tag: string, body: Doc = { title: 'second' }) =>
+  request(app).put('/articles/1').set('If-Match', tag).send(body)
+
+test('stages one by one do what the chain does', async () => {
+  const it = await staged()
+  expect((await request(it.app).get('/articles/1')).headers.etag).toBe(it.tag)
+  expect((await put(it, '"old"').expect(412)).body.code).toBe('precondition_failed')
+  await put(it, it.tag).expect(200)
+  expect(await it.stored()).toEqual({ title: 'second' })
+})
+
+test('304 is early', async () => {
+  const it = await staged()
+  await request(it.app).get('/articles/1').set('If-None-Match', it.tag).expect(304)
+})
+
+test('each may bring a part of the options: all of them hold', async () => {
+  const rule: Rule<Doc> = ({ proposed }) => (proposed?.title === 'forbidden' ? { detail: 'Not that title.' } : null)
+  const it = await staged(
+    { lifecycle: { field: '/title', frozen: ['frozen'] } },
+    { rules: [rule], preconditions: { versionField: '/revision' } },
+    { preconditions: { weak: 'accept' }, hidden: ['/secret'] },
+  )
+  expect((await put(it, it.tag, { title: 'forbidden' })).body.code).toBe('rule_violation')
+  expect((await request(it.app).get('/articles/1')).body).toEqual({ title: 'first', revision: it.version })
+  await put(it, it.tag, { title: 'frozen' }).expect(200)
+  expect((await put(it, '*')).body.code).toBe('frozen')
+})
+
+test('a stage without fetchState in front is a mistake of the app, and nothing is written', async () => {
+  const it = await shelf()
+  const app = appOf((all) =>
+    all.put('/articles/:id', checkPreconditions({ name: 'article', adapter: it.adapter }), commitChange()),
+  )
+  const { status, body } = await put({ app }, it.tag)
+  expect([status, body.mistake]).toEqual([500, expect.stringMatching(/Mount fetchState\(\) with the same adapter/)])
+  expect(await it.stored()).toEqual({ title: 'first' })
+})
+
+test('a stage with another adapter than fetchState is one, too', async () => {
+  const [it, other] = [await shelf(), await shelf()]
+  const app = appOf((all) =>
+    all.put(
+      '/articles/:id',
+      fetchState({ name: 'article', adapter: it.adapter }),
+      checkPreconditions({ name: 'article', adapter: other.adapter }),
+      commitChange(),
+    ),
+  )
+  expect((await put({ app }, it.tag)).status).toBe(500)
+  expect(await it.stored()).toEqual({ title: 'first' })
+})
+
+test('what fetchState lets pass, the others let pass', async () => {
+  const it = await shelf()
+  const base = { name: 'article', adapter: it.adapter }
+  const app = appOf((all) =>
+    all.put(
+      '/articles/:id',
+      fetchState({ ...base, skip: () => true }),
+      validateChange(base),
+      checkPreconditions(base),
+      tells(it),
+    ),
+  )
+  expect((await put({ app }, '"old"')).body).toEqual(PASSED)
+})
+
+describe('resourceOf', () => {
+  const asked = async (ask: (req: Parameters<typeof resourceOf>[0], it: Shelf) => unknown, url: string) => {
+    const it = await shelf()
+    const handler: RequestHandler = (req, res) => {
+      res.json(ask(req, it))
+    }
+    const app = appOf((all) => {
+      all.put('/bare', handler)
+      all.put('/articles/:id', fetchState({ name: 'article', adapter: it.adapter }), handler)
+    })
+    return (await request(app).put(url).send({})).body
+  }
+
+  test('where no chain ran is a mistake, with the way out', async () => {
+    const body = await asked((req, { adapter }) => resourceOf(req, adapter).key, '/bare')
+    expect(body.mistake).toMatch(/no chain with this adapter ran on the request. Mount detectConflicts/)
+  })
+
+  test('with another adapter is a mistake', async () => {
+    const { adapter } = await shelf()
+    const body = await asked((req) => resourceOf(req, adapter).key, '/articles/1')
+    expect(body.mistake).toMatch(/with the same adapter object/)
+  })
+
+  test('after fetchState has the state, and nothing that was proposed', async () => {
+    const body = await asked((req, { adapter }) => {
+      const { name, key, action, current, proposed, signal } = resourceOf(req, adapter)
+      return [name, key, action, current?.value, proposed ?? null, signal.aborted]
+    }, '/articles/1')
+    expect(body).toEqual(['article', '1', 'replace', { title: 'first' }, null, false])
+  })
+})

@@ -1,0 +1,121 @@
+import { expectTypeOf } from 'expect-type'
+import express, { type Express, type NextFunction, type Request, type Response } from 'express'
+import {
+  type Action,
+  type Change,
+  type ConflictMiddleware,
+  type ConflictOptions,
+  checkPreconditions,
+  commitChange,
+  detectConflicts,
+  fetchState,
+  memoryAdapter,
+  type Resource,
+  type ResourceAdapter,
+  type ResourceState,
+  resourceOf,
+  resourceRouter,
+  respondToConflicts,
+  validateChange,
+} from '../../lib'
+
+// What is asserted here is asserted by the compiler, under the types of Express 5 and of Express 4 (tsconfig.express4.json).
+
+interface Article {
+  title: string
+  tags?: string[]
+}
+
+const adapter = memoryAdapter<Article>()
+const chain = detectConflicts({ name: 'article', adapter })
+
+/** The parameters that a handler infers when it stands on a route by itself. */
+const mounted = (app: Express) => {
+  app.put('/articles/:id', chain, (req, res, next) => {
+    expectTypeOf(req.params.id).toEqualTypeOf<string>()
+    expectTypeOf(req.method).toBeString()
+    expectTypeOf(res.status(200)).toEqualTypeOf(res)
+    expectTypeOf(res).toExtend<Response>()
+    expectTypeOf(next).toEqualTypeOf<NextFunction>()
+  })
+  app.get('/articles/:article/comments/:id', chain, chain, (req) => {
+    expectTypeOf(req.params.article).toEqualTypeOf<string>()
+    expectTypeOf(req.params.id).toEqualTypeOf<string>()
+    // @ts-expect-error the path has no such parameter
+    expectTypeOf(req.params.comment)
+  })
+  app.put('/articles/:id', fetchState({ name: 'a', adapter }), validateChange({ name: 'a', adapter }), (req) => {
+    expectTypeOf(req.params.id).toEqualTypeOf<string>()
+  })
+  app.patch('/articles/:id', chain, async (req, res) => {
+    expectTypeOf(req.params.id).toEqualTypeOf<string>()
+    res.json(await resourceOf(req, adapter).commit())
+  })
+}
+
+test('handlers behind the chain infer what they infer without it', () => {
+  expectTypeOf(mounted).parameter(0).toEqualTypeOf<Express>()
+  expect(() => mounted(express())).not.toThrow()
+})
+
+test('the chain goes wherever a middleware goes', () => {
+  const app = express()
+  const router = express.Router()
+  expect(() => {
+    app.use(chain)
+    app.use('/articles/:id', chain)
+    app.use('/articles', chain, commitChange())
+    app.put('/articles/:id', [chain, commitChange()])
+    app.route('/articles/:id').all(chain).put(chain, commitChange())
+    router.use(chain, commitChange())
+    router.put('/:id', chain, checkPreconditions({ name: 'article', adapter }), commitChange())
+    app.use('/articles', resourceRouter({ name: 'article', adapter }), respondToConflicts())
+  }).not.toThrow()
+  expectTypeOf(chain).toEqualTypeOf<ConflictMiddleware>()
+  expectTypeOf(resourceRouter<Article>).returns.toExtend<express.Router>()
+  expectTypeOf(respondToConflicts).returns.toEqualTypeOf<express.ErrorRequestHandler>()
+})
+
+test('resourceOf knows the value by its adapter', () => {
+  expectTypeOf(resourceOf<Article>).returns.toEqualTypeOf<Resource<Article>>()
+  const found = (req: Request) => resourceOf(req, adapter)
+  expectTypeOf(found).returns.toEqualTypeOf<Resource<Article>>()
+  expectTypeOf<Resource<Article>['current']>().toEqualTypeOf<ResourceState<Article> | undefined>()
+  expectTypeOf<Resource<Article>['proposed']>().toEqualTypeOf<Article | undefined>()
+  expectTypeOf<Resource<Article>['action']>().toEqualTypeOf<Action>()
+  expectTypeOf<Parameters<Resource<Article>['commit']>[0]>().toEqualTypeOf<
+    Article | ((current: Article | undefined) => Article | Promise<Article>) | undefined
+  >()
+})
+
+test('options infer the value from the adapter', () => {
+  const options = detectConflicts({
+    name: 'article',
+    adapter,
+    allow: (req, current) => {
+      expectTypeOf(req).toEqualTypeOf<Request>()
+      expectTypeOf(current).toEqualTypeOf<ResourceState<Article> | undefined>()
+      return true
+    },
+    rules: [
+      (change, req) => {
+        expectTypeOf(change).toEqualTypeOf<Change<Article>>()
+        expectTypeOf(req).toEqualTypeOf<Request>()
+        return undefined
+      },
+    ],
+    generateKey: ({ title }) => title,
+    expose: ({ value }) => value.title,
+  })
+  expect(options.stages).toHaveLength(3)
+  expectTypeOf<ConflictOptions<Article>['adapter']>().toEqualTypeOf<ResourceAdapter<Article>>()
+})
+
+test('what cannot work does not compile', () => {
+  // @ts-expect-error an adapter is needed
+  expect(() => detectConflicts({ name: 'article' })).toThrow(TypeError)
+  // @ts-expect-error there is no such option
+  expect(() => detectConflicts({ name: 'article', adapter, imutable: ['/title'] })).toThrow(TypeError)
+  // @ts-expect-error there is no such choice
+  expect(() => detectConflicts({ name: 'article', adapter, preconditions: { required: 'yes' } })).toThrow(TypeError)
+})
