@@ -1,0 +1,109 @@
+import type { SqlKeyType } from './keys'
+import type { SqlTable } from './options'
+import type { MemberColumn } from './values'
+import type { SqlVersionType } from './versions'
+
+/** The same with every default filled in. */
+export interface TablePlan {
+  readonly table: string
+  readonly key: readonly string[]
+  readonly keyTypes: readonly SqlKeyType[]
+  readonly keySeparator: string
+  readonly scope: ReadonlyArray<readonly [string, string | number]>
+  readonly json: string | undefined
+  readonly members: readonly MemberColumn[]
+  readonly version: { readonly column: string; readonly type: SqlVersionType } | undefined
+  readonly lastModified: { readonly column: string; readonly type: 'date' | 'ms' } | undefined
+  readonly softDelete: { readonly column: string; readonly type: 'date' | 'boolean' } | undefined
+}
+
+const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version lastModified softDelete'.split(' ')
+const ADAPTER_OPTIONS = [...TABLE_OPTIONS, 'client', 'dialect', 'generatedKeys', 'now']
+
+export function planOf(options: SqlTable, who: string): TablePlan {
+  const plan = filledIn(options)
+  const fail = (what: string): never => {
+    throw new TypeError(`${who}: ${what}`)
+  }
+  const stranger = Object.keys(options).find((name) => !ADAPTER_OPTIONS.includes(name))
+  if (stranger !== undefined) fail(`"${stranger}" is not an option; it takes ${ADAPTER_OPTIONS.join(', ')}.`)
+  if ((options.json === undefined) === (options.columns === undefined)) fail('give either json or columns.')
+  if (plan.key.length === 0) fail('key names no column.')
+  if (plan.keyTypes.length !== plan.key.length)
+    fail(`keyType has ${plan.keyTypes.length} words for ${plan.key.length} columns.`)
+  if (plan.keySeparator === '') fail('keySeparator is empty.')
+  if (!isIdentifier(plan.table, 2)) fail(`table ${JSON.stringify(plan.table)} is not a plain identifier.`)
+  for (const [option, name] of namesIn(plan)) {
+    if (!isIdentifier(name, 1)) fail(`${option} ${JSON.stringify(name)} is not a plain identifier.`)
+  }
+  for (const [option, type, types] of typesIn(plan)) {
+    if (!types.includes(type)) fail(`${option} cannot be of type ${JSON.stringify(type)}; say ${types.join(', ')}.`)
+  }
+  if (options.columns !== undefined && plan.members.length === 0) fail('columns names no column.')
+  const keyColumns = [...plan.key, ...plan.scope.map(([column]) => column)]
+  // A member may show the key, or what it is scoped by; nothing else is there twice.
+  const members = plan.members.map(({ column }) => column).filter((column) => !keyColumns.includes(column))
+  const marks = [plan.version, plan.lastModified, plan.softDelete].flatMap((mark) => (mark ? [mark.column] : []))
+  const named = [...keyColumns, ...marks, ...members, ...(plan.json === undefined ? [] : [plan.json])]
+  const twice = named.find((name, index) => named.indexOf(name) !== index)
+  if (twice !== undefined) fail(`the column "${twice}" is named for two purposes.`)
+  return plan
+}
+
+function filledIn(options: SqlTable): TablePlan {
+  const { key = 'id', keyType = 'text', scope = {}, version = 'version', lastModified, softDelete } = options
+  const keys = typeof key === 'string' ? [key] : [...key]
+  return {
+    table: options.table,
+    key: keys,
+    keyTypes: typeof keyType === 'string' ? keys.map(() => keyType) : [...keyType],
+    keySeparator: options.keySeparator ?? '/',
+    scope: Object.entries(scope),
+    json: options.json,
+    members: options.columns === undefined ? [] : membersOf(options.columns),
+    version: typeof version === 'string' ? { column: version, type: 'text' } : version || undefined,
+    lastModified: typeof lastModified === 'string' ? { column: lastModified, type: 'date' } : lastModified,
+    softDelete: typeof softDelete === 'string' ? { column: softDelete, type: 'date' } : softDelete,
+  }
+}
+
+function membersOf(columns: NonNullable<SqlTable['columns']>): MemberColumn[] {
+  if (Array.isArray(columns)) return columns.map((column: string) => ({ member: column, column, type: 'plain' }))
+  return Object.entries(columns).map(([member, named]) =>
+    typeof named === 'string'
+      ? { member, column: named, type: 'plain' }
+      : { member, column: named.column ?? member, type: named.type },
+  )
+}
+
+/** Kysely quotes them too. This is so that a mistake shows when the app starts, not as a query that finds nothing. */
+const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
+
+function isIdentifier(name: unknown, mostParts: number): boolean {
+  if (typeof name !== 'string') return false
+  const parts = name.split('.')
+  return parts.length <= mostParts && parts.every((part) => IDENTIFIER.test(part))
+}
+
+function namesIn(plan: TablePlan): Array<readonly [option: string, name: unknown]> {
+  return [
+    ...plan.key.map((name) => ['key', name] as const),
+    ...plan.scope.map(([name]) => ['scope', name] as const),
+    ...plan.members.map(({ column }) => ['columns', column] as const),
+    ...(plan.json === undefined ? [] : [['json', plan.json] as const]),
+    ...(['version', 'lastModified', 'softDelete'] as const).flatMap((option) => {
+      const named = plan[option]
+      return named ? [[option, named.column] as const] : []
+    }),
+  ]
+}
+
+function typesIn(plan: TablePlan): Array<readonly [option: string, type: string, types: readonly string[]]> {
+  return [
+    ...plan.keyTypes.map((type) => ['keyType', type, ['text', 'integer', 'uuid', 'sha256']] as const),
+    ...plan.members.map(({ type }) => ['columns', type, ['plain', 'json', 'boolean', 'number', 'date']] as const),
+    ['version', plan.version?.type ?? 'text', ['text', 'bigint', 'integer']],
+    ['lastModified', plan.lastModified?.type ?? 'date', ['date', 'ms']],
+    ['softDelete', plan.softDelete?.type ?? 'date', ['date', 'boolean']],
+  ]
+}

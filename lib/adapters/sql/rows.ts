@@ -1,0 +1,123 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { ResourceState } from '../../adapter'
+import type { SqlDialect } from './database'
+import { fragmentsOf } from './fragments'
+import { keysOf } from './keys'
+import type { TablePlan } from './plan'
+import { columnValues, jsonValue, type Values } from './values'
+import { columnVersions, hashVersions, type Row, type Versions } from './versions'
+
+type Statement = RawBuilder<Row>
+type Condition = RawBuilder<unknown>
+type Assignments = ReadonlyArray<readonly [column: string, content: unknown]>
+
+/** A plan turned into statements: what a row says, and how it is read and written. Nothing here talks to a database. */
+export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => number) {
+  const fragments = fragmentsOf(dialect)
+  const keys = keysOf(
+    { columns: plan.key, types: plan.keyTypes, separator: plan.keySeparator, scope: plan.scope },
+    fragments,
+  )
+  const values: Values =
+    plan.json === undefined
+      ? columnValues(plan.members, keys.columns, dialect, fragments)
+      : jsonValue(plan.json, fragments)
+  const { lastModified, softDelete } = plan
+  const marks = [lastModified?.column, softDelete?.column].filter((column) => column !== undefined)
+  const versions: Versions = plan.version
+    ? columnVersions(plan.version.column, plan.version.type, fragments)
+    : hashVersions([...new Set([...values.columns, ...marks])], fragments)
+
+  const table = sql.table(plan.table)
+  const selection = sql.join([
+    ...values.selection,
+    ...versions.selection,
+    ...(lastModified ? [sql`${sql.ref(lastModified.column)} as ${sql.ref('modified')}`] : []),
+    ...(softDelete ? [sql`${sql.ref(softDelete.column)} as ${sql.ref('deleted')}`] : []),
+    ...plan.key.map((column, index) => sql`${fragments.textOf(column)} as ${sql.ref(`k${index}`)}`),
+  ])
+  const returning = dialect === 'mysql' ? sql`` : sql` returning ${selection}`
+
+  function moment(type: 'date' | 'ms', ms: number): unknown {
+    if (type === 'ms') return Math.floor(ms)
+    return dialect === 'sqlite' ? new Date(ms).toJSON() : new Date(ms)
+  }
+
+  return {
+    keys,
+    versions,
+    values,
+
+    stateOf(row: Row): ResourceState<T> {
+      const state = { value: values.valueOf(row) as T, version: versions.versionOf(row) }
+      const dated = lastModified ? { ...state, lastModified: dateOf(row.modified) } : state
+      return softDelete && isSet(row.deleted) ? { ...dated, gone: true } : dated
+    },
+
+    keyOf: (row: Row): string => plan.key.map((_, index) => String(row[`k${index}`])).join(plan.keySeparator),
+
+    select: (where: Condition): Statement => sql<Row>`select ${selection} from ${table} where ${where}`,
+
+    /** `isGone` leaves a tombstone, and the value as it is. */
+    update(where: Condition, set: Assignments, isGone = false): Statement {
+      const ms = now()
+      const all = [
+        ...set,
+        ...(lastModified
+          ? [[lastModified.column, fragments.later(lastModified.column, moment(lastModified.type, ms))] as const]
+          : []),
+        ...(softDelete
+          ? [[softDelete.column, isGone ? goneMark(softDelete.type, ms) : aliveMark(softDelete.type)] as const]
+          : []),
+      ]
+      // Columns of one statement see the row as it was, but for MySQL, where none of these refers to another one.
+      const assigned = sql.join(all.map(([column, content]) => sql`${sql.ref(column)} = ${content}`))
+      return sql<Row>`update ${table} set ${assigned} where ${where}${returning}`
+    },
+
+    /** Without `keyValues` the database gives the key. MySQL refuses a key that is taken; the others write nothing. */
+    insert(set: Assignments, keyValues: readonly unknown[] | undefined): Statement {
+      const ms = now()
+      const given: Assignments = keyValues
+        ? keys.columns.map((column, index) => [column, keyValues[index]] as const)
+        : plan.scope
+      const all = [
+        ...given,
+        ...set,
+        ...(lastModified ? [[lastModified.column, moment(lastModified.type, ms)] as const] : []),
+        ...(softDelete ? [[softDelete.column, aliveMark(softDelete.type)] as const] : []),
+      ]
+      const columns = sql.join(all.map(([column]) => sql.ref(column)))
+      const contents = sql.join(all.map(([, content]) => sql`${content}`))
+      const unless =
+        dialect === 'mysql'
+          ? sql``
+          : sql` on conflict (${sql.join(keys.columns.map((column) => sql.ref(column)))}) do nothing`
+      return sql<Row>`insert into ${table} (${columns}) values (${contents})${keyValues ? unless : sql``}${returning}`
+    },
+
+    remove: (where: Condition): Statement =>
+      sql<Row>`delete from ${table} where ${where}${dialect === 'mysql' ? sql`` : sql` returning 1 as ${sql.ref('removed')}`}`,
+  }
+
+  function goneMark(type: 'date' | 'boolean', ms: number): unknown {
+    return type === 'date' ? moment('date', ms) : dialect === 'postgres' ? true : 1
+  }
+
+  function aliveMark(type: 'date' | 'boolean'): unknown {
+    return type === 'date' ? null : dialect === 'postgres' ? false : 0
+  }
+}
+
+function isSet(mark: unknown): boolean {
+  return mark !== null && mark !== undefined && mark !== false && Number(mark) !== 0
+}
+
+/** SQLite's own texts of a date have neither a T nor a Z, and mean UTC. */
+function dateOf(content: unknown): Date | undefined {
+  if (content === null || content === undefined) return undefined
+  if (content instanceof Date) return content
+  const text = String(content)
+  if (/^-?\d+$/.test(text)) return new Date(Number(text))
+  return new Date(/^[\d-]+ [\d:.]+$/.test(text) ? `${text.replace(' ', 'T')}Z` : text)
+}

@@ -1,0 +1,157 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ResourceAdapter } from '../../lib/adapter'
+import { type SqlTable, sqlAdapter } from '../../lib/adapters/sql'
+import { type Abilities, adapterKit, jsonValues } from '../../lib/testing'
+import { describeWith, ownName } from '../services'
+import { type Opened, SQL_SERVERS, type SqlServer } from './sql-servers'
+
+interface Shape {
+  readonly table: Omit<SqlTable, 'table'>
+  /** The columns beside the key, as SQL. */
+  readonly columns: (types: SqlServer['types']) => string
+  readonly json?: boolean
+  readonly abilities?: Partial<Abilities>
+  readonly generatedKeys?: boolean
+  readonly key?: string
+  /** Rules of the contract that a table like this cannot keep, and says so in its doc comment. */
+  readonly except?: RegExp
+}
+
+const members = { columns: { title: 'article_title', count: 'counted', tags: { type: 'json' } } } as const
+const memberColumns = ({ json }: SqlServer['types']) =>
+  `article_title varchar(100) not null, counted integer, tags ${json}`
+/** A state that comes back has the version that it had. */
+const REUSES = /version changes|not used again|no version comes back|lose no count|of several writers with one version/
+
+const SHAPES: Readonly<Record<string, Shape>> = {
+  'one JSON column, text versions': {
+    table: { json: 'value', lastModified: 'modified' },
+    columns: ({ json, date }) => `value ${json} not null, version varchar(40) not null, modified ${date} not null`,
+    json: true,
+  },
+  'one JSON column, keys as SHA-256, bigint versions, tombstones': {
+    table: {
+      json: 'value',
+      keyType: 'sha256',
+      version: { column: 'version', type: 'bigint' },
+      lastModified: { column: 'modified', type: 'ms' },
+      softDelete: { column: 'removed', type: 'boolean' },
+    },
+    columns: ({ json }) =>
+      `value ${json} not null, version bigint not null, modified bigint not null, removed boolean not null`,
+    json: true,
+    abilities: { tombstones: true },
+  },
+  'columns, bigint versions': {
+    table: { ...members, version: { column: 'version', type: 'bigint' } },
+    columns: (types) => `${memberColumns(types)}, version bigint not null`,
+    abilities: { lastModified: false },
+  },
+  'columns, integer versions, tombstones': {
+    table: { ...members, version: { column: 'revision', type: 'integer' }, softDelete: 'removed_at' },
+    columns: (types) => `${memberColumns(types)}, revision integer not null, removed_at ${types.date}`,
+    abilities: { lastModified: false, tombstones: true },
+  },
+  'columns in a scope, composite key, text versions': {
+    table: {
+      ...members,
+      scope: { tenant: 'acme' },
+      key: ['part', 'id'],
+      keySeparator: '\u0001',
+      lastModified: 'modified',
+    },
+    columns: (types) =>
+      `tenant varchar(20) not null, part varchar(20) not null default '', ${memberColumns(types)}, version varchar(40) not null, modified ${types.date} not null`,
+    key: 'tenant, part, id',
+  },
+  'columns, no version': {
+    table: { ...members, version: false },
+    columns: memberColumns,
+    abilities: { lastModified: false },
+    except: REUSES,
+  },
+}
+
+const kinds = {
+  remove: true,
+  create: false,
+  tombstones: false,
+  lastModified: true,
+  transaction: false,
+  readVersion: false,
+}
+
+for (const server of SQL_SERVERS) {
+  describe.each(Object.entries(SHAPES))(`on ${server.service}: %s`, (_, shape) => {
+    describeWith(server.service, 'the SQL adapter keeps the contract', (url) => runKit(server, url, shape))
+  })
+}
+
+function runKit(server: SqlServer, url: string, shape: Shape): void {
+  const folder = mkdtempSync(join(tmpdir(), 'express-conflict-'))
+  const address = server.dialect === 'sqlite' ? join(folder, 'test.db') : url
+  const table = ownName('kit')
+  const opened: Opened[] = []
+  let ms = Date.now()
+
+  const open = () => {
+    const one = server.open(address)
+    opened.push(one)
+    return one
+  }
+  const over = ({ client }: Opened): ResourceAdapter<unknown> => {
+    const adapter = sqlAdapter<unknown>({ ...shape.table, client, table, now: () => ms })
+    return Array.isArray(shape.table.key) ? underPart(adapter) : adapter
+  }
+
+  let first: Opened
+  let second: Opened
+  beforeAll(async () => {
+    first = open()
+    second = open()
+    const key = shape.table.keyType === 'sha256' ? 'char(64)' : server.types.key
+    await first.run(
+      `create table ${table} (id ${key} not null, ${shape.columns(server.types)}, primary key (${shape.key ?? 'id'}))`,
+    )
+  })
+  afterAll(async () => {
+    await first.run(`drop table ${table}`)
+    for (const one of opened) await one.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  const tags = { tags: ['a', 'b'] }
+  const kit = adapterKit<unknown>({
+    makeAdapter: async () => {
+      await first.run(`delete from ${table}`)
+      return over(first)
+    },
+    makeSecond: () => over(second),
+    makeFailing: () => over(server.closed()),
+    values: [
+      { title: 'one', count: 1, ...tags },
+      { title: 'two ', count: null, ...tags },
+      { title: 'Three', count: 3, tags: null },
+    ],
+    extraValues: shape.json ? jsonValues : [{ title: "'; --", count: 2 ** 31 - 1, tags: { a: [null, 'é'] } }],
+    rounds: 10,
+    abilities: { ...kinds, ...shape.abilities },
+    advance: (by) => {
+      ms += by
+    },
+  })
+  // Races of ten rounds; the counters of sql.services.spec.ts race longer.
+  for (const { name, run } of kit.filter((one) => !shape.except?.test(one.name))) test(name, run)
+}
+
+/** Keys of a kit have one part. */
+function underPart(adapter: ReturnType<typeof sqlAdapter<unknown>>): ResourceAdapter<unknown> {
+  const partOf = (key: string) => `p\u0001${key}`
+  return {
+    read: (key) => adapter.read(partOf(key)),
+    write: (key, value, expected) => adapter.write(partOf(key), value, expected),
+    remove: (key, expected) => adapter.remove(partOf(key), expected),
+  }
+}

@@ -1,0 +1,83 @@
+import type { Kysely } from 'kysely'
+import {
+  addColumnStatements,
+  createTableStatements,
+  type SqlAdapterOptions,
+  type SqlTable,
+  sqlAdapter,
+} from '../../lib/adapters/sql'
+
+const client = { prepare: () => undefined, close: () => undefined } as unknown as SqlAdapterOptions['client']
+const good = { client, table: 'articles', columns: ['title'] }
+
+describe('sqlAdapter refuses at start-up', () => {
+  test.each([
+    [{ table: 'r; drop table x' }, 'table "r; drop table x" is not a plain identifier.'],
+    [{ table: 'a.b.c' }, 'table "a.b.c" is not a plain identifier.'],
+    [{ table: 'a b' }, 'table "a b" is not a plain identifier.'],
+    [{ table: '' }, 'table "" is not a plain identifier.'],
+    [{ table: 't'.repeat(64) }, `table "${'t'.repeat(64)}" is not a plain identifier.`],
+    [{ key: 'id`; -- ' }, 'key "id`; -- " is not a plain identifier.'],
+    [{ key: 'a.id' }, 'key "a.id" is not a plain identifier.'],
+    [{ key: [] }, 'key names no column.'],
+    [{ key: ['a', 'b'], keyType: ['text'] }, 'keyType has 1 words for 2 columns.'],
+    [{ keyType: 'number' }, 'keyType cannot be of type "number"; say text, integer, uuid, sha256.'],
+    [{ keySeparator: '' }, 'keySeparator is empty.'],
+    [{ scope: { 'tenant"': 1 } }, 'scope "tenant\\"" is not a plain identifier.'],
+    [{ columns: { title: "'] || 1" } }, `columns "'] || 1" is not a plain identifier.`],
+    [
+      { columns: { title: { type: 'text' } } },
+      'columns cannot be of type "text"; say plain, json, boolean, number, date.',
+    ],
+    [{ columns: [] }, 'columns names no column.'],
+    [{ columns: ['title', 'title'] }, 'the column "title" is named for two purposes.'],
+    [{ columns: ['version'] }, 'the column "version" is named for two purposes.'],
+    [{ columns: undefined }, 'give either json or columns.'],
+    [{ json: 'value' }, 'give either json or columns.'],
+    [{ version: 'a-b' }, 'version "a-b" is not a plain identifier.'],
+    [{ version: { column: 'v', type: 'float' } }, 'version cannot be of type "float"; say text, bigint, integer.'],
+    [{ lastModified: { column: 'm', type: 's' } }, 'lastModified cannot be of type "s"; say date, ms.'],
+    [{ softDelete: 'x y' }, 'softDelete "x y" is not a plain identifier.'],
+    [{ key: ['a', 'b'], generatedKeys: true }, 'generatedKeys needs a key of one column.'],
+    [{ client: {} }, 'client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.'],
+  ])('%j', (options, message) => {
+    const make = () => sqlAdapter({ ...good, ...options } as SqlAdapterOptions)
+    expect(make).toThrow(new TypeError(`sqlAdapter(): ${message}`))
+  })
+
+  test('an option that it does not know', () => {
+    expect(() => sqlAdapter({ ...good, tables: 'x' } as SqlAdapterOptions)).toThrow(
+      '"tables" is not an option; it takes table,',
+    )
+  })
+
+  test('a Kysely instance whose dialect it cannot tell, unless it is said', () => {
+    class Strange {}
+    const kysely = { getExecutor: () => ({ adapter: new Strange() }) } as unknown as Kysely<unknown>
+    expect(() => sqlAdapter({ ...good, client: kysely })).toThrow("say dialect: 'postgres', 'mysql' or 'sqlite'.")
+    expect(() => sqlAdapter({ ...good, client: kysely, dialect: 'sqlite' })).not.toThrow()
+  })
+})
+
+test('a table may have a schema, and a member may show the key', () => {
+  expect(() => sqlAdapter({ ...good, table: 'app.articles', columns: { id: 'id', title: 'title' } })).not.toThrow()
+})
+
+describe('statements', () => {
+  test('quote every name', () => {
+    const options: SqlTable = { table: 'app.articles', json: 'value', lastModified: 'modified' }
+    expect(createTableStatements('mysql', options)).toEqual([
+      'create table if not exists `app`.`articles` (`id` varbinary(1024) not null, `value` longtext character set utf8mb4 not null, ' +
+        '`version` varchar(40) character set ascii collate ascii_bin not null, `modified` datetime(3) not null, primary key (`id`))',
+    ])
+    expect(addColumnStatements('postgres', options, ['version'])).toEqual([
+      'alter table "app"."articles" add column "modified" timestamptz(3) not null default current_timestamp',
+    ])
+  })
+
+  test('to make a table of columns are not to be had', () => {
+    expect(() => createTableStatements('sqlite', { table: 'a', columns: ['b'] })).toThrow(
+      'createTableStatements(): the types of columns are not known; give json, or use addColumnStatements().',
+    )
+  })
+})
