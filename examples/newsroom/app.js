@@ -1,0 +1,46 @@
+const express = require('express')
+const path = require('node:path')
+const { detectConflicts, reportChange, resourceOf, resourceRouter, respondToConflicts } = require('express-conflict')
+const { articles, articleOptions } = require('./articles')
+
+const app = express()
+const guard = detectConflicts(articleOptions)
+
+app.use(express.static(path.join(__dirname, 'public')))
+app.use(express.json({ type: ['application/json', 'application/*+json'] }))
+
+// An article has a Last-Modified: without this, a browser may show its own copy for a while and not ask again.
+app.use('/articles', (_req, res, next) => {
+  res.set('Cache-Control', 'no-cache')
+  next()
+})
+
+app.get('/articles', async (_req, res) => {
+  const entries = await articles.entries()
+  res.json(entries.map(({ state: { value } }) => value).map(({ id, title, status }) => ({ id, title, status })))
+})
+
+// A handler of our own: the guard has checked everything, and `commit` stores what it is given.
+app.post('/articles', guard, async (req, res) => {
+  const { proposed, commit } = resourceOf(req, articles)
+  const { state } = await commit({ ...proposed, createdAt: new Date().toISOString() })
+  res.status(201).json(state.value)
+})
+
+// An action: the body proposes nothing, so the handler says what becomes of the article. After a lost race the
+// function is called again with what is stored then.
+app.post('/articles/:id/submit', guard, async (req, res) => {
+  const { commit } = resourceOf(req, articles)
+  const { state } = await commit((current) => ({ ...current, status: 'review' }))
+  res.json(state.value)
+})
+
+// What would happen? The same checks, and nothing is written.
+app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, reportChange())
+
+// GET, PUT, PATCH and DELETE of /articles/:id.
+app.use('/articles', resourceRouter(articleOptions))
+
+app.use(respondToConflicts())
+
+module.exports = { app }

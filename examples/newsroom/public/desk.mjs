@@ -1,0 +1,25 @@
+// What is on the desk: the article as I read it, and the ETag that names that state.
+
+import { differences } from './differences.mjs'
+import { showArticle, written } from './editor.mjs'
+import { showList } from './list.mjs'
+import { myName } from './name.mjs'
+
+export const BLANK = { title: '', teaser: '', body: '', status: 'draft' }
+
+/** `etag` is undefined for an article that is new, `base` when the desk is empty. */
+export const desk = { base: undefined, etag: undefined }
+
+export const mine = () => ({ ...desk.base, ...written(), editedBy: myName() })
+
+export const isDirty = () => desk.base !== undefined && differences(desk.base, desk.base, mine()).length > 0
+
+export function put(base, etag) {
+  Object.assign(desk, { base, etag })
+  showArticle(base, { isNew: etag === undefined, isFrozen: base.status === 'archived' })
+  void showList(base.id)
+}
+
+export function clear() {
+  Object.assign(desk, { base: undefined, etag: undefined })
+}

@@ -1,0 +1,99 @@
+// Saves, and answers each way in which that can be refused. Whatever happens, what was written stays in the form.
+
+import * as api from './api.mjs'
+import { askWhatToKeep } from './conflict-dialog.mjs'
+import { BLANK, clear, desk, isDirty, mine, put } from './desk.mjs'
+import { differences } from './differences.mjs'
+import { ask, clearMessages, say, showFieldErrors, showWords, written } from './editor.mjs'
+import { fieldErrors } from './field-errors.mjs'
+import { myName } from './name.mjs'
+
+export async function save() {
+  const { base, etag } = desk
+  clearMessages()
+  if (etag && !isDirty()) return say('There is nothing to save.')
+  say('Saving …')
+  const sent = mine()
+  const answer = await (etag ? api.save(sent, etag) : api.create({ ...sent, author: myName() }))
+  if (desk.base !== base) return // Somebody went on to another article.
+  if (answer.problem) return refused(answer.problem, save)
+  const since = written()
+  if (!etag) history.replaceState(null, '', `#/${answer.value.id}`)
+  put(answer.value, answer.etag)
+  showWords({ ...answer.value, ...changedSince(sent, since) })
+  say('Saved.')
+}
+
+/** What was typed while the request was under way. */
+function changedSince(sent, since) {
+  return Object.fromEntries(Object.entries(since).filter(([name, value]) => value !== sent[name]))
+}
+
+/** `resolution` says what a client can do about a problem; `code` says which problem it is. */
+function refused(problem, again) {
+  switch (problem.resolution) {
+    case 'refetch':
+      return compare(again)
+    case 'wait':
+      return ask(problem.title, 'Nothing is lost: what you wrote is still here.', [['Try again', again]])
+    case 'none':
+      return lost(problem)
+  }
+  if (problem.code === 'frozen') return frozen()
+  if (!showFieldErrors(fieldErrors(problem))) ask(problem.title, problem.detail ?? '', [])
+}
+
+/** Somebody was faster. Reads what is saved now, asks what to keep, and saves that on top of it. */
+async function compare(again) {
+  const saved = await api.read(desk.base.id)
+  if (saved.problem) return refused(saved.problem, again)
+  const both = { base: desk.base, theirs: saved.value, mine: mine() }
+  const isSame = differences(both.base, both.theirs, both.mine).length === 0
+  const merged = isSame ? saved.value : await askWhatToKeep(both)
+  if (merged === undefined) return say('Not saved yet.')
+  // From here on mine is a change of what is saved now. If that changes too, the next save says so again.
+  put(saved.value, saved.etag)
+  showWords(merged)
+  if (isDirty()) return save()
+  say(isSame ? `${saved.value.editedBy} has saved just that.` : 'This is what is saved.')
+}
+
+async function frozen() {
+  const saved = await api.read(desk.base.id)
+  if (saved.problem) return refused(saved.problem, frozen)
+  ask(`${saved.value.editedBy} archived this article`, 'It cannot be changed any more. What you wrote is still here.', [
+    ['Save mine as a new article', saveAsNew],
+    ['Show what was archived', () => put(saved.value, saved.etag)],
+  ])
+}
+
+function lost({ code, title }) {
+  ask(code === 'gone' ? 'This article was deleted' : title, 'What you wrote is still here.', [
+    ['Save mine as a new article', saveAsNew],
+    ['Drop it', drop],
+  ])
+}
+
+function saveAsNew() {
+  const words = { ...written(), status: 'draft' }
+  put(BLANK, undefined)
+  showWords(words)
+  return save()
+}
+
+export async function remove() {
+  if (!confirm(`Delete “${desk.base.title}”?`)) return
+  const { problem } = await api.remove(desk.base.id, desk.etag)
+  if (problem === undefined || problem.code === 'gone') return drop()
+  if (problem.resolution !== 'refetch') return refused(problem, remove)
+  const saved = await api.read(desk.base.id)
+  if (saved.problem) return refused(saved.problem, remove)
+  ask(`${saved.value.editedBy} changed this article`, 'It was not deleted. Look at it first.', [
+    ['Show what is saved', () => put(saved.value, saved.etag)],
+  ])
+}
+
+function drop() {
+  clear()
+  location.hash = '#/'
+}

@@ -1,0 +1,29 @@
+// Two people edit one article, and nobody's work is lost: npm start, or node examples/newsroom/server.js
+
+const { createServer } = require('node:http')
+const { app } = require('./app')
+const { seed } = require('./seed')
+const { thingsToTry } = require('./things-to-try')
+
+const { HOST = 'localhost', PORT = '3000' } = process.env
+const server = createServer(app)
+
+server.on('error', (error) => {
+  const taken = `Port ${PORT} is taken. Choose another one, PORT=3001 npm start, or let PORT=0 find one that is free.`
+  console.error(error.code === 'EADDRINUSE' ? taken : `The newsroom cannot listen: ${error.message}`)
+  process.exitCode = 1
+})
+
+async function start() {
+  if (!/^\d{1,5}$/.test(PORT) || Number(PORT) > 65535)
+    throw new Error(`PORT is "${PORT}"; give a number from 0 to 65535.`)
+  await seed()
+  server.listen(Number(PORT), HOST, async () => {
+    console.log(await thingsToTry(`http://${HOST}:${server.address().port}`))
+  })
+}
+
+start().catch((error) => {
+  console.error(error.message)
+  process.exitCode = 1
+})

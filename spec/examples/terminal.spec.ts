@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process'
+import { type Newsroom, openNewsroom } from './newsroom'
+
+const hasCurl = (() => {
+  try {
+    execFileSync('curl', ['--version'])
+    return true
+  } catch {
+    return false
+  }
+})()
+const isNeeded = process.env.CONFLICT_SERVICES === 'required'
+const testWithCurl = hasCurl || isNeeded ? test : test.skip
+
+let newsroom: Newsroom
+beforeAll(async () => {
+  newsroom = await openNewsroom()
+})
+afterAll(() => newsroom.close())
+
+testWithCurl('each line that the terminal prints answers with the status that is printed above it', () => {
+  const lines = newsroom.text.split('\n')
+  const tries = lines.flatMap((line, index) => {
+    const [, status] = /^ {2}(\d{3}) {2}\S/.exec(line) ?? []
+    const command = lines[index + 1]?.trim() ?? ''
+    return status === undefined ? [] : [{ what: line.trim(), status, command }]
+  })
+  const seen = tries.map(({ what, command }) => {
+    const [, status] =
+      /^HTTP\/1\.1 (\d{3})/.exec(execFileSync('sh', ['-c', `${command} -s`], { encoding: 'utf8' })) ?? []
+    return { what, status, command }
+  })
+  expect(seen).toEqual(tries)
+  expect(tries.length).toBeGreaterThanOrEqual(12)
+})
+
+test('a port that is taken is named, with the way out', () => {
+  const { port } = new URL(newsroom.url)
+  const run = () =>
+    execFileSync(process.execPath, [require.resolve('../../examples/newsroom/server.js')], {
+      env: { ...process.env, HOST: '127.0.0.1', PORT: port },
+      encoding: 'utf8',
+      stdio: 'pipe',
+    })
+  expect(run).toThrow(`Port ${port} is taken. Choose another one`)
+})
