@@ -1,0 +1,41 @@
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { describeWith } from '../services'
+import { ROOT } from '../sources'
+import { pageAt } from './page'
+
+const page = pageAt('docs/locks.md')
+const [acquiring, kit] = page.blocks.filter(({ language }) => language === 'js').map(({ text }) => text)
+
+/** Loads what an app that has installed the package would load. */
+function load(name: string): unknown {
+  const [, path = ''] = /^express-conflict\/?(.*)$/.exec(name) ?? []
+  return require(join(ROOT, 'lib', path === '' || path === 'testing' ? join(path, 'index') : path))
+}
+
+describe('the kit of docs/locks.md', () => {
+  new Function('require', 'test', kit ?? '')(load, test)
+})
+
+describeWith('PostgreSQL', 'the example of docs/locks.md', (url) => {
+  test('takes a lock and gives it back', async () => {
+    const pools: { end(): Promise<void> }[] = []
+    const { Pool } = require('pg') as typeof import('pg')
+    class OwnPool extends Pool {
+      constructor() {
+        super({ connectionString: url })
+        pools.push(this)
+      }
+    }
+    const run = new Function('require', 'process', `return (async () => {${acquiring}\nlocks.close()\nreturn lease})()`)
+    const lease = await run((name: string) => (name === 'pg' ? { Pool: OwnPool } : load(name)), { env: {} })
+    expect(lease.fence).toMatch(/^\d+$/)
+    expect(lease.signal.aborted).toBe(false)
+    await Promise.all(pools.map((pool) => pool.end()))
+  })
+})
+
+test('docs/locks.md names every lock manager that there is', () => {
+  const managers = readdirSync(join(ROOT, 'lib/locks')).map((file) => file.replace(/\.ts$/, 'Locks'))
+  expect(managers.filter((name) => !page.text.includes(`${name}(`))).toEqual([])
+})

@@ -1,0 +1,38 @@
+import * as library from '../../lib'
+import { exportsOf, membersOf, readSources } from '../sources'
+import { pageAt } from './page'
+
+const page = pageAt('docs/reference.md').prose
+
+/** The names in the first column of the tables below a heading, up to the next one of any level. */
+function namesUnder(heading: string): string[] {
+  const [, part = ''] = page.split(new RegExp(`^#+ ${heading}$`, 'm'))
+  const [own = ''] = part.split(/^#/m)
+  return [...own.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name = '']) => name)
+}
+
+test.each([
+  ['Options of the chain', 'middleware/options.ts', 'ConflictOptions'],
+  ['preconditions', 'middleware/options.ts', 'PreconditionOptions'],
+  ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
+  ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
+  ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],
+  ['Options of signature', 'tag.ts', 'SignatureOptions'],
+  ['What resourceOf gives', 'middleware/resource.ts', 'Resource'],
+])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path, name) => {
+  expect(namesUnder(heading).sort()).toEqual(membersOf(path, name).sort())
+})
+
+test.each([
+  ['Exports of express-conflict', 'index.ts'],
+  ['Exports of express-conflict/testing', 'testing/index.ts'],
+])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path) => {
+  expect(namesUnder(heading).sort()).toEqual([...exportsOf(path, readSources()).keys()].sort())
+})
+
+test('what is said to be a type is one, and what is not is there when the app runs', () => {
+  const [values = '', types = ''] = page.split(/^## Exports of express-conflict$/m)[1]?.split(/^Types:$/m) ?? []
+  const named = (part: string) => [...part.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name = '']) => name)
+  expect(named(values).sort()).toEqual(Object.keys(library).sort())
+  expect(named(types.split(/^#/m)[0] ?? '').filter((name) => name in library)).toEqual([])
+})
