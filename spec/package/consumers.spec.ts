@@ -1,0 +1,55 @@
+import { compile, install, newFolder, output, pack, removeFolder, whileRunning } from './install'
+
+jest.setTimeout(120_000)
+
+const json = { 'Content-Type': 'application/json' }
+
+/** Creates, changes, and tries to change again from what is stale by then. */
+async function story(url: string): Promise<unknown[]> {
+  const put = (text: string, headers: Record<string, string> = {}) =>
+    fetch(`${url}/notes/1`, { method: 'PUT', headers: { ...json, ...headers }, body: JSON.stringify({ text }) })
+  const created = await put('first')
+  const tag = created.headers.get('ETag') ?? ''
+  const changed = await put('second', { 'If-Match': tag })
+  const stale = await put('third', { 'If-Match': tag })
+  const blind = await put('fourth')
+  const stored = await fetch(`${url}/notes/1`)
+  const problems = (await Promise.all([stale.json(), blind.json()])) as { code: string }[]
+  const codes = problems.map(({ code }) => code)
+  return [created.status, changed.status, stale.status, blind.status, ...codes, await stored.json()]
+}
+
+const RIGHT = [201, 200, 412, 428, 'precondition_failed', 'precondition_required', { text: 'second' }]
+
+describe.each(['4', '5'])('an app with Express %s that installs the package', (express) => {
+  const folder = newFolder()
+  beforeAll(async () => {
+    const { tarball } = await pack(folder)
+    await install(folder, tarball, `express@${express}`, `@types/express@${express}`)
+  })
+  afterAll(() => removeFolder(folder))
+
+  test.each(['app.cjs', 'app.mjs'])('%s runs', async (file) => {
+    expect(await whileRunning(folder, file, story)).toEqual(RIGHT)
+  })
+
+  test('import sees the same names as require', async () => {
+    const { imported, required } = JSON.parse(await output(folder, 'names.mjs'))
+    expect(imported).toEqual(expect.arrayContaining(required))
+    expect(required).toContain('detectConflicts')
+  })
+
+  test('TypeScript compiles it as CommonJS and as a module, with the libraries checked', async () => {
+    await compile(folder, { module: 'nodenext', outDir: 'node' }, ['typed.cts', 'typed.mts', 'kit.cts'])
+    expect(await whileRunning(folder, 'node/typed.cjs', story)).toEqual(RIGHT)
+    expect(await whileRunning(folder, 'node/typed.mjs', story)).toEqual(RIGHT)
+  })
+
+  test('TypeScript resolves it as a bundler does', async () => {
+    await compile(folder, { module: 'esnext', moduleResolution: 'bundler', noEmit: true }, ['typed.mts'])
+  })
+
+  test('the conformance kit runs under node:test', async () => {
+    expect(await output(folder, '--test', 'kit.test.mjs')).toMatch(/^# fail 0$/m)
+  })
+})
