@@ -1,0 +1,36 @@
+const { parsing } = require('./parsing')
+const { race } = require('./race')
+const { stages } = require('./stages')
+const { throughput } = require('./throughput')
+
+/** In CI everything runs once through: wrong answers and lost updates fail it, a slow machine does not. */
+const isSmoke = process.argv.includes('--smoke')
+const size = isSmoke
+  ? {
+      throughput: { generations: 1, rounds: 2, requests: 100 },
+      stages: { rounds: 3 },
+      parsing: { rounds: 5 },
+      race: { rounds: 5, clients: 10 },
+    }
+  : {
+      throughput: { generations: 4, rounds: 30, requests: 400 },
+      stages: { rounds: 100 },
+      parsing: { rounds: 100 },
+      race: { rounds: 50, clients: 50 },
+    }
+
+async function run() {
+  console.log('The race: all clients save at once, with the same If-Match')
+  console.table(await race(size.race))
+  console.log('Parsing If-Match and If-None-Match, ns for each byte')
+  console.table(parsing(size.parsing))
+  console.log('Each stage, µs of CPU')
+  console.table(await stages(size.stages))
+  console.log('Requests over HTTP, against a hand-written handler and against express-preconditions')
+  console.table(await throughput(size.throughput))
+}
+
+run().catch((error) => {
+  console.error(error)
+  process.exit(1)
+})

@@ -1,0 +1,21 @@
+const { memoryAdapter } = require('express-conflict')
+const { articleOf } = require('./article')
+const contenders = require('./contenders')
+
+/** A process of its own for each contender: what it costs is what the process cost. */
+const [name, resources, bytes] = process.argv.slice(2)
+
+async function serve() {
+  // A minute behind: each answer has its Last-Modified, and no measurement depends on where in its second it falls.
+  const adapter = memoryAdapter({ now: () => Date.now() - 60_000 })
+  for (let id = 0; id < Number(resources); id++)
+    await adapter.write(String(id), articleOf(String(id), Number(bytes)), null)
+  const server = contenders[name](adapter).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+  process.on('message', () => {
+    const { user, system } = process.cpuUsage()
+    process.send({ cpuUs: user + system })
+  })
+}
+
+process.on('disconnect', () => process.exit())
+void serve()
