@@ -131,7 +131,7 @@ describe('how it is written', () => {
 const ENTRIES = [
   'index.ts',
   'testing/index.ts',
-  ...sources.map(({ path }) => path).filter((path) => /^locks\//.test(path)),
+  ...sources.map(({ path }) => path).filter((path) => /^(?:locks|stores)\/[^/]+$/.test(path)),
 ]
 
 describe('how it is laid out', () => {

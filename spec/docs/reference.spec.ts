@@ -17,6 +17,7 @@ test.each([
   ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],
+  ['Options of memoryStore', 'stores/memory.ts', 'MemoryStoreOptions'],
   ['Options of signature', 'tag.ts', 'SignatureOptions'],
   ['What resourceOf gives', 'middleware/resource.ts', 'Resource'],
 ])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path, name) => {

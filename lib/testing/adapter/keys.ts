@@ -1,54 +1,14 @@
 import { demand, show } from '../demand'
+import { ascii, KEY_PAIRS } from '../key-pairs'
 import { demandSame, stored } from './outcome'
 import type { AbleAdapter, Check, Checks } from './trial'
 
-const KIBIBYTE = 'k'.repeat(1023)
-
-/** Keys that some back end takes for one another: collations, numbers, paths, patterns, names in JavaScript. */
-const PAIRS: readonly (readonly [string, string])[] = [
-  ['a', 'A'],
-  ['a', 'a '],
-  ['a', ' a'],
-  ['a', 'á'],
-  ['\u00e9', 'e\u0301'],
-  ['ss', 'ß'],
-  ['i', 'İ'],
-  ['😀', '😁'],
-  ['0', '00'],
-  ['0', 'zero'],
-  ['1', '1.0'],
-  ['1', '1e0'],
-  ['1', '1 or 1=1'],
-  ['x', '../x'],
-  ['.', '..'],
-  ['a', 'a/b'],
-  ['a/b', 'a%2Fb'],
-  ['a/b', 'a//b'],
-  ['a', 'a.json'],
-  ['a:b', 'a_b'],
-  ['a', '{a}'],
-  ['*', 'a'],
-  ['%', '_'],
-  ["'", "''"],
-  ['\\', '\\\\'],
-  ['a\nb', 'a b'],
-  ['null', 'undefined'],
-  ['__proto__', 'constructor'],
-  ['toString', 'hasOwnProperty'],
-  [`${KIBIBYTE}1`, `${KIBIBYTE}2`],
-]
-
 export function keyChecks<T>({ remove }: { remove: boolean }): Checks<T> {
-  return Object.fromEntries(PAIRS.map((pair) => [nameOf(pair), keptApart<T>(pair, remove)]))
+  return Object.fromEntries(KEY_PAIRS.map((pair) => [nameOf(pair), keptApart<T>(pair, remove)]))
 }
 
 function nameOf([here, there]: readonly [string, string]): string {
   return `${ascii(here.slice(-24))} and ${ascii(there.slice(-24))} are two resources`
-}
-
-/** Two keys that look the same are not to be told apart by eye. */
-function ascii(key: string): string {
-  return show(key).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function keptApart<T>([here, there]: readonly [string, string], remove: boolean): Check<T> {

@@ -1,0 +1,60 @@
+import type { ExpiringStore } from '../../store'
+import { demand } from '../demand'
+
+/** What a check gets: two stores over the same records, and bounds. */
+export interface Trial {
+  readonly store: ExpiringStore
+  /** Another store over the same records, where there can be one; else the same. */
+  readonly second: ExpiringStore
+  /** Lets time pass. */
+  readonly pass: (ms: number) => Promise<void>
+  /** How long a record is kept where a case waits for its end. */
+  readonly ttlMs: number
+  /** How much later than it should a record may expire. */
+  readonly slackMs: number
+  readonly rounds: number
+  readonly workers: number
+}
+
+export type Check = (trial: Trial) => Promise<void>
+
+/** Checks by the rule that each one holds. */
+export type Checks = Readonly<Record<string, Check>>
+
+/** Long enough for nothing to expire in a case that does not wait for it. */
+export const LONG_MS = 600_000
+
+export async function demandRead(store: ExpiringStore, key: string, value: string, rule: string): Promise<void> {
+  const seen = await store.read(key)
+  demand(seen === value, rule, seen)
+}
+
+export async function demandNothing(store: ExpiringStore, key: string, rule: string): Promise<void> {
+  const seen = await store.read(key)
+  demand(seen === undefined, rule, seen)
+}
+
+/** Creates a record where there is none. */
+export async function created(store: ExpiringStore, key: string, value: string, ttlMs = LONG_MS): Promise<void> {
+  const seen = await store.create(key, value, ttlMs)
+  demand(seen === true, 'a record is created where there is none', seen)
+}
+
+/** Lets a record expire. */
+export async function expire({ pass, ttlMs, slackMs }: Trial): Promise<void> {
+  await pass(ttlMs + slackMs)
+}
+
+const MOST_TRIES = 5
+
+/** Runs steps that have to be over before a record expires, again with another key where the machine was too slow. */
+export async function beforeItExpires(trial: Trial, steps: (key: string) => Promise<void>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const from = performance.now()
+    try {
+      return await steps(`try ${tries}`)
+    } catch (error) {
+      if (performance.now() - from < trial.ttlMs || tries === MOST_TRIES) throw error
+    }
+  }
+}
