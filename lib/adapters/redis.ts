@@ -1,23 +1,14 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../adapter'
 import { jsonText } from '../json/text'
-import { storeFault } from '../store-fault'
+import { redisFault } from '../redis/faults'
+import { isRedisClient, type RedisClient, type Script, script, scriptRunner } from '../redis/scripts'
 
-/** What is used of a client, or a cluster, of ioredis. */
-export interface IoredisScripts {
-  evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
-  eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
-}
-
-/** What is used of a client, or a cluster, of node-redis. */
-export interface NodeRedisScripts {
-  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
-}
+export type { IoredisScripts, NodeRedisScripts } from '../redis/scripts'
 
 export interface RedisAdapterOptions {
   /** A client of ioredis or node-redis that is connected. The app owns it and closes it. */
-  readonly client: IoredisScripts | NodeRedisScripts
+  readonly client: RedisClient
   /** In front of every key. Two kinds of resources need two. */
   readonly prefix: string
   /** How long a resource is kept after its last change. Without it, for ever. */
@@ -31,11 +22,6 @@ export interface RedisAdapterOptions {
 export interface RedisAdapter<T> extends ResourceAdapter<T> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
-}
-
-interface Script {
-  readonly text: string
-  readonly sha: string
 }
 
 /** Every script works on one key alone, so any cluster can run it. It gives `stored` as READ does when it refuses. */
@@ -81,7 +67,9 @@ type Answer = readonly ['done', string] | readonly ['refused', ...Stored]
  */
 export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
   const { client, prefix, ttlMs = 0, tombstones = false, now = Date.now } = checked(options)
-  const run = runner(client)
+  const send = scriptRunner(client)
+  const run = (one: Script, key: string, args: string[]) =>
+    send(one, [key], args).catch((error: unknown) => Promise.reject(redisFault(error, 'redisAdapter()')))
 
   async function change(key: string, script: Script, expected: string | null, ...value: string[]) {
     // Random, so that a key which is removed and comes back never has a version that it had before.
@@ -130,44 +118,6 @@ function hashOf(key: string): string {
   return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64url')
 }
 
-function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') }
-}
-
-type Run = (script: Script, key: string, args: string[]) => Promise<unknown>
-
-function runner(client: IoredisScripts | NodeRedisScripts): Run {
-  const isIoredis = 'evalsha' in client
-  const bySha: Run = ({ sha }, key, args) =>
-    isIoredis ? client.evalsha(sha, 1, key, ...args) : client.evalSha(sha, { keys: [key], arguments: args })
-  const byText: Run = ({ text }, key, args) =>
-    isIoredis ? client.eval(text, 1, key, ...args) : client.eval(text, { keys: [key], arguments: args })
-  return (one, key, args) =>
-    bySha(one, key, args)
-      // A server that was restarted, or told to forget its scripts: it has run nothing.
-      .catch((error: unknown) =>
-        messageOf(error).startsWith('NOSCRIPT') ? byText(one, key, args) : Promise.reject(error),
-      )
-      .catch((error: unknown) => Promise.reject(faultOf(error)))
-}
-
-/** Replies begin with a word in capitals. The others never left: the client was not connected and does not queue. */
-const NOT_APPLIED =
-  /^(?:[A-Z]{2,} |Stream isn't writeable and enableOfflineQueue|The client is closed|The client is offline|connect ECONNREFUSED)/
-
-function faultOf(error: unknown): Error {
-  // Without the text of the client, which may quote arguments. It is the cause, for those who look.
-  const message = `redisAdapter(): ${/^[A-Z]{2,}(?= )/.exec(messageOf(error))?.[0] ?? 'no answer'}`
-  return storeFault(new Error(message, { cause: error }), {
-    applied: NOT_APPLIED.test(messageOf(error)) ? 'no' : 'unknown',
-  })
-}
-
-function messageOf(error: unknown): string {
-  const { message } = (error ?? {}) as { message?: unknown }
-  return typeof message === 'string' ? message : ''
-}
-
 const OPTIONS = ['client', 'prefix', 'ttlMs', 'tombstones', 'now']
 
 function checked(options: RedisAdapterOptions): RedisAdapterOptions {
@@ -175,8 +125,7 @@ function checked(options: RedisAdapterOptions): RedisAdapterOptions {
   const stranger = Object.keys(options).find((name) => !OPTIONS.includes(name))
   if (stranger !== undefined)
     throw new TypeError(`redisAdapter(): "${stranger}" is not an option; it takes ${OPTIONS.join(', ')}.`)
-  if (typeof client !== 'object' || client === null || !('evalsha' in client || 'evalSha' in client))
-    throw new TypeError('redisAdapter(): client is no client of ioredis or node-redis.')
+  if (!isRedisClient(client)) throw new TypeError('redisAdapter(): client is no client of ioredis or node-redis.')
   // A brace of the prefix would become the hash tag, and put all resources into one slot.
   if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/.test(prefix))
     throw new TypeError(`redisAdapter(): prefix is ${JSON.stringify(prefix)}; give 1 to 100 characters without braces.`)

@@ -1,17 +1,20 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type QueryResult, type RawBuilder, sql } from 'kysely'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../adapter'
+import { databaseOf, type Execute } from '../sql/database'
+import { attempted, MOST_TRIES } from '../sql/faults'
 import { recogniseStoreError } from '../store-errors'
-import { databaseOf, type Execute } from './sql/database'
-import { attempted, MOST_TRIES, unfit } from './sql/faults'
 import type { SqlAdapterOptions } from './sql/options'
 import { planOf } from './sql/plan'
 import { rowsOf } from './sql/rows'
+import { unfit } from './sql/unfit'
 import type { Row } from './sql/versions'
 
+export type { SqlClient, SqlDialect } from '../sql/database'
 export { addColumnStatements, createTableStatements } from './sql/create-table'
-export type { SqlClient, SqlDialect } from './sql/database'
 export type { SqlAdapterOptions, SqlTable } from './sql/options'
+
+const WHO = 'sqlAdapter()'
 
 export interface SqlAdapter<T> extends ResourceAdapter<T> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
@@ -25,9 +28,9 @@ export interface SqlAdapter<T> extends ResourceAdapter<T> {
  * `scope` and `key` together): without one nothing can keep two creators apart.
  */
 export function sqlAdapter<T>(options: SqlAdapterOptions): SqlAdapter<T> {
-  const plan = planOf(options, 'sqlAdapter()')
+  const plan = planOf(options, WHO)
   const { now = Date.now, generatedKeys = false } = options
-  const database = databaseOf(options.client, options.dialect)
+  const database = databaseOf(options.client, options.dialect, WHO)
   const { dialect } = database
   const rows = rowsOf<T>(plan, dialect, now)
   const { keys, values, versions } = rows
@@ -126,11 +129,11 @@ export function sqlAdapter<T>(options: SqlAdapterOptions): SqlAdapter<T> {
   }
 
   return {
-    read: (key) => attempted(() => read(key)),
+    read: (key) => attempted(() => read(key), WHO),
     write: (key, value, expected) =>
-      attempted(() => (expected === null ? insert(key, value) : replace(key, value, expected))),
-    remove: (key, expected) => attempted(() => remove(key, expected)),
-    ...(generatedKeys && { create: (value: T) => attempted(() => create(value)) }),
+      attempted(() => (expected === null ? insert(key, value) : replace(key, value, expected)), WHO),
+    remove: (key, expected) => attempted(() => remove(key, expected), WHO),
+    ...(generatedKeys && { create: (value: T) => attempted(() => create(value), WHO) }),
   }
 }
 

@@ -3,33 +3,19 @@ import { withDeadline } from '../deadline'
 import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
 import type { LockManager } from '../lock'
+import { isRedisClient, type RedisClient, script, scriptRunner } from '../redis/scripts'
 import { storeFault } from '../store-fault'
 
-/** What is used of a client of ioredis. */
-export interface IoredisScripts {
-  evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
-  eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
-}
-
-/** What is used of a client of node-redis. */
-export interface NodeRedisScripts {
-  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
-  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
-}
+export type { IoredisScripts, NodeRedisScripts } from '../redis/scripts'
 
 /** Where the locks are, and how long a command may take. */
 export interface RedisLocksOptions {
   /** A client of ioredis or node-redis that is connected. The app owns it and closes it. */
-  readonly client: IoredisScripts | NodeRedisScripts
+  readonly client: RedisClient
   /** In front of every key; 'express-conflict' if left out. Locks of one prefix live in one slot of a cluster. */
   readonly prefix?: string
   /** How long a command may take before the service counts as down; 2 s if left out. */
   readonly deadlineMs?: number
-}
-
-interface Script {
-  readonly text: string
-  readonly sha: string
 }
 
 /**
@@ -64,12 +50,12 @@ return redis.call('del', KEYS[1])`)
  */
 export function redisLocks(options: RedisLocksOptions): LockManager {
   const { client, prefix = 'express-conflict', deadlineMs = 2000 } = options
-  if (!('evalSha' in client || 'evalsha' in client)) {
+  if (!isRedisClient(client)) {
     throw new TypeError(
       'redisLocks(): client is none of ioredis or node-redis: it has neither evalsha() nor evalSha().',
     )
   }
-  const run = runner(client)
+  const run = scriptRunner(client)
   const late = () => new Error(`Redis gave no answer within deadlineMs (${deadlineMs})`)
   const inTime = (answer: Promise<unknown>) =>
     withDeadline(answer, deadlineMs, late).catch((cause: unknown) => {
@@ -104,25 +90,4 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
       return grant && holdLease(grant, terms).lease
     },
   }
-}
-
-function script(text: string): Script {
-  return { text, sha: createHash('sha1').update(text).digest('hex') }
-}
-
-function runner(client: RedisLocksOptions['client']) {
-  function send({ text, sha }: Script, whole: boolean, keys: string[], args: string[]): Promise<unknown> {
-    if ('evalSha' in client) {
-      const given = { keys, arguments: args }
-      return whole ? client.eval(text, given) : client.evalSha(sha, given)
-    }
-    return whole ? client.eval(text, keys.length, ...keys, ...args) : client.evalsha(sha, keys.length, ...keys, ...args)
-  }
-
-  return (each: Script, keys: string[], args: string[]): Promise<unknown> =>
-    send(each, false, keys, args).catch((error: unknown) => {
-      // The server forgets scripts at a restart and at SCRIPT FLUSH.
-      if (String(error).includes('NOSCRIPT')) return send(each, true, keys, args)
-      throw error
-    })
 }

@@ -1,17 +1,6 @@
-import {
-  DummyDriver,
-  Kysely,
-  MysqlAdapter,
-  MysqlQueryCompiler,
-  PostgresAdapter,
-  PostgresQueryCompiler,
-  type RawBuilder,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-  sql,
-} from 'kysely'
-import type { SqlDialect } from './database'
+import { type RawBuilder, sql } from 'kysely'
+import { compiled } from '../../sql/compiled'
+import type { SqlDialect } from '../../sql/database'
 import type { SqlKeyType } from './keys'
 import type { SqlTable } from './options'
 import { planOf, type TablePlan } from './plan'
@@ -137,18 +126,4 @@ function marksOf({ version, lastModified, softDelete }: TablePlan, types: Column
 /** The words are constants of this file; the name is quoted. */
 function line(column: string, words: string): RawBuilder<unknown> {
   return sql`${sql.ref(column)} ${sql.raw(words)}`
-}
-
-function compiled(statement: RawBuilder<unknown>, dialect: SqlDialect): string {
-  const adapter = { postgres: PostgresAdapter, mysql: MysqlAdapter, sqlite: SqliteAdapter }[dialect]
-  const compiler = { postgres: PostgresQueryCompiler, mysql: MysqlQueryCompiler, sqlite: SqliteQueryCompiler }[dialect]
-  const nowhere = new Kysely<unknown>({
-    dialect: {
-      createAdapter: () => new adapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: (database) => new SqliteIntrospector(database),
-      createQueryCompiler: () => new compiler(),
-    },
-  })
-  return statement.compile(nowhere).sql
 }

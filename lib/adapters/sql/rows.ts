@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../adapter'
-import type { SqlDialect } from './database'
+import type { SqlDialect } from '../../sql/database'
 import { fragmentsOf } from './fragments'
 import { keysOf } from './keys'
 import type { TablePlan } from './plan'

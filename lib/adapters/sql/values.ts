@@ -1,8 +1,8 @@
 import { sql } from 'kysely'
 import { jsonText } from '../../json/text'
-import type { SqlDialect } from './database'
-import { unfit } from './faults'
+import type { SqlDialect } from '../../sql/database'
 import type { Fragment, Fragments } from './fragments'
+import { unfit } from './unfit'
 import type { Row } from './versions'
 
 export type SqlColumnType = 'plain' | 'json' | 'boolean' | 'number' | 'date'

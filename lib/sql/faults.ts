@@ -1,21 +1,22 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { recogniseStoreError, type StoreError } from '../../store-errors'
-import { isStoreFault, storeFault } from '../../store-fault'
+import { recogniseStoreError, type StoreError } from '../store-errors'
+import { isStoreFault, storeFault } from '../store-fault'
 
+/** How often a statement is tried that others were in the way of. */
 export const MOST_TRIES = 8
 
 /**
  * Runs one statement, again where the database says that it only was in another's way: nothing was written then, and the
  * contract knows no race that rejects.
  */
-export async function attempted<R>(run: () => Promise<R>): Promise<R> {
+export async function attempted<R>(run: () => Promise<R>, who: string): Promise<R> {
   for (let tries = 1; ; tries++) {
     try {
       return await run()
     } catch (error) {
       if (isStoreFault(error)) throw error
       const known = recogniseStoreError(error)
-      if (!known || !isInTheWay(known, error) || tries >= MOST_TRIES) throw faultOf(error, known)
+      if (!known || !isInTheWay(known, error) || tries >= MOST_TRIES) throw faultOf(error, known, who)
       await wait(Math.random() * 2 ** tries)
     }
   }
@@ -27,23 +28,14 @@ function isInTheWay({ kind }: StoreError, error: unknown): boolean {
 }
 
 /** Without the driver's text, which quotes values and SQL. It is the cause, for those who look. */
-function faultOf(error: unknown, known: StoreError | undefined): unknown {
+export function faultOf(error: unknown, known: StoreError | undefined, who: string): unknown {
   // Not of a database: a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
-  const message = `sqlAdapter(): ${known.kind} (${codeOf(error)})`
+  const message = `${who}: ${known.kind} (${codeOf(error)})`
   return storeFault(new Error(message, { cause: error }), { applied: known.applied })
 }
 
 function codeOf(error: unknown): string {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : 'no code'
-}
-
-/**
- * The request is at fault, not the database: a key or a value that the table cannot hold. It has the shape of what
- * PostgreSQL says then, and is recognised like it.
- */
-export function unfit(what: string): Error {
-  const cause = Object.assign(new Error(`sqlAdapter(): ${what}`), { code: '22023', severity: 'ERROR' })
-  return storeFault(cause, { applied: 'no' })
 }

@@ -36,30 +36,28 @@ export interface SqlDatabase {
 }
 
 /** The app's client behind one interface. Nothing is opened here, and nothing is ever closed: it is the app's. */
-export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined): SqlDatabase {
-  const kysely = kyselyOf(client)
+export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, who: string): SqlDatabase {
+  const kysely = kyselyOf(client, who)
   return {
-    dialect: dialect ?? dialectOf(kysely),
+    dialect: dialect ?? dialectOf(kysely, who),
     execute: executeOn(kysely),
     together: (run) => kysely.transaction().execute((transaction) => run(executeOn(transaction))),
   }
 }
 
 /** An app's plugins may rename columns on their way in and out; these statements name what is there. */
-function executeOn(provider: QueryExecutorProvider): Execute {
+export function executeOn(provider: QueryExecutorProvider): Execute {
   const plain = { getExecutor: () => provider.getExecutor().withoutPlugins() }
   return (statement) => statement.execute(plain)
 }
 
-function kyselyOf(client: SqlClient): KyselyInstance {
+function kyselyOf(client: SqlClient, who: string): KyselyInstance {
   if ('getExecutor' in client) return client
   if ('pool' in client && !('promise' in client)) return instance(new MysqlDialect({ pool: client.pool }))
   if ('getConnection' in client) return instance(new MysqlDialect({ pool: client }))
   if ('prepare' in client) return instance(new SqliteDialect({ database: client }))
   if ('connect' in client) return instance(new PostgresDialect({ pool: client }))
-  throw new TypeError(
-    'sqlAdapter(): client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.',
-  )
+  throw new TypeError(`${who}: client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.`)
 }
 
 function instance(dialect: PostgresDialect | MysqlDialect | SqliteDialect): KyselyInstance {
@@ -73,7 +71,7 @@ const NAMES = [
 ] as const
 
 /** By the name of a class, and of those it extends: a dialect for another driver has an adapter of Kysely's own. */
-function dialectOf(kysely: KyselyInstance): SqlDialect {
+function dialectOf(kysely: KyselyInstance, who: string): SqlDialect {
   let type: unknown = kysely.getExecutor().adapter.constructor
   for (; typeof type === 'function' && type.name !== ''; type = Object.getPrototypeOf(type)) {
     const { name } = type
@@ -81,6 +79,6 @@ function dialectOf(kysely: KyselyInstance): SqlDialect {
     if (found) return found[0]
   }
   throw new TypeError(
-    "sqlAdapter(): the dialect of the Kysely instance is not known; say dialect: 'postgres', 'mysql' or 'sqlite'.",
+    `${who}: the dialect of the Kysely instance is not known; say dialect: 'postgres', 'mysql' or 'sqlite'.`,
   )
 }

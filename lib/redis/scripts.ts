@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+
+/** What is used of a client, or a cluster, of ioredis. */
+export interface IoredisScripts {
+  evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+  eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
+}
+
+/** What is used of a client, or a cluster, of node-redis. */
+export interface NodeRedisScripts {
+  evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+  eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
+}
+
+export type RedisClient = IoredisScripts | NodeRedisScripts
+
+export interface Script {
+  readonly text: string
+  readonly sha: string
+}
+
+export type RunScript = (script: Script, keys: string[], args: string[]) => Promise<unknown>
+
+export function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') }
+}
+
+export function isRedisClient(client: unknown): client is RedisClient {
+  return typeof client === 'object' && client !== null && ('evalsha' in client || 'evalSha' in client)
+}
+
+export function scriptRunner(client: RedisClient): RunScript {
+  function send({ text, sha }: Script, whole: boolean, keys: string[], args: string[]): Promise<unknown> {
+    if ('evalSha' in client) {
+      const given = { keys, arguments: args }
+      return whole ? client.eval(text, given) : client.evalSha(sha, given)
+    }
+    return whole ? client.eval(text, keys.length, ...keys, ...args) : client.evalsha(sha, keys.length, ...keys, ...args)
+  }
+
+  return (each, keys, args) =>
+    send(each, false, keys, args).catch((error: unknown) => {
+      // The server forgets scripts at a restart and at SCRIPT FLUSH. It has run nothing.
+      if (messageOf(error).startsWith('NOSCRIPT')) return send(each, true, keys, args)
+      throw error
+    })
+}
+
+export function messageOf(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown }
+  return typeof message === 'string' ? message : ''
+}
