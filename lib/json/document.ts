@@ -34,6 +34,16 @@ export function findUnsafe(document: unknown, maxDepth: number): Unsafe | undefi
   return undefined
 }
 
+/** Whether a document is nested deeper than that, found as `findUnsafe` finds it. */
+export function isTooDeep(document: unknown, maxDepth: number): boolean {
+  let level = [document].filter(isContainer)
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === maxDepth) return true
+    level = level.flatMap((container) => Object.values(container).filter(isContainer))
+  }
+  return false
+}
+
 function unsafeScalar(value: unknown): Unsafe | undefined {
   if (typeof value === 'string') return LONE_SURROGATE.test(value) ? 'broken-text' : undefined
   return typeof value === 'number' && !Number.isFinite(value) ? 'infinite-number' : undefined
