@@ -45,6 +45,7 @@ interface ErrorShape {
   readonly severity?: unknown
   readonly sqlState?: unknown
   readonly constraint?: unknown
+  readonly column?: unknown
   readonly keyPattern?: unknown
   readonly meta?: { readonly target?: unknown; readonly driverAdapterError?: unknown; readonly field_name?: unknown }
   readonly cause?: unknown
@@ -62,11 +63,12 @@ function innerErrors({ cause, driverError, parent, previous, errors }: ErrorShap
 function kindOf(error: ErrorShape): StoreErrorKind | undefined {
   const { name, code, errno, errcode, sqlState } = error
   if (typeof name === 'string' && Object.hasOwn(NAMES, name)) return NAMES[name]
+  // First: mysql2 has no word in `code` for what MariaDB alone says.
+  if (typeof errno === 'number' && typeof sqlState === 'string') return MYSQL[errno] ?? 'refused'
   // pg has no code for a connection that ended, nor pg-pool for one that it could not get in time.
   if (typeof code !== 'string') return typeof code === 'number' && isMongo(error) ? MONGO[code] : lostByMessage(error)
   if (code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number')
     return SQLITE[errcode] ?? SQLITE[errcode & 0xff] ?? 'refused'
-  if (typeof errno === 'number' && typeof sqlState === 'string') return MYSQL[errno] ?? 'refused'
   if (Object.hasOwn(CODES, code)) return CODES[code]
   if (code.startsWith('SQLITE_')) return sqliteClass(code)
   if (!/^[0-9A-Z]{5}$/.test(code) || error.severity === undefined) return undefined
@@ -99,8 +101,10 @@ function isUnanswered(error: ErrorShape): boolean {
 }
 
 /** A name where the server gives one, else the columns as SQLite and Prisma list them: `articles.tenant, articles.slug`. */
-function constraintOf({ constraint, message, meta, keyPattern }: ErrorShape): string | undefined {
+function constraintOf({ constraint, column, message, meta, keyPattern }: ErrorShape): string | undefined {
   if (typeof constraint === 'string') return constraint
+  // NOT NULL has no name in PostgreSQL.
+  if (typeof column === 'string') return column
   if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
   const target = meta?.target ?? meta?.field_name ?? prismaFields(meta?.driverAdapterError)
   if (Array.isArray(target)) return target.join(', ')
@@ -124,5 +128,9 @@ const CONSTRAINT_IN_TEXT = [
   /CONSTRAINT `([^`]+)` FOREIGN KEY/,
   /^Check constraint '([^']+)' is violated/,
   /^CONSTRAINT `([^`]+)` failed/,
+  /^Column '([^']+)' cannot be null$/,
+  / for column (?:`[^`]+`\.`[^`]+`\.)?['`]([^'`]+)['`] at row \d+$/,
+  // An index over an expression is named in words.
+  /^UNIQUE constraint failed: index '([^']+)'$/,
   /^(?:UNIQUE|CHECK|NOT NULL) constraint failed: ([\s\S]+)$/,
 ]

@@ -50,6 +50,31 @@ const drivers: readonly Row[] = [
     mysql(3819, 'ER_CHECK_CONSTRAINT_VIOLATED', "Check constraint 'positive' is violated."),
     no('check', 'positive'),
   ],
+  [
+    'mysql2: a number of MariaDB that it has no word for',
+    thrown('Error', 'x', { code: undefined, errno: 1969, sqlState: '70100' }),
+    no('busy'),
+  ],
+  [
+    'mysql2: NULL where none may be',
+    mysql(1048, 'ER_BAD_NULL_ERROR', "Column 'slug' cannot be null", '23000'),
+    no('check', 'slug'),
+  ],
+  [
+    'mysql2: a text that is no number, quoted in the message',
+    mysql(
+      1366,
+      'ER_TRUNCATED_WRONG_VALUE_FOR_FIELD',
+      "Incorrect integer value: 'a for column 'b' at row 1' for column `test`.`a`.`n` at row 1",
+    ),
+    no('check', 'n'),
+  ],
+  ['pg: NULL where none may be', pg('23502', 'x', { table: 'a', column: 'slug' }), no('check', 'slug')],
+  [
+    'better-sqlite3: an index over an expression',
+    thrown('SqliteError', "UNIQUE constraint failed: index 'a_slug'", { code: 'SQLITE_CONSTRAINT_UNIQUE' }),
+    no('unique', 'a_slug'),
+  ],
   ['mysql2: no such table', mysql(1146, 'ER_NO_SUCH_TABLE', 'x', '42S02'), no('refused')],
   [
     'mysql2: a connection that ended',

@@ -7,6 +7,7 @@ import type { GuardedRequest, Stage } from './guarded-request'
 import { refusal } from './refuse'
 import type { Settings } from './settings'
 import { readState } from './store-call'
+import { chainsConflict } from './store-conflict'
 import { showValidators, tagsOf } from './validators'
 
 /**
@@ -45,7 +46,8 @@ async function run<T>(
   try {
     return await guard(guarded, stages)
   } catch (error) {
-    throw isConflictError(error) ? await refusal(guarded, error) : error
+    const conflict = isConflictError(error) ? error : await chainsConflict(guarded, error)
+    throw conflict ? await refusal(guarded, conflict) : error
   }
 }
 

@@ -14,6 +14,11 @@ import type { ConflictOptions, LifecycleOptions, LockOptions, PreconditionOption
 
 const someText = aText('a non-empty string')
 
+const somePointers: Expectation = {
+  holds: (value) => aPointer.holds(value) || (Array.isArray(value) && value.length > 0 && value.every(aPointer.holds)),
+  what: 'a JSON Pointer or several, such as "/slug"',
+}
+
 const milliseconds: Expectation = {
   // Node runs a timer of 2^31 ms and more at once.
   holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
@@ -68,6 +73,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   generateKey: aFunction,
   keyPointer: aPointer,
   location: aFunction,
+  constraints: recordOf(somePointers),
   deadlineMs: milliseconds,
   status: anObject,
   expose: aFunction,

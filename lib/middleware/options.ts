@@ -174,6 +174,12 @@ export interface ConflictOptions<T> {
   /** Where a new resource is found. Default: the key below the path of the request. */
   readonly location?: (req: Request, key: string) => string
 
+  /**
+   * What a constraint of the database is about: `{ articles_slug_key: '/slug' }`, or several JSON Pointers. By the name
+   * that the database gives; in SQLite its columns, `{ 'tenant, slug': ['/tenant', '/slug'] }`.
+   */
+  readonly constraints?: Readonly<Record<string, string | readonly string[]>>
+
   /** How long a call of the adapter may take, in milliseconds. Default: 10000. */
   readonly deadlineMs?: number
   /** In place of 409 and 422. */

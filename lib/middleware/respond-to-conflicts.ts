@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { IncomingMessage } from 'node:http'
-import type { ErrorRequestHandler, Response } from 'express'
+import type { ErrorRequestHandler, Request, Response } from 'express'
 import { type ConflictError, isConflictError, toProblem } from '../conflicts'
 import { formatProblem, PROBLEM_JSON } from '../http/problem'
+import { findTarget, guardedOn } from './guarded-request'
 import { refuseUnknown } from './known-options'
 import { parserConflict } from './parser-conflict'
+import { refusal } from './refuse'
+import { handlersConflict } from './store-conflict'
 
 /** What a log needs to have: pino, winston and `console` do. */
 export interface ConflictLogger {
@@ -29,8 +32,8 @@ const FAULTS_ONLY: ConflictLogger = {
 }
 
 /**
- * The conflict responder: answers conflicts, and what a body parser refused, as `application/problem+json` (RFC 9457).
- * Mount it last. Every other error goes on untouched.
+ * The conflict responder: answers conflicts, what a body parser refused, and what a database threw on a guarded request,
+ * as `application/problem+json` (RFC 9457). Mount it last. Every other error goes on untouched.
  */
 export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
   if (options instanceof IncomingMessage)
@@ -40,13 +43,29 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
   if (typeof typePrefix !== 'string')
     throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
   return function respondToConflictsMiddleware(error, req, res, next) {
+    if (res.headersSent) return next(error)
     const conflict = isConflictError(error) ? error : parserConflict(error)
-    if (conflict === undefined || res.headersSent) return next(error)
-    const instance = `urn:uuid:${randomUUID()}`
-    const fields = { instance, code: conflict.code, status: conflict.status, method: req.method, err: conflict.cause }
-    logger[conflict.status >= 500 ? 'error' : 'warn'](fields, conflict.message)
-    answer(res, conflict, formatProblem(toProblem(conflict, typePrefix, instance)))
+    if (conflict) return respond(conflict)
+    const found = ofDatabase(req, error)
+    if (found === undefined) return next(error)
+    found.then(respond, next)
+
+    function respond(refused: ConflictError): void {
+      const instance = `urn:uuid:${randomUUID()}`
+      const { code, status, cause } = refused
+      logger[status >= 500 ? 'error' : 'warn'](
+        { instance, code, status, method: req.method, err: cause },
+        refused.message,
+      )
+      answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
+    }
   }
+}
+
+/** What a handler's statement on a guarded request came to; `undefined` for any other error. */
+function ofDatabase(req: Request, error: unknown): Promise<ConflictError> | undefined {
+  const guarded = findTarget(req) ?? guardedOn(req).at(-1)
+  return guarded && handlersConflict(guarded, error)?.then((conflict) => refusal(guarded, conflict))
 }
 
 /** Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD. */

@@ -43,7 +43,7 @@ export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'method
   readonly methods: ReadonlySet<string> | undefined
 }
 
-const NOT_YET = ['idempotency', 'merge', 'constraints']
+const NOT_YET = ['idempotency', 'merge']
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 /** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
 const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']

@@ -84,6 +84,10 @@ describe('a value that cannot work is refused with the value and the way out', (
     [{ generateKey: 'uuid' }, 'generateKey has to be a function'],
     [{ keyPointer: 'id' }, 'Did you mean "/id"?'],
     [{ location: '/articles' }, 'location has to be a function'],
+    [{ constraints: [] }, 'constraints has to be an object'],
+    [{ constraints: { slug_key: 'slug' } }, 'each member of it a JSON Pointer or several, such as "/slug"; got'],
+    [{ constraints: { slug_key: ['/tenant', 'slug'] } }, 'a JSON Pointer or several'],
+    [{ constraints: { slug_key: [] } }, 'a JSON Pointer or several'],
     [{ deadlineMs: 0 }, 'deadlineMs has to be a number of milliseconds above 0; got 0.'],
     [{ deadlineMs: Number.POSITIVE_INFINITY }, 'deadlineMs has to be a number'],
     [{ status: { immutable_field: 418 } }, 'immutable_field has to be one of 400, 409, 422; got 418.'],
@@ -99,7 +103,7 @@ describe('a value that cannot work is refused with the value and the way out', (
   })
 })
 
-test.each(['idempotency', 'merge', 'constraints'])('%s is not available yet, and says so', (name) => {
+test.each(['idempotency', 'merge'])('%s is not available yet, and says so', (name) => {
   expect(refused({ [name]: {} })).toThrow(`option "${name}" is not available yet in this version; leave it out.`)
 })
 
