@@ -38,7 +38,7 @@ module.exports = {
       moduleNameMapper: {
         '^express-conflict$': '<rootDir>/lib/index.ts',
         '^express-conflict/testing$': '<rootDir>/lib/testing/index.ts',
-        '^express-conflict/adapters/(.*)$': '<rootDir>/lib/adapters/$1.ts',
+        '^express-conflict/(adapters|locks|stores)/(.*)$': '<rootDir>/lib/$1/$2.ts',
       },
     }),
     // What talks to databases. Each file makes its own tables and keys, so that files may run side by side.

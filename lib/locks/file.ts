@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
-import { lstatSync, mkdirSync } from 'node:fs'
 import { mkdir, open, readdir, rm, stat, utimes } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
+import { ownFolder } from '../files/own-folder'
+import { unless } from '../files/unless'
+import { uptimeMs } from '../files/uptime'
 import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
 import type { LockManager } from '../lock'
@@ -33,10 +35,7 @@ const TIMES_OF_DAY_MS = 1e12
  * processes share that clock, and nobody sets it. Each key that was ever locked keeps a folder with four empty files.
  */
 export function fileLocks({ folder }: FileLocksOptions): LockManager {
-  if (typeof folder !== 'string' || folder === '') {
-    throw new TypeError(`fileLocks(): folder is ${JSON.stringify(folder)}; give the path of a folder.`)
-  }
-  const root = ownFolder(resolve(folder))
+  const root = ownFolder(folder, 'fileLocks()')
 
   return {
     async acquire(key, terms) {
@@ -113,23 +112,4 @@ async function isOver(file: string): Promise<boolean> {
   if (seen.mtimeMs > TIMES_OF_DAY_MS) return Math.abs(today - seen.ctimeMs) > UNSTAMPED_MS
   // A machine that was started again counts from 0: what was renewed long after now was renewed before that.
   return now >= seen.mtimeMs || seen.atimeMs > now + SINCE_RESTART_MS
-}
-
-function uptimeMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6
-}
-
-async function unless<R>(code: string, work: Promise<R>): Promise<R | undefined> {
-  return work.catch((error: NodeJS.ErrnoException) => {
-    if (error.code === code) return undefined
-    throw error
-  })
-}
-
-function ownFolder(folder: string): string {
-  mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const seen = lstatSync(folder)
-  const isOurs = process.getuid === undefined || (seen.uid === process.getuid() && (seen.mode & 0o022) === 0)
-  if (seen.isDirectory() && isOurs) return folder
-  throw new Error(`fileLocks(): ${folder} is not a folder that this user alone can write to.`)
 }

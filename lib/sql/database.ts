@@ -11,6 +11,7 @@ import {
   SqliteDialect,
 } from 'kysely'
 
+/** The words of SQL that a database takes; MariaDB's are MySQL's. */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
 
 /** What is asked of a Kysely instance. */
@@ -23,6 +24,7 @@ export interface MysqlPromisePool {
   readonly pool: MysqlPool
 }
 
+/** What the app has to talk to its database. */
 export type SqlClient = KyselyInstance | PostgresPool | MysqlPool | MysqlPromisePool | SqliteDatabase
 
 /** Runs one statement. */

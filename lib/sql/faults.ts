@@ -22,13 +22,18 @@ export async function attempted<R>(run: () => Promise<R>, who: string): Promise<
   }
 }
 
+/** Runs one statement, once: in a transaction that an error has ended, a second time would never succeed. */
+export async function answered<R>(run: () => Promise<R>, who: string): Promise<R> {
+  return run().catch((error: unknown) => Promise.reject(faultOf(error, recogniseStoreError(error), who)))
+}
+
 function isInTheWay({ kind }: StoreError, error: unknown): boolean {
   if (kind === 'serialization' || kind === 'deadlock') return true
   return kind === 'busy' && codeOf(error).startsWith('SQLITE_')
 }
 
 /** Without the driver's text, which quotes values and SQL. It is the cause, for those who look. */
-export function faultOf(error: unknown, known: StoreError | undefined, who: string): unknown {
+function faultOf(error: unknown, known: StoreError | undefined, who: string): unknown {
   // Not of a database: a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
   const message = `${who}: ${known.kind} (${codeOf(error)})`

