@@ -4,7 +4,7 @@ import { exportsOf, nodesOf, pathsIn, ROOT, readSources, type Source } from './s
 
 const sources = readSources()
 
-const CONTRACTS = ['adapter.ts', 'deadline.ts', 'lock.ts', 'store.ts', 'store-fault.ts']
+const CONTRACTS = ['adapter.ts', 'deadline.ts', 'lock.ts', 'store.ts', 'store-fault.ts', 'stored-file.ts']
 const PURE = ['change.ts', 'conflicts.ts', 'lifecycle.ts', 'store-errors.ts', 'store-error-codes.ts', 'tag.ts']
 const VALUES = ['http/', 'json/']
 const STAGES = [...VALUES, ...CONTRACTS, ...PURE, 'middleware/']
@@ -15,11 +15,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'http/': VALUES,
   'json/': VALUES,
   ...Object.fromEntries(CONTRACTS.map((contract) => [contract, CONTRACTS])),
+  'stored-file.ts': [...CONTRACTS, 'node:stream'],
   ...Object.fromEntries(PURE.map((file) => [file, [...VALUES, ...CONTRACTS, ...PURE]])),
   'tag.ts': [...VALUES, ...CONTRACTS, ...PURE, 'etag', 'node:crypto'],
   // Each has its own client library too, by name, and may ask what an error of it says.
   'adapters/sql.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
   'adapters/sql/': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
+  'adapters/file.ts': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
+  'adapters/file/': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
   'adapters/': [...CONTRACTS, 'json/', 'redis/', ...NODE],
   'leases/': [...CONTRACTS, 'leases/'],
   'locks/': [...CONTRACTS, 'leases/', 'files/', 'redis/', 'json/', ...NODE],

@@ -18,6 +18,7 @@ test.each([
   ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],
   ['Options of memoryStore', 'stores/memory.ts', 'MemoryStoreOptions'],
+  ['Options of fileAdapter', 'adapters/file/options.ts', 'FileAdapterOptions'],
   ['Options of postgresLocks', 'locks/postgres.ts', 'PostgresLocksOptions'],
   ['Options of mysqlLocks', 'locks/mysql.ts', 'MysqlLocksOptions'],
   ['Options of redisLocks', 'locks/redis.ts', 'RedisLocksOptions'],

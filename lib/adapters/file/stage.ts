@@ -1,0 +1,78 @@
+import { basename, join } from 'node:path'
+import type { Folder } from './folder'
+import type { Parts } from './form'
+import { type Generation, nameOf } from './names'
+import type { Text } from './place'
+import type { FileSystem } from './system'
+
+/** What is about to become the current state. */
+export interface Staged {
+  readonly generation: Generation
+  /** In the spool, for whoever has to clear up after us: its name says where it is going. */
+  readonly marker: string
+  readonly suffix: 'json' | 'gone.json' | 'none'
+  readonly record: Text
+  readonly data?: string | undefined
+}
+
+/** Writes the record, so that it is on the disk before anything points to it. */
+export async function stage(
+  files: FileSystem,
+  folder: Folder,
+  place: string,
+  {
+    generation,
+    suffix,
+    parts,
+    modifiedMs,
+  }: Pick<Staged, 'generation' | 'suffix'> & { parts: Parts; modifiedMs: number },
+): Promise<Staged> {
+  const marker = folder.spoolPath(`${nameOf(generation)}~${basename(place)}`)
+  const handle = await files.open(marker, 'wx', 0o600)
+  try {
+    await handle.writeFile(parts.text)
+    await handle.utimes(modifiedMs / 1000, modifiedMs / 1000)
+    if (suffix !== 'none') await handle.sync()
+    const { mtimeNs } = await handle.stat({ bigint: true })
+    return { generation, marker, suffix, record: { text: parts.text, modifiedNs: mtimeNs }, data: parts.data }
+  } catch (error) {
+    await files.rm(marker, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Puts what was staged into a folder, where nobody looks at it before it is head. */
+export async function put(
+  files: FileSystem,
+  place: string,
+  { generation, suffix, marker, data }: Staged,
+): Promise<void> {
+  if (suffix === 'none') return
+  const name = join(place, nameOf(generation))
+  if (data !== undefined) await files.link(data, `${name}.data`)
+  await files.link(marker, `${name}.${suffix}`)
+}
+
+/** Takes back what was put. What cannot be taken away now is left to the next sweep, and so is the marker that leads to it. */
+export async function takeBack(files: FileSystem, place: string, { generation, marker }: Staged): Promise<void> {
+  const name = join(place, nameOf(generation))
+  await remove(files, [`${name}.json`, `${name}.gone.json`, `${name}.data`], marker)
+}
+
+export async function remove(files: FileSystem, paths: readonly string[], marker: string): Promise<void> {
+  const removed = await Promise.allSettled(paths.map((path) => files.rm(path, { force: true })))
+  if (removed.some(({ status }) => status === 'rejected')) return
+  await files.rm(marker, { force: true }).catch(() => undefined)
+}
+
+/** What a folder says is on the disk. */
+export async function syncFolder(files: FileSystem, path: string): Promise<void> {
+  const handle = await files.open(path, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,51 @@
+import { readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { entryOf, nameOf } from './names'
+import { stateOfOwner } from './owner'
+import { headOf, superseded } from './place'
+
+/** Of processes that cannot be asked: what they have not touched for so long is given up. */
+const GIVEN_UP_MS = 24 * 3_600_000
+
+/** owner, and where it was going: generation and folder. */
+const SPOOLED = /^([^~]+)~(?:(\d+-[0-9a-f]{16})~(.+))?/
+
+/**
+ * Takes away what killed processes left, and nothing that a living one writes.
+ *
+ * Whatever is written begins in the spool, under a name that says by whom, and where it is going. So the spool is all
+ * that has to be looked at, and the folders that it names, however many there are.
+ */
+export function sweep(folder: string, spool: string, keepVersions: number): void {
+  for (const name of readdirSync(spool)) {
+    const [, owner = '', generation, place = ''] = SPOOLED.exec(name) ?? []
+    const state = stateOfOwner(owner)
+    if (state === 'alive' || (state === 'elsewhere' && !isGivenUp(join(spool, name)))) continue
+    // Who is not known to be dead may go on, and make what it has put there the current state.
+    if (state === 'dead' && generation !== undefined) clear(join(folder, place), generation, keepVersions)
+    rmSync(join(spool, name), { recursive: true, force: true })
+  }
+}
+
+function clear(place: string, generation: string, keepVersions: number): void {
+  const entries = namesIn(place).flatMap((name) => entryOf(name) ?? [])
+  const head = headOf(entries)
+  if (head === undefined) return
+  const unborn = entries.filter((entry) => nameOf(entry) === generation && nameOf(head) !== generation)
+  const old = superseded(entries, head, head.suffix === 'none', keepVersions)
+  for (const { name } of [...unborn, ...old]) rmSync(join(place, name), { force: true })
+}
+
+function namesIn(place: string): string[] {
+  try {
+    return readdirSync(place)
+  } catch {
+    // It was never made.
+    return []
+  }
+}
+
+function isGivenUp(path: string): boolean {
+  const seen = statSync(path, { throwIfNoEntry: false })
+  return seen !== undefined && Date.now() - seen.mtimeMs > GIVEN_UP_MS
+}

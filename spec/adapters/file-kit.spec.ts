@@ -1,0 +1,99 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
+import { fileAdapter, type UploadAdapter, uploadAdapter } from '../../lib/adapters/file'
+import type { StoredFile } from '../../lib/stored-file'
+import { adapterKit, jsonValues } from '../../lib/testing'
+
+jest.setTimeout(60_000)
+
+const root = mkdtempSync(join(tmpdir(), 'file-adapter-'))
+afterAll(() => rmSync(root, { recursive: true }))
+let count = 0
+const newFolder = () => join(root, String(++count))
+
+const abilities = { remove: true, create: false, lastModified: true, transaction: false, readVersion: true }
+
+describe.each([
+  ['without tombstones', false, 1],
+  ['with tombstones, all versions kept', true, 1000],
+])('%s', (_, tombstones, keepVersions) => {
+  let ms = Date.now()
+  let folder = ''
+  const options = () => ({ folder, tombstones, keepVersions, now: () => ms })
+  const common = {
+    values: [{ n: 1 }, { n: 2 }, { n: 3 }] as const,
+    extraValues: jsonValues,
+    abilities: { ...abilities, tombstones },
+    rounds: 6,
+    advance: (by: number) => {
+      ms += by
+    },
+  }
+  /** A reader of an upload may be late by more than one version. */
+  const kept = () => ({ ...options(), keepVersions: 1000 })
+  const fresh = () => {
+    folder = newFolder()
+    return options()
+  }
+  const gone = <A>(adapter: A): A => {
+    rmSync(folder, { recursive: true })
+    return adapter
+  }
+
+  describe('the file adapter keeps the contract', () => {
+    const kit = adapterKit<unknown>({
+      ...common,
+      makeAdapter: () => fileAdapter(fresh()),
+      makeSecond: () => fileAdapter(options()),
+      makeFailing: () => gone(fileAdapter(fresh())),
+    })
+    for (const { name, run } of kit) test(name, run)
+  })
+
+  describe('the upload adapter keeps the contract', () => {
+    const kit = adapterKit<unknown>({
+      ...common,
+      makeAdapter: () => ofJson(uploadAdapter({ ...fresh(), ...kept() })),
+      makeSecond: () => ofJson(uploadAdapter(kept())),
+      makeFailing: () => gone(ofJson(uploadAdapter(fresh()))),
+    })
+    for (const { name, run } of kit) test(name, run)
+  })
+
+  test('nothing is left in the spool', () => {
+    expect(readdirSync(root).flatMap((each) => readdirSync(join(root, each, '.spool')))).toEqual([])
+  })
+})
+
+/** Uploads whose bytes are JSON: the values of the kit. */
+function ofJson(uploads: UploadAdapter): ResourceAdapter<unknown> {
+  async function valueIn(state: ResourceState<StoredFile> | undefined): Promise<ResourceState<unknown> | undefined> {
+    if (state === undefined) return undefined
+    const chunks: Buffer[] = []
+    for await (const chunk of state.value.open()) chunks.push(chunk)
+    return { ...state, value: JSON.parse(Buffer.concat(chunks).toString()) }
+  }
+
+  return {
+    read: async (key) => valueIn(await uploads.read(key)),
+    readVersion: async (key, version) => valueIn(await uploads.readVersion(key, version)),
+    async write(key, value, expected) {
+      const bytes = Buffer.from(JSON.stringify(value))
+      const spool = await uploads.spool()
+      try {
+        await spool.write(bytes)
+        const result = await uploads.write(key, await spool.finish('application/json'), expected)
+        if (!result.ok) return { ok: false, current: await valueIn(result.current) }
+        return { ok: true, state: { ...result.state, value: JSON.parse(bytes.toString()) } }
+      } finally {
+        await spool.discard()
+      }
+    },
+    async remove(key, expected) {
+      const result = await uploads.remove(key, expected)
+      return result.ok ? result : { ok: false, current: await valueIn(result.current) }
+    },
+  }
+}
