@@ -4,6 +4,7 @@ import {
   type MysqlPool,
   PostgresDialect,
   type PostgresPool,
+  type PostgresPoolClient,
   type QueryExecutorProvider,
   type QueryResult,
   type RawBuilder,
@@ -58,8 +59,25 @@ function kyselyOf(client: SqlClient, who: string): KyselyInstance {
   if ('pool' in client && !('promise' in client)) return instance(new MysqlDialect({ pool: client.pool }))
   if ('getConnection' in client) return instance(new MysqlDialect({ pool: client }))
   if ('prepare' in client) return instance(new SqliteDialect({ database: client }))
-  if ('connect' in client) return instance(new PostgresDialect({ pool: client }))
+  if ('connect' in client) return instance(new PostgresDialect({ pool: heard(client) }))
   throw new TypeError(`${who}: client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.`)
+}
+
+/**
+ * A connection of pg that ends during a statement tells its listeners too, and unheard that ends the process. The pool
+ * listens only while a connection is idle.
+ */
+function heard(pool: PostgresPool): PostgresPool {
+  const known = new WeakSet<object>()
+  return {
+    end: () => pool.end(),
+    async connect() {
+      const client: PostgresPoolClient & { on?(event: 'error', listener: () => void): unknown } = await pool.connect()
+      if (!known.has(client)) client.on?.('error', () => {})
+      known.add(client)
+      return client
+    },
+  }
 }
 
 function instance(dialect: PostgresDialect | MysqlDialect | SqliteDialect): KyselyInstance {

@@ -5,6 +5,7 @@ import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect } from 'kysely'
 import { type SqlAdapterOptions, type SqlTable, sqlAdapter } from '../../lib/adapters/sql'
 import { recogniseStoreError } from '../../lib/store-errors'
 import { isStoreFault, type StoreFault } from '../../lib/store-fault'
+import { cuttable } from '../locks/cuttable'
 import { describeWith, ownName } from '../services'
 import { type Opened, SQL_SERVERS, type SqlServer } from './sql-servers'
 
@@ -357,6 +358,27 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(fault.applied).toBe('no')
       await closed.close()
     })
+
+    if (dialect !== 'sqlite') {
+      test('a connection that ends during a statement rejects that statement, and ends nothing else', async () => {
+        const table = await made(article)
+        const way = await cuttable(Number(new URL(url).port))
+        const { href } = Object.assign(new URL(url), { port: String(way.port) })
+        const cut = server.open(href)
+        const adapter = over(table, {}, cut.client)
+        await adapter.read('a')
+        way.swallow()
+        const reads = Promise.all(['a', 'b'].map((key) => faultOf(adapter.read(key))))
+        // Sent, and not answered.
+        await new Promise(setImmediate)
+        way.cut()
+        expect((await reads).map(isStoreFault)).toEqual([true, true])
+        way.heal()
+        expect(await adapter.read('a')).toBeUndefined()
+        await cut.close()
+        await way.close()
+      })
+    }
 
     test('a table without a unique index over the key is refused where that can be seen', async () => {
       const table = await made(article.replace(' primary key', ''))

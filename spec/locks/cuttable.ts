@@ -9,20 +9,26 @@ export interface Cuttable {
   heal(): void
   /** Lets nothing through from now on, and tells nobody. */
   stall(): void
+  /** What was stalled goes on. */
+  resume(): void
+  /** Requests come through from now on, and answers do not. */
+  swallow(): void
   close(): Promise<void>
 }
 
-export async function cuttable(target: number): Promise<Cuttable> {
-  const sockets = new Set<Socket>()
+/** `target` may be another port at each connection. */
+export async function cuttable(target: number | (() => number)): Promise<Cuttable> {
+  const sockets = new Map<Socket, Socket>()
+  const fars = new Set<Socket>()
   let isCut = false
   const server = createServer((near) => {
     if (isCut) {
       near.destroy()
       return
     }
-    const far = connect(target, '127.0.0.1')
+    const far = connect(typeof target === 'number' ? target : target(), '127.0.0.1')
     for (const socket of [near, far]) {
-      sockets.add(socket)
+      sockets.set(socket, socket === near ? far : near)
       socket.on('error', () => {})
       socket.on('close', () => {
         sockets.delete(socket)
@@ -30,13 +36,15 @@ export async function cuttable(target: number): Promise<Cuttable> {
         far.destroy()
       })
     }
+    fars.add(far)
+    far.on('close', () => fars.delete(far))
     near.pipe(far).pipe(near)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
   function cut(): void {
     isCut = true
-    for (const socket of sockets) socket.destroy()
+    for (const socket of sockets.keys()) socket.destroy()
   }
 
   return {
@@ -47,7 +55,14 @@ export async function cuttable(target: number): Promise<Cuttable> {
     },
     stall() {
       isCut = true
-      for (const socket of sockets) socket.unpipe().pause()
+      for (const socket of sockets.keys()) socket.unpipe().pause()
+    },
+    resume() {
+      isCut = false
+      for (const [socket, other] of sockets) socket.pipe(other)
+    },
+    swallow() {
+      for (const far of fars) far.unpipe().resume()
     },
     async close() {
       cut()
