@@ -16,8 +16,13 @@ export function parseHttpDate(text: string, now: number): number | undefined {
 
 /** Writes an IMF-fixdate, the only form that may be sent (RFC 9110 §5.6.7). Parts of a second are dropped. */
 export function formatHttpDate(ms: number): string {
-  return new Date(ms).toUTCString()
+  const second = Math.floor(ms / 1000)
+  if (second !== latest.second) latest = { second, text: new Date(ms).toUTCString() }
+  return latest.text
 }
+
+/** A server that is busy writes the same second over and over. */
+let latest = { second: Number.NaN, text: '' }
 
 /** What is left of a time once it was an HTTP-date. */
 export function floorToSecond(ms: number): number {

@@ -15,8 +15,6 @@ export function canonicalJson(value: unknown): string {
   return typeof value.toJSON === 'function' ? canonicalJson(value.toJSON()) : canonicalObject(value)
 }
 
-export const LONE_SURROGATE = /\p{Surrogate}/u
-
 function canonicalNumber(value: number): string {
   if (!Number.isFinite(value)) throw new TypeError(`canonicalJson(): ${value} is not a JSON number.`)
   // §3.2.2.3 takes ECMAScript's own form of a number; -0 comes out as 0.
@@ -25,7 +23,7 @@ function canonicalNumber(value: number): string {
 
 function canonicalString(value: string): string {
   // §3.2.2.2: without this JSON.stringify would write an escape where I-JSON has an error.
-  if (LONE_SURROGATE.test(value)) {
+  if (!value.isWellFormed()) {
     throw new TypeError(`canonicalJson(): ${JSON.stringify(value)} holds a lone surrogate.`)
   }
   return JSON.stringify(value)

@@ -1,4 +1,3 @@
-import { LONE_SURROGATE } from './canonical'
 import { isContainer, isObject, type JsonContainer, memberOf } from './member'
 
 export type Unsafe = 'too-deep' | 'prototype-key' | 'infinite-number' | 'broken-text'
@@ -18,16 +17,10 @@ export function findUnsafe(document: unknown, maxDepth: number): Unsafe | undefi
     if (depth > maxDepth) return 'too-deep'
     const next: JsonContainer[] = []
     for (const container of level) {
-      const unsafe = Array.isArray(container) ? undefined : unsafeName(container)
+      const unsafe = Array.isArray(container)
+        ? firstUnsafe(container, next)
+        : (unsafeName(container) ?? firstUnsafe(Object.values(container), next))
       if (unsafe) return unsafe
-      for (const value of Object.values(container)) {
-        if (isContainer(value)) {
-          next.push(value)
-          continue
-        }
-        const unsafe = unsafeScalar(value)
-        if (unsafe) return unsafe
-      }
     }
     level = next
   }
@@ -44,14 +37,27 @@ export function isTooDeep(document: unknown, maxDepth: number): boolean {
   return false
 }
 
+/** What is nested goes to the next level. */
+function firstUnsafe(values: readonly unknown[], next: JsonContainer[]): Unsafe | undefined {
+  for (const value of values) {
+    if (isContainer(value)) {
+      next.push(value)
+      continue
+    }
+    const unsafe = unsafeScalar(value)
+    if (unsafe) return unsafe
+  }
+  return undefined
+}
+
 function unsafeScalar(value: unknown): Unsafe | undefined {
-  if (typeof value === 'string') return LONE_SURROGATE.test(value) ? 'broken-text' : undefined
+  if (typeof value === 'string') return value.isWellFormed() ? undefined : 'broken-text'
   return typeof value === 'number' && !Number.isFinite(value) ? 'infinite-number' : undefined
 }
 
 function unsafeName(object: object): Unsafe | undefined {
   if (hasPrototypeKey(object)) return 'prototype-key'
-  return Object.keys(object).some((name) => LONE_SURROGATE.test(name)) ? 'broken-text' : undefined
+  return Object.keys(object).every((name) => name.isWellFormed()) ? undefined : 'broken-text'
 }
 
 /** `constructor` alone is a word like any other; only `constructor.prototype` leads to one. */

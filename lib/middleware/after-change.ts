@@ -45,10 +45,10 @@ export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>)
 
 /** RFC 9110 §9.3.4: after a PUT no validators unless what is stored is what was sent. */
 function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): void {
-  const { settings, req, sent } = guarded
+  const { settings, method, sent } = guarded
   const [tag] = tagsFor(guarded, state)
   const { tagHeader } = settings.options
   if (tag && tagHeader !== undefined) show(guarded, tagHeader, formatEntityTag(tag))
   const isStoredAsSent = sent !== undefined && sameJson(representationOf(guarded, state), sent.document)
-  if (req.method !== 'PUT' || isStoredAsSent) showValidators(guarded, state, tag)
+  if (method !== 'PUT' || isStoredAsSent) showValidators(guarded, state, tag)
 }

@@ -1,9 +1,15 @@
-import type { Request, Response } from 'express'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Response } from 'express'
 import type { Committed } from './after-change'
 
 /** RFC 7240 §4.2: does the client want the new representation back, or only the status? */
-export function answerChange<T>(req: Request, res: Response, { outcome }: Committed<T>, representation: unknown): void {
-  const preferred = preferredReturn(req)
+export function answerChange<T>(
+  headers: IncomingHttpHeaders,
+  res: Response,
+  { outcome }: Committed<T>,
+  representation: unknown,
+): void {
+  const preferred = preferredReturn(headers)
   const isApplied = preferred === 'minimal' || outcome !== 'removed'
   if (preferred !== undefined && isApplied) res.setHeader('Preference-Applied', `return=${preferred}`)
   res.vary('Prefer')
@@ -16,8 +22,7 @@ export function answerChange<T>(req: Request, res: Response, { outcome }: Commit
   res.end()
 }
 
-function preferredReturn(req: Request): 'minimal' | 'representation' | undefined {
-  const { prefer } = req.headers
+function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'representation' | undefined {
   if (prefer === undefined) return undefined
   // A comma in a quoted value separates nothing, and what stands behind a semicolon belongs to another preference.
   const unquoted = String(prefer).replace(/"([^"]*)"/g, (_, text: string) => (/^\w+$/.test(text) ? text : '""'))

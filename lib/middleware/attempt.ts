@@ -21,15 +21,17 @@ export function newAttempt<T>(
 }
 
 /** Runs the checks of the stages in their order on a state: once by the chain, and again after a lost race. */
-export async function firstConflict<T>(
+export function firstConflict<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
   stages: readonly Stage[],
-): Promise<ConflictError | undefined> {
-  for (const stage of stages) {
-    const checked = stage.check?.(guarded, attempt)
+  from = 0,
+): ConflictError | undefined | Promise<ConflictError | undefined> {
+  for (let index = from; index < stages.length; index++) {
+    const conflict = stages[index]?.check?.(guarded, attempt)
     // Most checks are done at once, and to await them all the same costs more than some of them do.
-    const conflict = checked instanceof Promise ? await checked : checked
+    if (conflict instanceof Promise)
+      return conflict.then((found) => found ?? firstConflict(guarded, attempt, stages, index + 1))
     if (conflict) return conflict
   }
   return undefined
@@ -40,9 +42,9 @@ export function wasRemoved<T>({ settings }: GuardedRequest<T>, stored: ResourceS
   return stored.gone === true || (settings.lifecycle !== undefined && isGone(settings.lifecycle, stored.value))
 }
 
-function actionOf<T>({ req, isSafe, isNew }: GuardedRequest<T>, current: ResourceState<T> | undefined): Action {
+function actionOf<T>({ method, isSafe, isNew }: GuardedRequest<T>, current: ResourceState<T> | undefined): Action {
   if (isSafe) return 'read'
-  switch (req.method) {
+  switch (method) {
     case 'PUT':
       return current ? 'replace' : 'create'
     case 'PATCH':

@@ -14,17 +14,20 @@ export function begin<T>(
   const begun = find(req, adapter)
   // A stage in front of this one has only waited for a lock.
   if (begun !== undefined && begun !== 'passed' && begun.attempt === undefined) return joined(begun, settings)
-  if (!isAboutState(req.method) || options.skip?.(req)) return letPass(req, { passed: adapter, isElsewhere: false })
+  const { method } = req
+  if (!isAboutState(method) || options.skip?.(req)) return letPass(req, { passed: adapter, isElsewhere: false })
   const params = settings.mount(req, middleware)
   if (params === undefined) return letPass(req, { passed: adapter, isElsewhere: true })
-  const isSafe = settings.safeMethods.has(req.method)
+  const isSafe = settings.safeMethods.has(method)
   const key = settings.key(req, params)
   if (key === undefined && (isSafe || isOnCollection(req, settings)))
     return letPass(req, { passed: adapter, isElsewhere: false })
-  if (key !== undefined || req.method !== 'POST') mustBeKey(key, settings, req)
+  if (key !== undefined || method !== 'POST') mustBeKey(key, settings, req)
   const guarded: GuardedRequest<T> = {
     req,
     res,
+    method,
+    headers: req.headers,
     settings,
     key: key as string | undefined,
     isSafe,
@@ -35,7 +38,7 @@ export function begin<T>(
     attempt: undefined,
     leases: [],
     outcome: 'open',
-    shown: new Map(),
+    shown: [],
     notModifiedLate: false,
   }
   remember(req, guarded)

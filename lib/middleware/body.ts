@@ -1,8 +1,7 @@
-import type { Request } from 'express'
 import { ConflictError } from '../conflicts'
 import { findUnsafe, type Unsafe } from '../json/document'
 import { valueAt, withoutValueAt } from '../json/pointer'
-import type { Sent } from './guarded-request'
+import type { GuardedRequest, Sent } from './guarded-request'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const JSON_PATCH = 'application/json-patch+json'
@@ -13,27 +12,28 @@ export const ACCEPT_PATCH = `${MERGE_PATCH}, ${JSON_PATCH}, application/json`
 const MAX_DEPTH = 128
 
 /** What is wrong with the type of the body, by its header alone. */
-export function mediaTypeConflict(req: Request): ConflictError | undefined {
-  if (!hasBody(req)) return undefined
-  const type = mediaTypeOf(req)
-  if (req.method === 'PATCH') {
-    if (formatOf(req.method, type) !== undefined) return undefined
+export function mediaTypeConflict<T>({ method, headers }: GuardedRequest<T>): ConflictError | undefined {
+  if (!hasBody(headers)) return undefined
+  const type = mediaTypeOf(headers)
+  if (method === 'PATCH') {
+    if (formatOf(method, type) !== undefined) return undefined
     return unsupported(type, { 'Accept-Patch': ACCEPT_PATCH })
   }
-  return formatOf(req.method, type) === undefined ? unsupported(type, { Accept: 'application/json' }) : undefined
+  return formatOf(method, type) === undefined ? unsupported(type, { Accept: 'application/json' }) : undefined
 }
 
 /** The document that a parser left on the request. Throws when none was mounted: that is the app's mistake, not the client's. */
-export function readBody(req: Request, versionField: readonly string[] | undefined): Sent | ConflictError {
+export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
+  const { req, method, headers } = guarded
+  const { versionField } = guarded.settings.members
   // RFC 9110 §14.4: a PUT with Content-Range would store a part as if it were the whole.
-  if (req.headers['content-range'] !== undefined)
-    return malformed('A part of a resource cannot be stored: Content-Range.')
-  if (!hasBody(req)) return malformed('The request has no body.')
+  if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
+  if (!hasBody(headers)) return malformed('The request has no body.')
   const document: unknown = req.body
-  if (!wasParsed(req)) throw new Error(unparsed(req))
+  if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe
-  const format = formatOf(req.method, mediaTypeOf(req)) ?? 'value'
+  const format = formatOf(method, mediaTypeOf(headers)) ?? 'value'
   if (versionField === undefined || format === 'json-patch') return { format, document, version: undefined }
   const version = valueAt(document, versionField)
   if (version === undefined) return { format, document, version: undefined }
@@ -55,12 +55,16 @@ const FAULTS: Readonly<Record<Unsafe, string>> = {
   'broken-text': 'has text that is no Unicode: half of a surrogate pair',
 }
 
-function hasBody(req: Request): boolean {
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+type Headers = GuardedRequest<unknown>['headers']
+
+function hasBody(headers: Headers): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-function mediaTypeOf(req: Request): string {
-  const [type = ''] = (req.headers['content-type'] ?? '').split(';', 1)
+function mediaTypeOf(headers: Headers): string {
+  const field = headers['content-type'] ?? ''
+  if (field === 'application/json') return field
+  const [type = ''] = field.split(';', 1)
   return type.trim().toLowerCase()
 }
 
@@ -74,12 +78,12 @@ function formatOf(method: string, type: string): Sent['format'] | undefined {
 }
 
 /** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */
-function wasParsed(req: Request): boolean {
-  return req.body !== undefined && !Buffer.isBuffer(req.body) && req.readableDidRead
+function wasParsed(req: GuardedRequest<unknown>['req'], document: unknown): boolean {
+  return document !== undefined && !Buffer.isBuffer(document) && req.readableDidRead
 }
 
-function unparsed(req: Request): string {
-  return `The ${req.method} body of type ${mediaTypeOf(req)} was not parsed. Mount a parser in front of the chain: app.use(express.json({ type: ['application/json', 'application/*+json'] }))`
+function unparsed<T>({ method, headers }: GuardedRequest<T>): string {
+  return `The ${method} body of type ${mediaTypeOf(headers)} was not parsed. Mount a parser in front of the chain: app.use(express.json({ type: ['application/json', 'application/*+json'] }))`
 }
 
 function malformed(detail: string): ConflictError {

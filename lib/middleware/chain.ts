@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
-import { isConflictError } from '../conflicts'
+import { type ConflictError, isConflictError } from '../conflicts'
 import { firstConflict, newAttempt } from './attempt'
 import { begin, goOn } from './begin'
 import type { GuardedRequest, Stage } from './guarded-request'
@@ -23,8 +23,7 @@ export interface ConflictMiddleware {
 /** One middleware for all the stages: in Express each layer of its own costs several microseconds. */
 export function chainOf<T>(name: string, settings: Settings<T>, stages: readonly Stage[]): ConflictMiddleware {
   const middleware = (incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void => {
-    const [req, res] = [incoming as Request, outgoing as Response]
-    run(req, res, settings, stages, middleware).then((goesOn) => {
+    run(incoming as Request, outgoing as Response, settings, stages, middleware).then((goesOn) => {
       if (goesOn) next()
     }, next)
   }
@@ -43,30 +42,28 @@ async function run<T>(
   const [first] = stages
   const guarded = first?.begins ? begin(req, res, settings, middleware) : goOn(req, settings, first?.name ?? '')
   if (guarded === undefined) return true
+  // In one function: each await that is nested costs a turn of the microtask queue more.
   try {
-    return await guard(guarded, stages)
+    for (const stage of stages) {
+      const conflict = stage.prepare?.(guarded)
+      if (conflict) throw conflict
+    }
+    for (const stage of stages) {
+      const conflict = stage.enter && (await stage.enter(guarded))
+      if (conflict) throw conflict
+    }
+    guarded.stages.push(...stages)
+    if (stages.some(({ reads }) => reads)) guarded.attempt = newAttempt(guarded, await readState(guarded), false)
+    const { attempt } = guarded
+    if (attempt === undefined) return true
+    const checked = firstConflict(guarded, attempt, stages)
+    const conflict: ConflictError | undefined = checked instanceof Promise ? await checked : checked
+    if (conflict) throw conflict
+    return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
   } catch (error) {
     const conflict = isConflictError(error) ? error : await chainsConflict(guarded, error)
     throw conflict ? await refusal(guarded, conflict) : error
   }
-}
-
-async function guard<T>(guarded: GuardedRequest<T>, stages: readonly Stage[]): Promise<boolean> {
-  for (const stage of stages) {
-    const conflict = stage.prepare?.(guarded)
-    if (conflict) throw conflict
-  }
-  for (const stage of stages) {
-    const conflict = stage.enter && (await stage.enter(guarded))
-    if (conflict) throw conflict
-  }
-  guarded.stages.push(...stages)
-  if (stages.some(({ reads }) => reads)) guarded.attempt = newAttempt(guarded, await readState(guarded), false)
-  const { attempt } = guarded
-  if (attempt === undefined) return true
-  const conflict = await firstConflict(guarded, attempt, stages)
-  if (conflict) throw conflict
-  return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
 }
 
 /** 304, or the answer to a change that the app would write a second time. Says whether there is nothing left to do. */

@@ -23,7 +23,9 @@ export const preconditionStage: Stage = {
     if (action !== 'read' || current === undefined) return undefined
     showValidators(guarded, current, tagsOf(guarded, attempt)[0])
     // Express asks `fresh` again, which splits tags at commas and takes for a date whatever `Date.parse` does.
-    if (hasConditions(guarded)) Object.defineProperty(guarded.req, 'fresh', { value: false, configurable: true })
+    const isAnswered = verdict.outcome === 'not-modified' && !guarded.settings.notModifiedLate
+    if (!isAnswered && hasConditions(guarded))
+      Object.defineProperty(guarded.req, 'fresh', { value: false, configurable: true })
     return undefined
   },
 }

@@ -12,7 +12,7 @@ import { representationOf } from './validators'
 export function commitChange(): ConflictMiddleware {
   return stockHandler('commitChange', async (guarded) => {
     const committed = await commitAndTell(guarded, { from: 'proposal' })
-    answerChange(guarded.req, guarded.res, committed, committed.state && representationOf(guarded, committed.state))
+    answerChange(guarded.headers, guarded.res, committed, committed.state && representationOf(guarded, committed.state))
   })
 }
 

@@ -20,7 +20,8 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
   let attempt = begun(guarded)
   for (let tries = 1; ; tries++) {
     if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
-    const change = await intendedChange(guarded, attempt, intent)
+    const intended = intendedChange(guarded, attempt, intent)
+    const change = intended instanceof Promise ? await intended : intended
     if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
     const result = await swap(guarded, attempt, change, until - Date.now())
     if (result.ok) return committed(guarded, change, result.state)

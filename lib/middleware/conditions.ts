@@ -13,8 +13,7 @@ export function conditionsOf<T>(guarded: GuardedRequest<T>): Preconditions | Con
   return new ConflictError('malformed_condition', { field, detail: `${field} holds no list of entity tags.` })
 }
 
-function parseConditions<T>({ req, isSafe }: GuardedRequest<T>) {
-  const { headers } = req
+function parseConditions<T>({ req, headers, isSafe }: GuardedRequest<T>) {
   const since = headers['if-modified-since'] !== undefined || headers['if-unmodified-since'] !== undefined
   if (!since && headers['if-match'] === undefined && headers['if-none-match'] === undefined)
     return { outcome: 'parsed', preconditions: NO_CONDITIONS } as const

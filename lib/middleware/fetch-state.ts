@@ -49,15 +49,15 @@ function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefi
 }
 
 /** RFC 9110 §13.2.1 leaves conditions out where the answer without them is no 2xx: 404 comes before them, unless the method may create. */
-function isMissing<T>({ req, settings, isNew }: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
+function isMissing<T>({ method, settings, isNew }: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
   if (stored !== undefined) return false
-  return !(settings.create.has(req.method as 'PUT' | 'POST') && (req.method === 'PUT' || isNew))
+  return !(settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew))
 }
 
 /** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */
 function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
-  const { req, settings } = guarded
-  if (req.method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
+  const { method, settings } = guarded
+  if (method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
   const conditions = conditionsOf(guarded)
   return !(conditions instanceof ConflictError) && conditions.ifMatch !== undefined
 }

@@ -8,6 +8,9 @@ interface ExpressApp {
   readonly response: Response & { [GUARDED_HEAD]?: true }
 }
 
+/** Most processes have one. */
+let latest: Application | undefined
+
 const GUARDED_HEAD = Symbol.for('express-conflict.guarded-head')
 
 /**
@@ -18,6 +21,8 @@ const GUARDED_HEAD = Symbol.for('express-conflict.guarded-head')
  * at 25 µs a request. The apps that are mounted below inherit it.
  */
 export function guardHeads(app: Application): void {
+  if (app === latest) return
+  latest = app
   let root = app as unknown as ExpressApp
   while (root.parent) root = root.parent
   const prototype: ExpressApp['response'] = root.response
@@ -39,7 +44,7 @@ function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: 
     return 304
   }
   if (!isSuccess && status !== 304 && status !== 412) {
-    for (const [field, value] of guarded.shown) if (res.getHeader(field) === value) res.removeHeader(field)
+    for (const { field, value } of guarded.shown) if (res.getHeader(field) === value) res.removeHeader(field)
   }
   const tag = res.getHeader('ETag')
   if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')

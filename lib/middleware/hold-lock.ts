@@ -21,8 +21,8 @@ export const lockStage: Stage = {
   begins: true,
   async enter(guarded) {
     const { lock, safeMethods } = guarded.settings
-    const { req } = guarded
-    if (lock === undefined || !(lock.methods?.has(req.method) ?? !safeMethods.has(req.method))) return undefined
+    const { method } = guarded
+    if (lock === undefined || !(lock.methods?.has(method) ?? !safeMethods.has(method))) return undefined
     return holdAll(guarded, lock, keysOf(guarded, lock))
   },
 }

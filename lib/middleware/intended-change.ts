@@ -9,26 +9,30 @@ export type Intent<T> =
   | { readonly from: 'value'; readonly value: T }
   | { readonly from: 'function'; readonly next: (current: T | undefined) => T | Promise<T> }
 
-/** The change that is to be committed; one of the handler's own is checked like a client's. */
-export async function intendedChange<T>(
+/** The change that is to be committed. */
+export function intendedChange<T>(
   guarded: GuardedRequest<T>,
-  attempt: Attempt<T>,
+  { change }: Attempt<T>,
   intent: Intent<T>,
-): Promise<Change<T>> {
-  const { change } = attempt
-  if (intent.from === 'proposal') {
-    if (change.proposed !== undefined || change.action === 'remove') return change
-    throw new Error(
-      `commit(): ${guarded.req.method} proposes nothing by itself; give commit a value, or a function of the current one.`,
-    )
-  }
+): Change<T> | Promise<Change<T>> {
+  if (intent.from !== 'proposal') return ownChange(guarded, change, intent)
+  if (change.proposed !== undefined || change.action === 'remove') return change
+  throw new Error(
+    `commit(): ${guarded.method} proposes nothing by itself; give commit a value, or a function of the current one.`,
+  )
+}
+
+/** What a handler makes by itself is checked like what a client sends. */
+async function ownChange<T>(guarded: GuardedRequest<T>, change: Change<T>, intent: OwnIntent<T>): Promise<Change<T>> {
   const own = { ...change, proposed: await intendedValue(change, intent) }
   const conflict = schemaConflict(guarded, own.proposed) ?? (await judgeChange(guarded, own))
   if (conflict) throw conflict
   return own
 }
 
-async function intendedValue<T>({ current }: Change<T>, intent: Exclude<Intent<T>, { from: 'proposal' }>): Promise<T> {
+type OwnIntent<T> = Exclude<Intent<T>, { from: 'proposal' }>
+
+async function intendedValue<T>({ current }: Change<T>, intent: OwnIntent<T>): Promise<T> {
   // A function may change what it is given; the checks compare with the value as it was.
   const value = intent.from === 'value' ? intent.value : await intent.next(copyOf(current?.value))
   if (value === undefined)

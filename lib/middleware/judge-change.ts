@@ -34,8 +34,8 @@ export function foreignMembers<T>(
   proposal: Proposal,
 ): ConflictError | undefined {
   const { current } = attempt.change
-  if (current === undefined) return undefined
   const { arrayKeys, hidden, versionField } = guarded.settings.members
+  if (current === undefined || (proposal.readOnly.length === 0 && versionField === undefined)) return undefined
   // As the client sees both: what is hidden from it was dropped from what it sent, and tells nothing here.
   const changes = changesIn(
     proposal.readOnly,

@@ -6,15 +6,16 @@ export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictE
   return told(guarded, await withExposedState(guarded, conflict))
 }
 
-export function told<T>({ req, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
-  tell(() => settings.options.onConflict?.({ name: settings.name, key, method: req.method, conflict }))
+export function told<T>({ method, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+  tell(() => settings.options.onConflict?.({ name: settings.name, key, method, conflict }))
   return conflict
 }
 
 /** A listener's own mistake is no reason to answer a client differently, nor to end the process when it comes late. */
 export function tell(listener: () => unknown): void {
   try {
-    Promise.resolve(listener()).catch(warn)
+    const told = listener()
+    if (told !== undefined) Promise.resolve(told).catch(warn)
   } catch (error) {
     warn(error)
   }

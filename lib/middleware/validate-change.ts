@@ -21,11 +21,11 @@ export function validateChange<T>(options: ConflictOptions<T>): ConflictMiddlewa
 
 export const changeStage: Stage = {
   name: 'validateChange',
-  prepare: (guarded) => (takesBody(guarded) ? mediaTypeConflict(guarded.req) : undefined),
+  prepare: (guarded) => (takesBody(guarded) ? mediaTypeConflict(guarded) : undefined),
   check<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>) {
     if (attempt.change.action === 'read') return undefined
     if (takesBody(guarded) && guarded.sent === undefined) {
-      const sent = readBody(guarded.req, guarded.settings.members.versionField)
+      const sent = readBody(guarded)
       if (sent instanceof ConflictError) return sent
       guarded.sent = sent
     }
@@ -44,6 +44,6 @@ export const changeStage: Stage = {
 }
 
 /** POST on a resource is an action: its body is the handler's. */
-function takesBody<T>({ req, isNew }: GuardedRequest<T>): boolean {
-  return req.method === 'PUT' || req.method === 'PATCH' || isNew
+function takesBody<T>({ method, isNew }: GuardedRequest<T>): boolean {
+  return method === 'PUT' || method === 'PATCH' || isNew
 }

@@ -45,5 +45,5 @@ export function showValidators<T>(
 
 export function show<T>({ res, shown }: GuardedRequest<T>, field: string, value: string): void {
   res.setHeader(field, value)
-  shown.set(field, value)
+  shown.push({ field, value })
 }

@@ -101,7 +101,7 @@ function staleVersion<T>(
  */
 function forgiven<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, verdict: Verdict): Verdict {
   if (verdict.outcome !== 'conflict' || !isAboutExpectedState(verdict.conflict)) return verdict
-  if (!guarded.settings.alreadyApplied.has(guarded.req.method)) return verdict
+  if (!guarded.settings.alreadyApplied.has(guarded.method)) return verdict
   const { action, current, proposed } = attempt.change
   // Something is stored, yet nothing is there: a tombstone.
   if (action === 'remove') return current === undefined && attempt.stored !== undefined ? ALREADY_APPLIED : verdict
