@@ -3,7 +3,8 @@ import type { Change } from '../change'
 import { formatEntityTag } from '../http/entity-tag'
 import { sameJson } from '../json/equal'
 import type { Attempt, GuardedRequest } from './guarded-request'
-import { tell } from './refuse'
+import { tell, warn } from './refuse'
+import { belowRequest } from './settings'
 import { representationOf, show, showValidators, tagsFor } from './validators'
 
 /** What a commit came to. `unchanged`: the change had been made before; nothing was written. */
@@ -22,7 +23,7 @@ export function committed<T>(
   change: Change<T>,
   state: ResourceState<T> | undefined,
 ): Committed<T> {
-  const { settings, req, res, key = '' } = guarded
+  const { settings, res, key = '' } = guarded
   guarded.outcome = 'committed'
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version }))
@@ -30,9 +31,19 @@ export function committed<T>(
   showAfterChange(guarded, state)
   if (outcome !== 'created' || !guarded.isNew)
     return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
-  const location = settings.location(req, key)
+  const location = locationOf(guarded, key)
   res.setHeader('Location', location)
   return { outcome: 'created', key, state, location }
+}
+
+/** What is created stays created: an error now would make the client create it again. */
+function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): string {
+  try {
+    return settings.location(req, key)
+  } catch (error) {
+    warn(error)
+    return belowRequest(req, key)
+  }
 }
 
 export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>): Committed<T> {

@@ -21,7 +21,7 @@ export function tell(listener: () => unknown): void {
   }
 }
 
-function warn(error: unknown): void {
+export function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : new Error(String(error)))
 }
 

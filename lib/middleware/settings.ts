@@ -151,7 +151,7 @@ function readLifecycle({ field, frozen, gone, initial, transitions }: LifecycleO
 }
 
 /** Relative to the host: what stands in front of the app is not known here. */
-function belowRequest(req: Request, key: string): string {
+export function belowRequest(req: Request, key: string): string {
   return `${(req.baseUrl + req.path).replace(/\/+$/, '')}/${encodeURIComponent(key)}`
 }
 

@@ -36,6 +36,19 @@ test('the key can come from the value, and is encoded in Location', async () => 
   expect(await stored('a/b c')).toEqual({ slug: 'a/b c' })
 })
 
+test('a location option that fails does not turn what was created into an error', async () => {
+  const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  const location = () => {
+    throw new Error('no such route')
+  }
+  const { post, stored } = await articles({ ...bySlug, location })
+  const { headers } = await post({ slug: 'x' }).expect(201)
+  expect(headers.location).toBe('/articles/x')
+  expect(await stored('x')).toEqual({ slug: 'x' })
+  expect(warned).toHaveBeenCalledWith(expect.objectContaining({ message: 'no such route' }))
+  warned.mockRestore()
+})
+
 test('Location is the app’s to choose', async () => {
   const { post } = await articles({ ...bySlug, location: (req, key) => `https://${req.hostname}/a/${key}` })
   expect((await post({ slug: 'x' }).expect(201)).headers.location).toBe('https://127.0.0.1/a/x')
