@@ -1,5 +1,5 @@
 import { ConflictError } from './conflicts'
-import { valueAt } from './json/pointer'
+import { formatPointer, valueAt } from './json/pointer'
 
 /** The states that a resource goes through, as told by one of its members. */
 export interface Lifecycle {
@@ -41,7 +41,8 @@ export function transitionConflict(lifecycle: Lifecycle, before: unknown, after:
   if (isKept || allowed === undefined || (to !== undefined && allowed.has(to))) return undefined
   const step = from === undefined ? 'begin as' : `go from "${from}" to`
   const detail = `It cannot ${step} ${to === undefined ? 'no state at all' : `"${to}"`}.`
-  return new ConflictError('transition_not_allowed', { detail, from, to, allowed: [...allowed] })
+  const conflicts = [{ pointer: formatPointer(lifecycle.field), kind: 'transition' }]
+  return new ConflictError('transition_not_allowed', { detail, from, to, allowed: [...allowed], conflicts })
 }
 
 /** What has no state yet begins, whether it is being created or was stored without one. `undefined`: any. */

@@ -147,7 +147,11 @@ describe('transitionConflict', () => {
   ])('refuses %s', (_name, before, after, facts, message) => {
     const conflict = transitionConflict(workflow, before, after)
     expect(conflict).toMatchObject({ code: 'transition_not_allowed', status: 409, message })
-    expect(conflict?.facts).toStrictEqual({ detail: message, ...facts })
+    expect(conflict?.facts).toStrictEqual({
+      detail: message,
+      conflicts: [{ pointer: `/${workflow.field.join('/')}`, kind: 'transition' }],
+      ...facts,
+    })
   })
 
   test('without initial states a resource begins anywhere', () => {
