@@ -113,6 +113,8 @@ export interface ConflictFacts {
   readonly to?: string | undefined
   readonly allowed?: readonly string[] | undefined
   readonly lockedUntil?: string | undefined
+  /** What `describeHolder` gave. */
+  readonly holder?: unknown
   /** What `expose` gave. */
   readonly state?: unknown
   /** Further header fields of the answer. */
@@ -190,6 +192,7 @@ export function toProblem(error: ConflictError, typePrefix: string, instance: st
     to: facts.to,
     allowed: facts.allowed,
     lockedUntil: facts.lockedUntil,
+    holder: facts.holder,
     state: facts.state,
   }
   for (const name of Object.keys(problem)) if (problem[name] === undefined) delete problem[name]

@@ -18,6 +18,7 @@ export {
   type Resolution,
 } from './conflicts'
 export { detectConflicts } from './detect-conflicts'
+export { editLockRouter } from './edit-lock-router'
 export { CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS } from './http/cors'
 export type { Problem } from './http/problem'
 export type { Lease, LockManager } from './lock'
@@ -26,6 +27,7 @@ export type { Committed } from './middleware/after-change'
 export type { ConflictMiddleware } from './middleware/chain'
 export { checkPreconditions } from './middleware/check-preconditions'
 export { commitChange } from './middleware/commit-change'
+export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/edit-locks'
 export { fetchState } from './middleware/fetch-state'
 export { holdLock } from './middleware/hold-lock'
 export type {

@@ -1,6 +1,7 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
 import { ConflictError } from './conflicts'
 import { detectConflicts } from './detect-conflicts'
+import { editLockRouter } from './edit-lock-router'
 import { ACCEPT_PATCH } from './middleware/body'
 import { commitChange } from './middleware/commit-change'
 import type { ConflictOptions } from './middleware/options'
@@ -42,6 +43,7 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   const collection = router.route('/')
   if (create.includes('POST')) collection.post(parseBody, creation, commit)
   collection.options(answerOptions(onCollection)).all(refuseOthers(onCollection, ['GET', 'HEAD']))
+  if (options.editLocks) router.use(editLockRouter(options))
   return router
 }
 

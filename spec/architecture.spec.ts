@@ -38,11 +38,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'sql/': [...CONTRACTS, 'store-errors.ts', 'sql/', ...NODE, 'kysely'],
   'middleware/': [...STAGES, ...NODE, 'express', 'ajv', 'ajv/', 'ajv-formats'],
   'detect-conflicts.ts': [...STAGES],
-  'resource-router.ts': [...STAGES, 'detect-conflicts.ts', 'express'],
+  'edit-lock-router.ts': [...STAGES, 'express'],
+  'resource-router.ts': [...STAGES, 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],
   'metrics/': ['conflicts.ts', 'metrics/'],
   'testing/': [...CONTRACTS, 'testing/', ...NODE],
   'client/': [...VALUES, 'client/'],
-  'index.ts': [...STAGES, 'adapters/', 'locks/', 'stores/', 'detect-conflicts.ts', 'resource-router.ts'],
+  'index.ts': [
+    ...STAGES,
+    'adapters/',
+    'locks/',
+    'stores/',
+    'detect-conflicts.ts',
+    'edit-lock-router.ts',
+    'resource-router.ts',
+  ],
 }
 
 const covers = (pattern: string, name: string) =>

@@ -7,6 +7,7 @@ export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'Allow',
   'Accept-Patch',
   'Preference-Applied',
+  'Lock-Token',
 ]
 
 /** For `Access-Control-Allow-Headers`: what a script of another origin has to be allowed to send. */
@@ -17,4 +18,6 @@ export const CORS_ALLOWED_HEADERS: readonly string[] = [
   'If-Modified-Since',
   'If-Unmodified-Since',
   'Prefer',
+  'If',
+  'Lock-Token',
 ]

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError } from '../conflicts'
 import { type Committed, committed, unchanged } from './after-change'
 import { firstConflict, newAttempt } from './attempt'
+import { endLockOfRemoved } from './edit-lock-conflict'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { type Intent, intendedChange } from './intended-change'
 import { lostRace } from './lost-race'
@@ -24,7 +25,10 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
     const change = intended instanceof Promise ? await intended : intended
     if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
     const result = await swap(guarded, attempt, change, until - Date.now())
-    if (result.ok) return committed(guarded, change, result.state)
+    if (result.ok) {
+      if (result.state === undefined) await endLockOfRemoved(guarded, attempt)
+      return committed(guarded, change, result.state)
+    }
     if (guarded.isNew) throw takenKey(guarded)
     attempt = newAttempt(guarded, result.current, true)
     guarded.attempt = attempt

@@ -35,6 +35,12 @@ export const aPointer: Expectation = {
   what: 'a JSON Pointer, such as "/title"',
 }
 
+export const milliseconds: Expectation = {
+  // Node runs a timer of 2^31 ms and more at once.
+  holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
+  what: 'a number of milliseconds above 0',
+}
+
 export function aText(what: string): Expectation {
   return { holds: (value) => typeof value === 'string' && value !== '', what }
 }

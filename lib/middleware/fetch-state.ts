@@ -4,6 +4,8 @@ import { frozenConflict } from '../lifecycle'
 import { wasRemoved } from './attempt'
 import { type ConflictMiddleware, chainOf } from './chain'
 import { conditionsOf } from './conditions'
+import { editLockConflict } from './edit-lock-conflict'
+import type { EditLocks } from './edit-locks'
 import type { Attempt, GuardedRequest, Stage } from './guarded-request'
 import type { ConflictOptions } from './options'
 import { readSettings } from './settings'
@@ -27,9 +29,20 @@ export const stateStage: Stage = {
     const { stored } = attempt
     if (isMissing(guarded, attempt)) return new ConflictError('not_found')
     if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded)) return new ConflictError('gone')
-    const { allow } = guarded.settings.options
-    return allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
+    const { options, editLocks } = guarded.settings
+    const { allow } = options
+    const conflict = allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
+    return editLocks && !guarded.isSafe ? orLocked(guarded, attempt, editLocks, conflict) : conflict
   },
+}
+
+async function orLocked<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  locks: EditLocks,
+  conflict: ConflictError | undefined | Promise<ConflictError | undefined>,
+): Promise<ConflictError | undefined> {
+  return (await conflict) ?? editLockConflict(guarded, attempt, locks)
 }
 
 type Allow<T> = NonNullable<ConflictOptions<T>['allow']>

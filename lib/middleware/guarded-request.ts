@@ -6,6 +6,7 @@ import type { ConflictError } from '../conflicts'
 import type { EntityTag } from '../http/entity-tag'
 import type { ParsedConditions } from '../http/preconditions'
 import type { Lease } from '../lock'
+import type { EditLock } from './edit-locks'
 import type { Settings } from './settings'
 
 /** One resource that is guarded on one request: what the stages share. */
@@ -50,6 +51,8 @@ export interface Attempt<T> {
   readonly afterLostRace: boolean
   tags: readonly EntityTag[] | undefined
   verdict: Verdict | undefined
+  /** The edit lock that stands on it, where the chain has looked for one. */
+  editLock?: EditLock | undefined
 }
 
 /** What the conditions of the request say about a state. */

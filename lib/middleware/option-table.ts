@@ -1,4 +1,5 @@
 import { isPointer } from '../json/pointer'
+import { someEditLocks } from './edit-locks'
 import {
   aFunction,
   anObject,
@@ -7,6 +8,7 @@ import {
   type Expectation,
   isObject,
   listOf,
+  milliseconds,
   oneOf,
   recordOf,
 } from './expectations'
@@ -17,12 +19,6 @@ const someText = aText('a non-empty string')
 const somePointers: Expectation = {
   holds: (value) => aPointer.holds(value) || (Array.isArray(value) && value.length > 0 && value.every(aPointer.holds)),
   what: 'a JSON Pointer or several, such as "/slug"',
-}
-
-const milliseconds: Expectation = {
-  // Node runs a timer of 2^31 ms and more at once.
-  holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
-  what: 'a number of milliseconds above 0',
 }
 
 /** What each option has to be. TypeScript holds the tables against the types: an option that is missing here does not compile. */
@@ -57,6 +53,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   rules: listOf({ ...aFunction, what: 'a function of the change' }),
   isolation: oneOf('compare-and-swap', 'lock'),
   lock: anObject,
+  editLocks: someEditLocks,
   preconditions: anObject,
   tag: {
     holds: (value) =>

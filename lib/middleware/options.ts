@@ -4,6 +4,7 @@ import type { Change } from '../change'
 import type { ConflictError } from '../conflicts'
 import type { LockManager } from '../lock'
 import type { TagScheme } from '../tag'
+import type { EditLocks } from './edit-locks'
 
 /** A refusal about the caller. `as: 'not_found'` hides that the resource is there. */
 export interface Denial {
@@ -156,6 +157,8 @@ export interface ConflictOptions<T> {
   /** `'lock'` holds `lock` over the handler. Default: `'compare-and-swap'`, which needs no lock. */
   readonly isolation?: 'compare-and-swap' | 'lock'
   readonly lock?: LockOptions
+  /** Answers the changes of others with 423 while somebody holds an edit lock: what `editLocks()` gives. */
+  readonly editLocks?: EditLocks
 
   readonly preconditions?: PreconditionOptions
   /** How the version is shown. Default: `'version'`, as it is. */

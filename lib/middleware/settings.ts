@@ -6,6 +6,7 @@ import { parseArrayKeys } from '../json/members'
 import { parsePointer } from '../json/pointer'
 import type { Lifecycle } from '../lifecycle'
 import { type TagScheme, versionTag } from '../tag'
+import type { EditLocks } from './edit-locks'
 import { checkOptions, isObject, show } from './expectations'
 import { belowMount, lastParameter, type Mount, onResource } from './mount'
 import { LIFECYCLE, LOCK, OPTIONS, PRECONDITIONS, STATUS } from './option-table'
@@ -23,6 +24,7 @@ export interface Settings<T> {
   readonly safeMethods: ReadonlySet<string>
   readonly schema: SchemaCheck | undefined
   readonly lock: LockSettings | undefined
+  readonly editLocks: EditLocks | undefined
   readonly members: MemberRules
   readonly lifecycle: Lifecycle | undefined
   readonly required: boolean | 'version'
@@ -63,6 +65,7 @@ export function readSettings<T>(caller: string, options: ConflictOptions<T>): Se
     safeMethods: new Set([...SAFE_METHODS, ...(options.safeMethods ?? [])]),
     schema: options.schema && compileSchema(options.schema, options.ajv),
     lock: options.lock && readLock(options.lock),
+    editLocks: options.editLocks,
     members: readMembers(options),
     lifecycle: options.lifecycle && readLifecycle(options.lifecycle),
     required: preconditions.required ?? true,

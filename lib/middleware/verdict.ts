@@ -4,6 +4,7 @@ import { evaluatePreconditions, type Preconditions } from '../http/preconditions
 import { sameJson } from '../json/equal'
 import { disagreement, failedCondition, staleVersionConflict } from './condition-conflicts'
 import { conditionsOf, NO_CONDITIONS } from './conditions'
+import { ifConflict } from './edit-lock-conflict'
 import type { Attempt, GuardedRequest, Verdict } from './guarded-request'
 import { versionNamedBy } from './named-version'
 import { tagsOf } from './validators'
@@ -20,10 +21,13 @@ export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): V
 function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   const preconditions = conditionsOf(guarded)
   if (preconditions instanceof ConflictError) return refused(preconditions)
+  const locks = ifConflict(guarded, attempt)
+  if (locks?.status === 400) return refused(locks)
   const version = versionNamedBy(guarded)
   if (version instanceof ConflictError) return refused(version)
   const missing = missingCondition(guarded, attempt, preconditions, version)
   if (missing) return refused(missing)
+  if (locks) return refused(locks)
   const verdict = header(guarded, attempt, preconditions)
   if (verdict.outcome !== 'proceed') return forgiven(guarded, attempt, verdict)
   const conflict = staleVersion(guarded, attempt, preconditions, version)

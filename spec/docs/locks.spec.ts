@@ -5,7 +5,10 @@ import { ROOT } from '../sources'
 import { pageAt } from './page'
 
 const page = pageAt('docs/locks.md')
-const [acquiring, kit] = page.blocks.filter(({ language }) => language === 'js').map(({ text }) => text)
+const blockWith = (part: string) =>
+  page.blocks.find(({ language, text }) => language === 'js' && text.includes(part))?.text
+const acquiring = blockWith('locks.acquire(')
+const kit = blockWith('lockKit(')
 
 /** Loads what an app that has installed the package would load. */
 function load(name: string): unknown {
@@ -35,7 +38,8 @@ describeWith('PostgreSQL', 'the example of docs/locks.md', (url) => {
   })
 })
 
-test('docs/locks.md names every lock manager that there is', () => {
-  const managers = readdirSync(join(ROOT, 'lib/locks')).map((file) => file.replace(/\.ts$/, 'Locks'))
+test.each(['Lock', 'Store'])('docs/locks.md names every %s that there is', (kind) => {
+  const folder = readdirSync(join(ROOT, `lib/${kind.toLowerCase()}s`)).filter((file) => file.endsWith('.ts'))
+  const managers = folder.map((file) => file.replace(/\.ts$/, kind === 'Lock' ? 'Locks' : 'Store'))
   expect(managers.filter((name) => !page.text.includes(`${name}(`))).toEqual([])
 })

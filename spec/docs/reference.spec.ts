@@ -14,6 +14,7 @@ function namesUnder(heading: string): string[] {
 test.each([
   ['Options of the chain', 'middleware/options.ts', 'ConflictOptions'],
   ['preconditions', 'middleware/options.ts', 'PreconditionOptions'],
+  ['editLocks', 'middleware/edit-locks.ts', 'EditLockOptions'],
   ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],

@@ -1,0 +1,88 @@
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
+import { ConflictError, isConflictError } from './conflicts'
+import { chainOf } from './middleware/chain'
+import { type LockView, lookAtLock, release, takeOrRenew } from './middleware/edit-lock-answers'
+import type { EditLocks } from './middleware/edit-locks'
+import { stateStage } from './middleware/fetch-state'
+import { find, type GuardedRequest, type Stage } from './middleware/guarded-request'
+import type { ConflictOptions } from './middleware/options'
+import { refusal } from './middleware/refuse'
+import { readSettings } from './middleware/settings'
+import { truncatedHeaders } from './middleware/truncated-headers'
+import { showValidators, tagsFor } from './middleware/validators'
+
+/**
+ * GET, PUT and DELETE on `/:id/lock`: who is editing, take or renew the lock, release or break it. For a chain of one's
+ * own, with the same options as the chain; `resourceRouter` brings it.
+ */
+export function editLockRouter<T>(options: ConflictOptions<T>): Router {
+  const { editLocks: locks } = readSettings('editLockRouter', options)
+  if (locks === undefined) throw new TypeError('editLockRouter(): give editLocks: editLocks({ store, owner }).')
+  const settings = readSettings('editLockRouter', optionsOfLocks(options))
+  const withState = chainOf('editLock', settings, [stateStage])
+  const withoutState = chainOf('editLock', settings, [begin])
+
+  function answer(
+    work: (guarded: GuardedRequest<T>, locks: EditLocks, res: Response) => Promise<void>,
+  ): RequestHandler {
+    return (req, res, next) => {
+      const guarded = find(req, settings.adapter)
+      if (guarded === undefined || guarded === 'passed') return next()
+      work(guarded, locks as EditLocks, res).catch(async (error: unknown) =>
+        next(isConflictError(error) ? await refusal(guarded, error) : error),
+      )
+    }
+  }
+
+  const router = express.Router({ mergeParams: true })
+  router
+    .route('/:id/lock')
+    .get(withState, answer(showLock))
+    .put(withState, answer(holdLock))
+    // A lock can be released whatever has become of the resource.
+    .delete(withoutState, answer(endLock))
+    .options((_req, res) => {
+      res.setHeader('Allow', METHODS)
+      res.statusCode = 204
+      res.end()
+    })
+    .all((req: Request, _res: Response, next) => {
+      next(truncatedHeaders(req) ?? new ConflictError('method_not_allowed', { headers: { Allow: METHODS } }))
+    })
+  return router
+}
+
+const METHODS = 'GET, HEAD, PUT, DELETE, OPTIONS'
+
+const begin: Stage = { name: 'editLock', begins: true, prepare: ({ req }) => truncatedHeaders(req) }
+
+/** What is not about the lock: conditions and bodies speak of the resource, and a lock creates nothing. */
+function optionsOfLocks<T>(options: ConflictOptions<T>): ConflictOptions<T> {
+  const { editLocks, lock, isolation, skip, path, ...others } = options
+  return { ...others, create: [] }
+}
+
+async function showLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, res: Response): Promise<void> {
+  send(res, await lookAtLock(guarded, locks))
+}
+
+async function holdLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, res: Response): Promise<void> {
+  const { outcome, token, view, state } = await takeOrRenew(guarded, locks)
+  showValidators(guarded, state, tagsFor(guarded, state)[0])
+  res.setHeader('Lock-Token', `<${token}>`)
+  if (outcome === 'taken') res.statusCode = 201
+  send(res, view)
+}
+
+async function endLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, res: Response): Promise<void> {
+  await release(guarded, locks)
+  res.statusCode = 204
+  res.end()
+}
+
+/** Not by `res.json`, which would make an entity tag of its own. */
+function send(res: Response, view: LockView): void {
+  res.setHeader('Cache-Control', 'no-store')
+  res.setHeader('Content-Type', 'application/json')
+  res.end(JSON.stringify(view))
+}

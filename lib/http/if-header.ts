@@ -1,0 +1,110 @@
+import { type EntityTag, parseEntityTag } from './entity-tag'
+
+/** One thing that a list asks for: a state token as it stands between `<` and `>`, or an entity tag. */
+export interface IfCondition {
+  readonly not: boolean
+  readonly token?: string
+  readonly tag?: EntityTag
+}
+
+/** RFC 4918 §10.4.2: all conditions of a list, about the resource that is named in front of it or else the request's. */
+export interface IfList {
+  readonly resource: string | undefined
+  readonly conditions: readonly IfCondition[]
+}
+
+/** A client needs a handful; more is no client's. */
+const MOST_CONDITIONS = 64
+
+/**
+ * Reads an `If` field of WebDAV (RFC 4918 §10.4.2): lists of state tokens and entity tags. `undefined` means malformed,
+ * or more than `MOST_CONDITIONS`. One pass from left to right: each expression can stop in one place only.
+ *
+ * If = ( 1*No-tag-list | 1*Tagged-list ); a Tagged-list is a resource in angle brackets and its lists.
+ */
+export function parseIf(field: string): IfList[] | undefined {
+  const lists: IfList[] = []
+  let count = 0
+  let resource: string | undefined
+  let at = skipSpace(field, 0)
+  // Lists with and without a resource do not mix.
+  const isTagged = field[at] === '<'
+  while (at < field.length) {
+    if (field[at] === '<') {
+      const named = isTagged ? bracketed(field, at) : undefined
+      if (named === undefined) return undefined
+      resource = named.text
+      at = skipSpace(field, named.end)
+      // A resource without a list says nothing.
+      if (field[at] !== '(') return undefined
+    }
+    const list = listAt(field, at, MOST_CONDITIONS - count)
+    if (list === undefined) return undefined
+    lists.push({ resource, conditions: list.conditions })
+    count += list.conditions.length
+    at = skipSpace(field, list.end)
+  }
+  return lists.length > 0 ? lists : undefined
+}
+
+/** Reads a `Lock-Token` field (RFC 4918 §10.5): one URI in angle brackets. `undefined` means malformed. */
+export function parseLockToken(field: string): string | undefined {
+  const start = skipSpace(field, 0)
+  const token = bracketed(field, start)
+  return token && skipSpace(field, token.end) === field.length ? token.text : undefined
+}
+
+interface Read<Part> {
+  readonly end: number
+  readonly part: Part
+}
+
+/** List = "(" 1*Condition ")" */
+function listAt(field: string, start: number, most: number) {
+  if (field[start] !== '(') return undefined
+  const conditions: IfCondition[] = []
+  let at = skipSpace(field, start + 1)
+  while (field[at] !== ')') {
+    const condition = conditions.length < most ? conditionAt(field, at) : undefined
+    if (condition === undefined) return undefined
+    conditions.push(condition.part)
+    at = skipSpace(field, condition.end)
+  }
+  return conditions.length > 0 ? { conditions, end: at + 1 } : undefined
+}
+
+/** Condition = ["Not"] ( "<" URI ">" | "[" entity-tag "]" ). Names in the grammar are in any case (RFC 5234 §2.3). */
+function conditionAt(field: string, start: number): Read<IfCondition> | undefined {
+  const not = field.slice(start, start + 3).toLowerCase() === 'not'
+  const at = not ? skipSpace(field, start + 3) : start
+  if (field[at] === '<') {
+    const token = bracketed(field, at)
+    return token && { end: token.end, part: { not, token: token.text } }
+  }
+  if (field[at] !== '[') return undefined
+  const end = endOfTag(field, at + 1)
+  const tag = end === -1 ? undefined : parseEntityTag(field.slice(at + 1, end))
+  return tag && { end: end + 1, part: { not, tag } }
+}
+
+// A URI has no space, no bracket and no control character; of what is in it nothing is asked here.
+const URI = /<([!-;=?-~]{1,2048})>/y
+
+function bracketed(field: string, start: number): { text: string; end: number } | undefined {
+  URI.lastIndex = start
+  const [, text] = URI.exec(field) ?? []
+  return text === undefined ? undefined : { text, end: URI.lastIndex }
+}
+
+/** The `]` behind a tag; one may stand inside its quotes. */
+function endOfTag(field: string, start: number): number {
+  const open = field.indexOf('"', start)
+  const close = open === -1 || open > start + 2 ? -1 : field.indexOf('"', open + 1)
+  return close !== -1 && field[close + 1] === ']' ? close + 1 : -1
+}
+
+function skipSpace(field: string, start: number): number {
+  let at = start
+  while (field[at] === ' ' || field[at] === '\t') at++
+  return at
+}
