@@ -2,6 +2,7 @@ const express = require('express')
 const path = require('node:path')
 const { detectConflicts, reportChange, resourceOf, resourceRouter, respondToConflicts } = require('express-conflict')
 const { articles, articleOptions } = require('./articles')
+const { list } = require('./storage')
 
 const app = express()
 const guard = detectConflicts(articleOptions)
@@ -16,8 +17,8 @@ app.use('/articles', (_req, res, next) => {
 })
 
 app.get('/articles', async (_req, res) => {
-  const entries = await articles.entries()
-  res.json(entries.map(({ state: { value } }) => value).map(({ id, title, status }) => ({ id, title, status })))
+  const all = await list()
+  res.json(all.map(({ id, title, status }) => ({ id, title, status })))
 })
 
 // A handler of our own: the guard has checked everything, and `commit` stores what it is given.

@@ -1,8 +1,6 @@
 // What an article is, and what may become of it. Everything else follows from these options.
 
-const { memoryAdapter } = require('express-conflict')
-
-const articles = memoryAdapter({ tombstones: true })
+const { articles } = require('./storage')
 
 const articleOptions = {
   name: 'article',

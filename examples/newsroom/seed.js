@@ -35,11 +35,16 @@ The libraries keep their opening hours. A ticket for the swimming pool will cost
   },
 ]
 
-/** Stores the first articles. A version of `null` says that nothing may be there yet. */
+/** Stores the first articles, where nothing was before. A version of `null` says so; `true` when that was so for all. */
 async function seed() {
-  const createdAt = new Date().toISOString()
-  for (const article of FIRST_ARTICLES)
-    await articles.write(article.id, { ...article, editedBy: article.author, createdAt }, null)
+  const now = Date.now()
+  let isNew = true
+  for (const [index, article] of FIRST_ARTICLES.entries()) {
+    const createdAt = new Date(now + index).toISOString()
+    const { ok } = await articles.write(article.id, { ...article, editedBy: article.author, createdAt }, null)
+    isNew &&= ok
+  }
+  return isNew
 }
 
 module.exports = { seed }

@@ -3,7 +3,8 @@
 const { createServer } = require('node:http')
 const { app } = require('./app')
 const { seed } = require('./seed')
-const { thingsToTry } = require('./things-to-try')
+const { prepare } = require('./storage')
+const { openAgain, thingsToTry } = require('./things-to-try')
 
 const { HOST = 'localhost', PORT = '3000' } = process.env
 const server = createServer(app)
@@ -17,9 +18,13 @@ server.on('error', (error) => {
 async function start() {
   if (!/^\d{1,5}$/.test(PORT) || Number(PORT) > 65535)
     throw new Error(`PORT is "${PORT}"; give a number from 0 to 65535.`)
-  await seed()
+  await prepare().catch((error) => {
+    throw new Error(`The newsroom cannot use its database: ${error.message || error.code}`)
+  })
+  const isNew = await seed()
   server.listen(Number(PORT), HOST, async () => {
-    console.log(await thingsToTry(`http://${HOST}:${server.address().port}`))
+    const url = `http://${HOST}:${server.address().port}`
+    console.log(isNew ? await thingsToTry(url) : openAgain(url))
   })
 }
 

@@ -1,4 +1,4 @@
-const { articles } = require('./articles')
+const { articles, toBeginAnew, where } = require('./storage')
 
 /** What the terminal says: lines that work as they stand, from top to bottom, on articles nobody has changed yet. */
 async function thingsToTry(url) {
@@ -57,8 +57,27 @@ Or try it from a terminal, line by line. Each one says which status it answers, 
   410  it was there once, and is not any more
   ${read(trains)}
 
-Ctrl-C closes the newsroom; what was written in it is forgotten then.
+${closing()}
 `
+}
+
+/** The same where articles are left from before: what the lines would answer then, nobody knows. */
+function openAgain(url) {
+  return `
+The newsroom is open again, with what was left in it.
+
+  Open ${url} in two windows, change the same article in both, and save in both.
+
+For lines to try from a terminal, begin anew: ${toBeginAnew}.
+
+${closing()}
+`
+}
+
+function closing() {
+  return where === undefined
+    ? 'Ctrl-C closes the newsroom and forgets it: better-sqlite3 is not there, so articles are kept in memory alone.'
+    : `Ctrl-C closes the newsroom; its articles stay in ${where}.`
 }
 
 function read({ at }, more = '') {
@@ -72,4 +91,4 @@ function change({ at, tag }, members) {
   return `curl -i -X PATCH ${condition}-H 'Content-Type: application/json' -d '${body}' ${at}`
 }
 
-module.exports = { thingsToTry }
+module.exports = { openAgain, thingsToTry }

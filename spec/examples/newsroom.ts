@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 export interface Newsroom {
@@ -9,10 +10,18 @@ export interface Newsroom {
   close(): Promise<void>
 }
 
-/** The example as `npm start` runs it, on a port of its own. */
-export async function openNewsroom(): Promise<Newsroom> {
+/** The example as `npm start` runs it, on a port of its own. Without a URL it begins anew, and leaves nothing behind. */
+export async function openNewsroom(databaseUrl?: string, nodeOptions = ''): Promise<Newsroom> {
+  const folder = mkdtempSync(join(tmpdir(), 'newsroom-'))
+  const url = databaseUrl ?? `sqlite:${join(folder, 'newsroom.db')}`
+  const newsroom = await opened({ DATABASE_URL: url, NODE_OPTIONS: nodeOptions })
+  const close = () => newsroom.close().then(() => rmSync(folder, { recursive: true }))
+  return { ...newsroom, close }
+}
+
+async function opened(env: Readonly<Record<string, string>>): Promise<Newsroom> {
   const server = spawn(process.execPath, [join(__dirname, '../../examples/newsroom/server.js')], {
-    env: { ...process.env, HOST: '127.0.0.1', PORT: '0' },
+    env: { ...process.env, HOST: '127.0.0.1', PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const closed = new Promise<void>((resolve) => server.once('exit', () => resolve()))

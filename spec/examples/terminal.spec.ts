@@ -38,7 +38,7 @@ test('a port that is taken is named, with the way out', () => {
   const { port } = new URL(newsroom.url)
   const run = () =>
     execFileSync(process.execPath, [require.resolve('../../examples/newsroom/server.js')], {
-      env: { ...process.env, HOST: '127.0.0.1', PORT: port },
+      env: { ...process.env, HOST: '127.0.0.1', PORT: port, DATABASE_URL: 'sqlite::memory:' },
       encoding: 'utf8',
       stdio: 'pipe',
     })
