@@ -51,7 +51,7 @@ export type RemoveResult<T> =
  * Any method may reject. A plain error from `read` means that the back end did not answer; from `write`, `remove` and
  * `create` it means that nobody knows whether the change was carried out, unless it is a `storeFault` that says more.
  */
-export interface ResourceAdapter<T> {
+export interface ResourceAdapter<T, Handle = unknown> {
   /** Resolves to `undefined` when nothing is stored. A failure rejects; it is never taken for "nothing stored". */
   read(key: string): Promise<ResourceState<T> | undefined>
 
@@ -80,16 +80,26 @@ export interface ResourceAdapter<T> {
    * same error.
    *
    * A refused write inside does not end it. Of several at once some may be rejected (serialization failure, deadlock),
-   * never all.
+   * never all. What was done inside is seen by nobody else before it is committed. When the commit itself fails,
+   * `storeFault` says whether it may have been carried out.
    */
-  transaction?<R>(run: (tx: TransactionalAdapter<T>) => Promise<R>): Promise<R>
+  transaction?<R>(run: (tx: TransactionalAdapter<T, Handle>) => Promise<R>): Promise<R>
 
   /** The state as it was at `version`; `undefined` when that is not kept. The version that is stored now always is. */
   readVersion?(key: string, version: Version): Promise<ResourceState<T> | undefined>
 }
 
-/** The adapter inside a transaction. `read` locks what it reads until the transaction ends. */
-export interface TransactionalAdapter<T> extends ResourceAdapter<T> {
+/**
+ * The adapter inside a transaction. `read` locks what it reads until the transaction ends; when it is over, every method
+ * rejects.
+ */
+export interface TransactionalAdapter<T, Handle = unknown> extends Omit<ResourceAdapter<T>, 'transaction'> {
   /** What the app's own statements have to run on to be part of the transaction. */
-  readonly transactionHandle: unknown
+  readonly transactionHandle: Handle
+
+  /**
+   * Gives the transaction up from outside of `run`: no statement on it is carried out any more, those under way reject,
+   * and its connection is ended instead of being used again. `transaction` rejects once `run` has settled.
+   */
+  abandon?(): void
 }

@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'adapters/sql/': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
   'adapters/file.ts': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
   'adapters/file/': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
-  'adapters/': [...CONTRACTS, 'json/', 'redis/', ...NODE],
+  'adapters/': [...CONTRACTS, 'json/', 'redis/', 'adapters/memory/', ...NODE],
   'leases/': [...CONTRACTS, 'leases/'],
   'locks/': [...CONTRACTS, 'leases/', 'files/', 'redis/', 'json/', ...NODE],
   'stores/sql.ts': [...CONTRACTS, 'records/', 'sql/', 'stores/sql/', 'kysely'],

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../adapter'
 import { jsonText } from '../json/text'
 import { storeFault } from '../store-fault'
+import { oneTransactionAtATime } from './memory/transactions'
 
 /** What a memory adapter may be told. Without any of it: unbounded, no tombstones, the clock of the system. */
 export interface MemoryAdapterOptions {
@@ -13,13 +14,22 @@ export interface MemoryAdapterOptions {
   readonly now?: () => number
 }
 
+type Changing<T> = Pick<Required<ResourceAdapter<T>>, 'read' | 'write' | 'remove'>
+
 /** A `ResourceAdapter` that can write and remove for certain, and list what it holds. */
-export interface MemoryAdapter<T> extends ResourceAdapter<T> {
+export interface MemoryAdapter<T> extends ResourceAdapter<T, Changing<T>> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
+  /**
+   * One after another. What a transaction has looked at, others write when it is over; its handle reads and writes
+   * further resources of this adapter.
+   */
+  readonly transaction: NonNullable<ResourceAdapter<T, Changing<T>>['transaction']>
   /** Everything that is stored, in the order of its creation, without tombstones. */
   entries(): Promise<Array<{ readonly key: string; readonly state: ResourceState<T> }>>
 }
+
+type Entries = ReturnType<typeof oneTransactionAtATime<Entry>>['outside']
 
 interface Entry {
   readonly text: string
@@ -35,36 +45,54 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
   const nextVersion = versions()
   let latestMs = Number.NEGATIVE_INFINITY
 
-  function put(key: string, text: string, gone: boolean): Entry {
+  function put(entries: Entries, key: string, text: string, gone: boolean): Entry {
     // A clock that is set back must not take lastModified along.
     latestMs = Math.max(latestMs, now())
     const entry = { text, version: nextVersion(), modifiedMs: latestMs, gone }
-    stored.set(key, entry)
+    entries.set(key, entry)
     return entry
   }
 
-  // No await stands between a comparison and its change: that makes each method one atomic step.
-  return {
+  // No await stands between a look, a comparison and its change: that makes each method one atomic step.
+  const changing = (entries: Entries): Changing<T> => ({
     async read(key) {
-      const entry = stored.get(key)
+      const entry = entries.get(key)
       return entry && stateOf<T>(entry)
     },
 
     async write(key, value, expected) {
       const text = jsonText(value, 'memoryAdapter()')
-      const entry = stored.get(key)
+      while (entries.isHeld(key)) await entries.free()
+      const entry = entries.get(key)
       if ((entry ? entry.version : null) !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
-      if (!entry && stored.size >= maxResources) throw full(maxResources)
-      return { ok: true, state: stateOf<T>(put(key, text, false)) }
+      if (!entry && entries.size >= maxResources) throw full(maxResources)
+      return { ok: true, state: stateOf<T>(put(entries, key, text, false)) }
     },
 
     async remove(key, expected) {
-      const entry = stored.get(key)
+      while (entries.isHeld(key)) await entries.free()
+      const entry = entries.get(key)
       if (entry?.version !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
-      if (tombstones) put(key, entry.text, true)
-      else stored.delete(key)
+      if (tombstones) put(entries, key, entry.text, true)
+      else entries.delete(key)
       return { ok: true }
     },
+  })
+
+  const { outside, transact } = oneTransactionAtATime(stored)
+  return {
+    ...changing(outside),
+
+    transaction: (run) =>
+      transact(({ inside, mustBeOpen, abandon }) => {
+        const { read, write, remove } = changing(inside)
+        const handle: Changing<T> = {
+          read: async (key) => read(mustBeOpen(key)),
+          write: async (key, value, expected) => write(mustBeOpen(key), value, expected),
+          remove: async (key, expected) => remove(mustBeOpen(key), expected),
+        }
+        return run({ ...handle, transactionHandle: handle, abandon })
+      }),
 
     async entries() {
       return [...stored].filter(([, { gone }]) => !gone).map(([key, entry]) => ({ key, state: stateOf<T>(entry) }))

@@ -10,7 +10,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import type { SqlDialect } from './database'
+import type { SqlDialect } from './client'
 
 /** The text of a statement without parameters, for an app that runs it by itself. */
 export function compiled(statement: RawBuilder<unknown>, dialect: SqlDialect): string {

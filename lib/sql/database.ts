@@ -1,64 +1,41 @@
 import {
   Kysely,
   MysqlDialect,
-  type MysqlPool,
   PostgresDialect,
   type PostgresPool,
   type PostgresPoolClient,
-  type QueryExecutorProvider,
-  type QueryResult,
-  type RawBuilder,
   type SqliteDatabase,
   SqliteDialect,
 } from 'kysely'
-
-/** The words of SQL that a database takes; MariaDB's are MySQL's. */
-export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
-
-/** What is asked of a Kysely instance. */
-export interface KyselyInstance extends QueryExecutorProvider {
-  transaction(): { execute<R>(run: (transaction: QueryExecutorProvider) => Promise<R>): Promise<R> }
-}
-
-/** A pool of `mysql2/promise`; the one of `mysql2` stands in `pool`. */
-export interface MysqlPromisePool {
-  readonly pool: MysqlPool
-}
-
-/** What the app has to talk to its database. */
-export type SqlClient = KyselyInstance | PostgresPool | MysqlPool | MysqlPromisePool | SqliteDatabase
-
-/** Runs one statement. */
-export type Execute = <R>(statement: RawBuilder<R>) => Promise<QueryResult<R>>
+import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
+import { type Transact, transactionsOn } from './transactions'
 
 export interface SqlDatabase {
   readonly dialect: SqlDialect
   readonly execute: Execute
   /** Runs several on one connection, all or none. */
   together<R>(run: (execute: Execute) => Promise<R>): Promise<R>
+  /** Several that others decide on: everything that the app may want of a transaction. */
+  readonly transact: Transact
 }
 
 /** The app's client behind one interface. Nothing is opened here, and nothing is ever closed: it is the app's. */
 export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, who: string): SqlDatabase {
   const kysely = kyselyOf(client, who)
+  const known = dialect ?? dialectOf(kysely, who)
   return {
-    dialect: dialect ?? dialectOf(kysely, who),
+    dialect: known,
     execute: executeOn(kysely),
     together: (run) => kysely.transaction().execute((transaction) => run(executeOn(transaction))),
+    transact: transactionsOn(client, kysely, known, who),
   }
-}
-
-/** An app's plugins may rename columns on their way in and out; these statements name what is there. */
-export function executeOn(provider: QueryExecutorProvider): Execute {
-  const plain = { getExecutor: () => provider.getExecutor().withoutPlugins() }
-  return (statement) => statement.execute(plain)
 }
 
 function kyselyOf(client: SqlClient, who: string): KyselyInstance {
   if ('getExecutor' in client) return client
   if ('pool' in client && !('promise' in client)) return instance(new MysqlDialect({ pool: client.pool }))
   if ('getConnection' in client) return instance(new MysqlDialect({ pool: client }))
-  if ('prepare' in client) return instance(new SqliteDialect({ database: client }))
+  if ('prepare' in client) return sharedBy(client)
   if ('connect' in client) return instance(new PostgresDialect({ pool: heard(client) }))
   throw new TypeError(`${who}: client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.`)
 }
@@ -78,6 +55,15 @@ function heard(pool: PostgresPool): PostgresPool {
       return client
     },
   }
+}
+
+const ofDatabases = new WeakMap<SqliteDatabase, KyselyInstance>()
+
+/** One for all who use the database: it has one connection, and a statement must not slip into another's transaction. */
+function sharedBy(database: SqliteDatabase): KyselyInstance {
+  const known = ofDatabases.get(database) ?? instance(new SqliteDialect({ database }))
+  ofDatabases.set(database, known)
+  return known
 }
 
 function instance(dialect: PostgresDialect | MysqlDialect | SqliteDialect): KyselyInstance {

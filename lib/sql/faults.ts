@@ -33,11 +33,15 @@ function isInTheWay({ kind }: StoreError, error: unknown): boolean {
 }
 
 /** Without the driver's text, which quotes values and SQL. It is the cause, for those who look. */
-function faultOf(error: unknown, known: StoreError | undefined, who: string): unknown {
+export function faultOf(
+  error: unknown,
+  known: StoreError | undefined,
+  who: string,
+  applied: 'no' | 'unknown' = known?.applied ?? 'unknown',
+): unknown {
   // Not of a database: a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
-  const message = `${who}: ${known.kind} (${codeOf(error)})`
-  return storeFault(new Error(message, { cause: error }), { applied: known.applied })
+  return storeFault(new Error(`${who}: ${known.kind} (${codeOf(error)})`, { cause: error }), { applied })
 }
 
 function codeOf(error: unknown): string {

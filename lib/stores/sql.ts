@@ -1,12 +1,13 @@
 import type { QueryExecutorProvider } from 'kysely'
 import { keyHash, storedText, textOf } from '../records/stored-form'
+import { type Execute, executeOn, type SqlClient, type SqlDialect } from '../sql/client'
 import { compiled } from '../sql/compiled'
-import { databaseOf, type Execute, executeOn, type SqlClient, type SqlDialect } from '../sql/database'
+import { databaseOf } from '../sql/database'
 import { answered, attempted } from '../sql/faults'
 import type { ExpiringStore } from '../store'
 import { type StoreStatements, statementsOf, tableStatements } from './sql/statements'
 
-export type { SqlClient, SqlDialect } from '../sql/database'
+export type { SqlClient, SqlDialect } from '../sql/client'
 
 /** Where the records are. */
 export interface SqlStoreOptions {

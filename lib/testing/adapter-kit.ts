@@ -4,6 +4,7 @@ import { creationChecks } from './adapter/creation'
 import { dateChecks } from './adapter/dates'
 import { faultChecks } from './adapter/faults'
 import { historyChecks } from './adapter/history'
+import { isolationChecks } from './adapter/isolation'
 import { keyChecks } from './adapter/keys'
 import { ownershipChecks } from './adapter/ownership'
 import { raceChecks, removalRaceChecks } from './adapter/races'
@@ -67,6 +68,7 @@ export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
     abilities.lastModified && dateChecks(advance),
     abilities.create && creationChecks(),
     abilities.transaction && transactionChecks(abilities),
+    abilities.transaction && isolationChecks(abilities),
     abilities.readVersion && historyChecks(),
     makeFailing && faultChecks(makeFailing, abilities),
   ]

@@ -2,7 +2,7 @@ import { type MemoryAdapterOptions, memoryAdapter } from '../../lib/adapters/mem
 import { isStoreFault } from '../../lib/store-fault'
 import { adapterKit, jsonValues } from '../../lib/testing'
 
-const abilities = { remove: true, create: false, lastModified: true, transaction: false, readVersion: false }
+const abilities = { remove: true, create: false, lastModified: true, transaction: true, readVersion: false }
 
 describe.each([false, true])('with tombstones: %s, the memory adapter keeps the contract', (tombstones) => {
   let ms = 1e12

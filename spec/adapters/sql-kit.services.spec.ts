@@ -79,7 +79,7 @@ const kinds = {
   create: false,
   tombstones: false,
   lastModified: true,
-  transaction: false,
+  transaction: true,
   readVersion: false,
 }
 
@@ -149,9 +149,12 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
 /** Keys of a kit have one part. */
 function underPart(adapter: ReturnType<typeof sqlAdapter<unknown>>): ResourceAdapter<unknown> {
   const partOf = (key: string) => `p\u0001${key}`
-  return {
-    read: (key) => adapter.read(partOf(key)),
-    write: (key, value, expected) => adapter.write(partOf(key), value, expected),
-    remove: (key, expected) => adapter.remove(partOf(key), expected),
-  }
+  const under = (inner: Pick<ResourceAdapter<unknown>, 'read' | 'write' | 'remove'>) => ({
+    read: (key: string) => inner.read(partOf(key)),
+    write: (key: string, value: unknown, expected: string | null) =>
+      inner.write?.(partOf(key), value, expected) as ReturnType<typeof adapter.write>,
+    remove: (key: string, expected: string) =>
+      inner.remove?.(partOf(key), expected) as ReturnType<typeof adapter.remove>,
+  })
+  return { ...under(adapter), transaction: (run) => adapter.transaction((tx) => run({ ...tx, ...under(tx) })) }
 }

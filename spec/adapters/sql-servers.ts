@@ -58,6 +58,8 @@ const sqlite: SqlServer = {
     const Database = require('better-sqlite3')
     const database = new Database(url)
     database.pragma('journal_mode = WAL')
+    // Two connections of one process: who waits in SQLite keeps the other from ever going on.
+    database.pragma('busy_timeout = 0')
     return {
       client: database,
       run: async (statement) => database.exec(statement),

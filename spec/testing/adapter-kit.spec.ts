@@ -8,7 +8,7 @@ import { toyAdapter } from './toy-adapter'
 type Options = AdapterKitOptions<unknown>
 
 const values: Options['values'] = [{ title: 'one', tags: ['a'] }, { title: 'two' }, { title: 'three', by: { id: 3 } }]
-const MEMORY = { ...ALL, create: false, transaction: false, readVersion: false }
+const MEMORY = { ...ALL, create: false, readVersion: false }
 
 /** What fails, with the messages. */
 async function failures(options: Partial<Options> & Pick<Options, 'makeAdapter'>): Promise<Map<string, string>> {

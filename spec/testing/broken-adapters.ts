@@ -174,8 +174,19 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
   broken('does not roll back', { rollBack: () => {} }, [
     'a transaction that rejects is rolled back, and rejects with the same error',
   ]),
+  broken('lets everybody see what is not committed', { look: (work) => work() }, [
+    'what a transaction did is seen inside, and by nobody else before it is committed',
+  ]),
+  broken('carries out what comes after the end', { ends: false }, ['a transaction that is over carries nothing out']),
+  changed(
+    'goes on after it was given up',
+    (toy) => ({ ...toy, transaction: (run) => toy.transaction?.((tx) => run({ ...tx, abandon() {} })) as never }),
+    ['a transaction that was given up is rolled back, and others go on'],
+  ),
   broken('does not lock what a transaction reads', { exclusively: (work) => work() }, [
     'several transactions that count at once lose no count',
+    'nobody writes between a read and a write of a transaction',
+    'of several transactions that create one key exactly one succeeds',
   ]),
   ...clocks(),
   {

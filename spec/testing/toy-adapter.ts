@@ -25,6 +25,10 @@ export interface Seams {
   newKey(count: number): string
   rowAt(kept: readonly Row[], version: Version): Row | undefined
   exclusively<R>(work: Work<R>): Promise<R>
+  /** As `exclusively`, for reads outside of transactions. */
+  look<R>(work: Work<R>): Promise<R>
+  /** Whether a transaction that is over rejects. */
+  readonly ends: boolean
   rollBack(restore: () => void): void
 }
 
@@ -32,7 +36,8 @@ const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 /** An adapter that can do everything, right as it stands and broken by one seam. It awaits in the middle of each step. */
 export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown> {
-  const seams: Seams = { ...right(), ...broken }
+  const whole = { ...right(), ...broken }
+  const seams: Seams = { ...whole, look: broken.look ?? whole.exclusively }
   const { keyOf, matches, exclusively } = seams
   let rows = new Map<string, Row>()
   const history = new Map<string, Row[]>()
@@ -80,18 +85,28 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
 
   async function transact<R>(run: (tx: TransactionalAdapter<unknown>) => Promise<R>): Promise<R> {
     const before = new Map(rows)
+    let isOver = false
+    const open =
+      <A extends unknown[], R>(call: (...values: A) => Promise<R>) =>
+      async (...values: A): Promise<R> => {
+        if (isOver && seams.ends) throw new Error('the transaction is over')
+        return call(...values)
+      }
+    const methods = { read: open(read), write: open(write), remove: open(remove), create: open(create), readVersion }
     try {
-      return await run({ read, write, remove, create, readVersion, transactionHandle: before })
+      return await run({ ...methods, transactionHandle: before })
     } catch (error) {
       seams.rollBack(() => {
         rows = before
       })
       throw error
+    } finally {
+      isOver = true
     }
   }
 
   return {
-    read: (key) => exclusively(() => read(key)),
+    read: (key) => seams.look(() => read(key)),
     write: (key, value, expected) => exclusively(() => write(key, value, expected)),
     remove: (key, expected) => exclusively(() => remove(key, expected)),
     create: (value) => exclusively(() => create(value)),
@@ -120,6 +135,8 @@ function right(): Seams {
     newKey: (count) => `created ${count}`,
     rowAt: (kept, version) => kept.find((row) => String(row.version) === version),
     exclusively: oneAfterAnother(),
+    look: oneAfterAnother(),
+    ends: true,
     rollBack: (restore) => restore(),
   }
 }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { SqlDialect } from '../../sql/client'
 import { compiled } from '../../sql/compiled'
-import type { SqlDialect } from '../../sql/database'
 import type { SqlKeyType } from './keys'
 import type { SqlTable } from './options'
 import { planOf, type TablePlan } from './plan'

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { SqlDialect } from '../../sql/database'
+import type { SqlDialect } from '../../sql/client'
 
 /** A piece of a statement. */
 export type Fragment = RawBuilder<unknown>

@@ -1,4 +1,4 @@
-import type { SqlClient, SqlDialect } from '../../sql/database'
+import type { SqlClient, SqlDialect } from '../../sql/client'
 import type { SqlKeyType } from './keys'
 import type { SqlColumnType } from './values'
 import type { SqlVersionType } from './versions'

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../adapter'
-import type { SqlDialect } from '../../sql/database'
+import type { SqlDialect } from '../../sql/client'
 import { fragmentsOf } from './fragments'
 import { keysOf } from './keys'
 import type { TablePlan } from './plan'
@@ -56,7 +56,9 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
 
     keyOf: (row: Row): string => plan.key.map((_, index) => String(row[`k${index}`])).join(plan.keySeparator),
 
-    select: (where: Condition): Statement => sql<Row>`select ${selection} from ${table} where ${where}`,
+    /** SQLite has no locks on rows: who began to write holds all of them. */
+    select: (where: Condition, locks = false): Statement =>
+      sql<Row>`select ${selection} from ${table} where ${where}${locks && dialect !== 'sqlite' ? sql` for update` : sql``}`,
 
     /** `isGone` leaves a tombstone, and the value as it is. */
     update(where: Condition, set: Assignments, isGone = false): Statement {

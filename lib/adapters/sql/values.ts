@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { jsonText } from '../../json/text'
-import type { SqlDialect } from '../../sql/database'
+import type { SqlDialect } from '../../sql/client'
 import type { Fragment, Fragments } from './fragments'
 import { unfit } from './unfit'
 import type { Row } from './versions'

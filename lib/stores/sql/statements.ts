@@ -1,5 +1,5 @@
 import { type QueryResult, type RawBuilder, sql } from 'kysely'
-import type { SqlDialect } from '../../sql/database'
+import type { SqlDialect } from '../../sql/client'
 
 type Statement = RawBuilder<{ value: unknown }>
 

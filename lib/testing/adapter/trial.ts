@@ -1,4 +1,4 @@
-import type { ResourceAdapter } from '../../adapter'
+import type { ResourceAdapter, TransactionalAdapter } from '../../adapter'
 
 /** An adapter of which every method may be called: one that is missing rejects and says so. */
 export type AbleAdapter<T> = Required<ResourceAdapter<T>>
@@ -21,13 +21,13 @@ export type Check<T> = (trial: Trial<T>) => Promise<void>
 /** Checks by the rule that each one holds. */
 export type Checks<T> = Readonly<Record<string, Check<T>>>
 
-export function able<T>(adapter: ResourceAdapter<T>): AbleAdapter<T> {
+export function able<T>(adapter: ResourceAdapter<T> | TransactionalAdapter<T>): AbleAdapter<T> {
   return {
     read: (key) => adapter.read(key),
     write: (key, value, expected) => adapter.write?.(key, value, expected) ?? missing('write'),
     remove: (key, expected) => adapter.remove?.(key, expected) ?? missing('remove'),
     create: (value) => adapter.create?.(value) ?? missing('create'),
-    transaction: (run) => adapter.transaction?.(run) ?? missing('transaction'),
+    transaction: (run) => ('transaction' in adapter && adapter.transaction?.(run)) || missing('transaction'),
     readVersion: (key, version) => adapter.readVersion?.(key, version) ?? missing('readVersion'),
   }
 }

@@ -10,7 +10,7 @@ const kit = adapterKit({
     create: false,
     tombstones: false,
     lastModified: true,
-    transaction: false,
+    transaction: true,
     readVersion: false,
   },
 })

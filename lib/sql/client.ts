@@ -1,0 +1,26 @@
+import type { MysqlPool, PostgresPool, QueryExecutorProvider, QueryResult, RawBuilder, SqliteDatabase } from 'kysely'
+
+/** The words of SQL that a database takes; MariaDB's are MySQL's. */
+export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
+
+/** What is asked of a Kysely instance. */
+export interface KyselyInstance extends QueryExecutorProvider {
+  transaction(): { execute<R>(run: (transaction: QueryExecutorProvider) => Promise<R>): Promise<R> }
+}
+
+/** A pool of `mysql2/promise`; the one of `mysql2` stands in `pool`. */
+export interface MysqlPromisePool {
+  readonly pool: MysqlPool
+}
+
+/** What the app has to talk to its database. */
+export type SqlClient = KyselyInstance | PostgresPool | MysqlPool | MysqlPromisePool | SqliteDatabase
+
+/** Runs one statement. */
+export type Execute = <R>(statement: RawBuilder<R>) => Promise<QueryResult<R>>
+
+/** An app's plugins may rename columns on their way in and out; these statements name what is there. */
+export function executeOn(provider: QueryExecutorProvider): Execute {
+  const plain = { getExecutor: () => provider.getExecutor().withoutPlugins() }
+  return (statement) => statement.execute(plain)
+}

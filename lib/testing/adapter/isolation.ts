@@ -1,0 +1,150 @@
+import type { ResourceState, TransactionalAdapter, WriteResult } from '../../adapter'
+import { demand, rejection } from '../demand'
+import type { Abilities } from './abilities'
+import { demandSame, present, refused, stored } from './outcome'
+import { able, type Checks } from './trial'
+
+/** What transactions keep from each other and from everybody else. */
+export function isolationChecks<T>({ remove, create, tombstones }: Abilities): Checks<T> {
+  return {
+    'what a transaction did is seen inside, and by nobody else before it is committed': async (trial) => {
+      const { adapter, second, values } = trial
+      const kept = stored(await adapter.write('a', values[0], null))
+      const early: [key: string, state: ResourceState<T> | undefined][] = []
+      let isOver = false
+      const look = (key: string) =>
+        second.read(key).then((state) => {
+          if (!isOver) early.push([key, state])
+        })
+      const looks = await adapter.transaction(async (tx) => {
+        const next = stored(await able(tx).write('a', values[1], kept.version))
+        const made = stored(await able(tx).write('b', values[2], null))
+        demandSame(await tx.read('a'), next, 'a transaction sees its own writes')
+        demandSame(await tx.read('b'), made, 'a transaction sees what it created')
+        const begun = [look('a'), look('b')]
+        await linger(tx)
+        isOver = true
+        // Whoever had to wait sees it afterwards: that is isolation too.
+        return { begun }
+      })
+      await Promise.allSettled(looks.begun)
+      for (const [key, state] of early) {
+        const rule = `what a transaction has not committed is seen by nobody else, here "${key}"`
+        if (key === 'a') demandSame(state, kept, rule)
+        else demand(state === undefined, rule, state)
+      }
+    },
+
+    'nobody writes between a read and a write of a transaction': async ({ adapter, second, values, rounds }) => {
+      const [one, two, three] = values
+      for (let round = 0; round < rounds; round++) {
+        const first = stored(await adapter.write(`${round}`, one, null))
+        const { made, outside } = await adapter.transaction(async (tx) => {
+          const read = present(await tx.read(`${round}`))
+          const writing: Promise<WriteResult<T> | undefined> = second
+            .write(`${round}`, two, read.version)
+            // One that is told to come again has written nothing.
+            .catch(() => undefined)
+          await linger(tx)
+          const rule = 'what a transaction has read it can write: nobody else writes before it ends'
+          return { made: stored(await able(tx).write(`${round}`, three, first.version), rule), outside: { writing } }
+        })
+        const late = await outside.writing
+        if (late)
+          demandSame(refused(late, 'who waited for a transaction is refused by what it wrote'), made, 'that is it')
+        demandSame(await adapter.read(`${round}`), made, 'what the transaction wrote is stored')
+      }
+    },
+
+    'of several transactions that create one key exactly one succeeds': async (trial) => {
+      const { adapter, second, values, rounds, writers } = trial
+      for (let round = 0; round < rounds; round++) {
+        const create = async (tx: TransactionalAdapter<T>, value: T) => {
+          const seen = await tx.read(`${round}`)
+          return seen === undefined ? able(tx).write(`${round}`, value, null) : { ok: false as const, current: seen }
+        }
+        const calls = Array.from({ length: writers }, (_, index) =>
+          (index % 2 === 0 ? adapter : second).transaction((tx) => create(tx, values[index % 3] as T)),
+        )
+        const settled = await Promise.allSettled(calls)
+        const winners = settled.filter((result) => result.status === 'fulfilled' && result.value.ok)
+        demand(winners.length === 1, 'exactly one of several transactions creates', settled)
+        present(await adapter.read(`${round}`), 'what it created is stored')
+      }
+    },
+
+    'a transaction that is over carries nothing out': async ({ adapter, values: [one, two] }) => {
+      const ended: TransactionalAdapter<T>[] = []
+      const first = await adapter.transaction(async (tx) => {
+        ended.push(tx)
+        return stored(await able(tx).write('a', one, null))
+      })
+      const late = async () => {
+        for (const tx of ended) await able(tx).write('a', two, first.version)
+      }
+      await rejection(late, 'a write by a transaction that is over rejects')
+      demandSame(await adapter.read('a'), first, 'and changes nothing')
+    },
+
+    'a transaction that was given up is rolled back, and others go on': async ({ adapter, values: [one, two] }) => {
+      const kept = stored(await adapter.write('a', one, null))
+      const answers: unknown[] = []
+      const giveUp = async (tx: TransactionalAdapter<T>) => {
+        stored(await able(tx).write('a', two, kept.version))
+        tx.abandon?.()
+        // Where it cannot be done from outside, to reject is all that there is.
+        if (!tx.abandon) throw new Error('given up')
+        const read = tx.read('a')
+        await read.then(
+          (state) => answers.push(state),
+          () => {},
+        )
+      }
+      await rejection(() => adapter.transaction(giveUp), 'a transaction that was given up rejects')
+      demand(answers.length === 0, 'nothing is carried out by a transaction that was given up', answers)
+      demandSame(await adapter.read('a'), kept, 'a transaction that was given up changed nothing')
+      const next = await adapter.transaction(async (tx) => stored(await able(tx).write('a', two, kept.version)))
+      demandSame(await adapter.read('a'), next, 'another transaction goes on')
+    },
+
+    ...(remove && {
+      'a removal in a transaction is seen inside, and undone with it': async ({ adapter, values: [one] }) => {
+        const kept = stored(await adapter.write('a', one, null))
+        const reason = new Error('given up')
+        const removeIt = async (tx: TransactionalAdapter<T>) => {
+          await able(tx).remove('a', kept.version)
+          const seen = await tx.read('a')
+          demand(tombstones ? seen?.gone === true : seen === undefined, 'a transaction sees its own removal', seen)
+          throw reason
+        }
+        const error = await rejection(() => adapter.transaction(removeIt), 'a transaction rejects when run does')
+        demand(error === reason, 'a transaction rejects with what run rejected with', error)
+        demandSame(await adapter.read('a'), kept, 'a removal is rolled back with its transaction')
+      },
+    }),
+
+    ...(create && {
+      'what a transaction created is gone when it is rolled back': async ({ adapter, second, values: [one, two] }) => {
+        const made: string[] = []
+        const createIt = async (tx: TransactionalAdapter<T>) => {
+          const { key, state } = await able(tx).create(one)
+          made.push(key)
+          demandSame(await tx.read(key), state, 'a transaction sees what it created')
+          throw new Error('given up')
+        }
+        await rejection(() => adapter.transaction(createIt), 'a transaction rejects when run does')
+        for (const key of made) {
+          const seen = await second.read(key)
+          demand(seen === undefined, 'what was created is rolled back with its transaction', seen)
+        }
+        const kept = await adapter.transaction(async (tx) => able(tx).create(two))
+        demandSame(await second.read(kept.key), kept.state, 'what was created is stored with its transaction')
+      },
+    }),
+  }
+}
+
+/** Some steps of the store's own, so that whoever was begun outside comes to where it is let in, or waits. */
+async function linger<T>(tx: TransactionalAdapter<T>): Promise<void> {
+  for (let step = 0; step < 5; step++) await tx.read('another')
+}
