@@ -41,12 +41,15 @@ export type {
   Rule,
   RuleConflict,
 } from './middleware/options'
+export { type ReceiveFileOptions, receiveFile } from './middleware/receive-file'
 export { reportChange } from './middleware/report-change'
 export { type Resource, resourceOf } from './middleware/resource'
 export { type ConflictLogger, type RespondOptions, respondToConflicts } from './middleware/respond-to-conflicts'
+export { type SendFileOptions, sendFile } from './middleware/send-file'
 export { validateChange } from './middleware/validate-change'
 export { resourceRouter } from './resource-router'
 export type { ExpiringStore } from './store'
 export { type StoreFault, storeFault } from './store-fault'
+export type { FileReceiver, Spool, StoredFile } from './stored-file'
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './stores/memory'
 export { contentHash, type SignatureOptions, signature, type TagScheme } from './tag'

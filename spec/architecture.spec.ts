@@ -36,7 +36,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'files/': ['files/', ...NODE],
   'redis/': [...CONTRACTS, 'redis/', 'node:crypto'],
   'sql/': [...CONTRACTS, 'store-errors.ts', 'sql/', ...NODE, 'kysely'],
-  'middleware/': [...STAGES, ...NODE, 'express', 'ajv', 'ajv/', 'ajv-formats'],
+  'middleware/': [...STAGES, ...NODE, 'express', 'send', 'ajv', 'ajv/', 'ajv-formats'],
   'detect-conflicts.ts': [...STAGES],
   'edit-lock-router.ts': [...STAGES, 'express'],
   'resource-router.ts': [...STAGES, 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],

@@ -1,6 +1,7 @@
 import { ConflictError } from '../conflicts'
 import { findUnsafe, type Unsafe } from '../json/document'
 import { valueAt, withoutValueAt } from '../json/pointer'
+import { isStoredFile } from '../stored-file'
 import type { GuardedRequest, Sent } from './guarded-request'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
@@ -12,8 +13,8 @@ export const ACCEPT_PATCH = `${MERGE_PATCH}, ${JSON_PATCH}, application/json`
 const MAX_DEPTH = 128
 
 /** What is wrong with the type of the body, by its header alone. */
-export function mediaTypeConflict<T>({ method, headers }: GuardedRequest<T>): ConflictError | undefined {
-  if (!hasBody(headers)) return undefined
+export function mediaTypeConflict<T>({ req, method, headers }: GuardedRequest<T>): ConflictError | undefined {
+  if (!hasBody(headers) || isStoredFile(req.body)) return undefined
   const type = mediaTypeOf(headers)
   if (method === 'PATCH') {
     if (formatOf(method, type) !== undefined) return undefined
@@ -28,8 +29,9 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   const { versionField } = guarded.settings.members
   // RFC 9110 §14.4: a PUT with Content-Range would store a part as if it were the whole.
   if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
-  if (!hasBody(headers)) return malformed('The request has no body.')
   const document: unknown = req.body
+  if (isStoredFile(document)) return { format: 'value', document, version: undefined }
+  if (!hasBody(headers)) return malformed('The request has no body.')
   if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe

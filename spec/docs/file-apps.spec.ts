@@ -11,12 +11,12 @@ afterAll(() => rmSync(folder, { recursive: true }))
 /** The app of docs/adapters.md that says this, in a folder of its own. */
 function appWith(words: string): Express {
   const text = pageAt('docs/adapters.md').blocks.find((block) => block.text.includes(words))?.text ?? ''
-  const own = text.replace("'data/", `'${folder}/`).replace('app.listen(3000)', 'return app')
-  return new Function('require', own)(require)
+  process.env.FOLDER = folder
+  return new Function('require', text.replace('app.listen(3000)', 'return app'))(require)
 }
 
 test('the app of docs/adapters.md on files runs as printed, and lets no update get lost', async () => {
-  const app = appWith("folder: 'data/articles'")
+  const app = appWith("'data/articles'")
   const made = await request(app).put('/articles/a').send({ title: 'one' })
   expect(made.status).toBe(201)
   const etag = made.headers.etag ?? ''

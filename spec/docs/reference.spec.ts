@@ -28,6 +28,8 @@ test.each([
   ['Options of sqlStore', 'stores/sql.ts', 'SqlStoreOptions'],
   ['Options of redisStore', 'stores/redis.ts', 'RedisStoreOptions'],
   ['Options of fileStore', 'stores/file.ts', 'FileStoreOptions'],
+  ['Options of receiveFile', 'middleware/receive-file.ts', 'ReceiveFileOptions'],
+  ['Options of sendFile', 'middleware/send-file.ts', 'SendFileOptions'],
   ['Options of signature', 'tag.ts', 'SignatureOptions'],
   ['What resourceOf gives', 'middleware/resource.ts', 'Resource'],
 ])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path, name) => {

@@ -1,4 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PAGES } from './page'
 import { parseAnswer, pattern, runInShell, runScript, serve, walkthroughsOf } from './walkthrough'
 
@@ -14,6 +17,13 @@ const isNeeded = process.env.CONFLICT_SERVICES === 'required'
 const testWithCurl = hasCurl || isNeeded ? test : test.skip
 
 const cases = PAGES.flatMap((page) => walkthroughsOf(page).map((each) => ({ page, ...each })))
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'walkthrough-'))
+  process.env.FOLDER = folder
+})
+afterEach(() => rmSync(folder, { recursive: true }))
 
 test('there are pages with code', () => {
   expect(cases.length).toBeGreaterThan(10)
