@@ -39,7 +39,7 @@ app.post('/articles/:id/submit', guard, async (req, res) => {
 // What would happen? The same checks, and nothing is written.
 app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, reportChange())
 
-// GET, PUT, PATCH and DELETE of /articles/:id.
+// GET, PUT, PATCH and DELETE of /articles/:id, and of /articles/:id/lock: who is editing.
 app.use('/articles', resourceRouter(articleOptions))
 
 app.use(respondToConflicts())

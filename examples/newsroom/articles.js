@@ -1,6 +1,7 @@
 // What an article is, and what may become of it. Everything else follows from these options.
 
-const { articles } = require('./storage')
+const { editLocks } = require('express-conflict')
+const { articles, locks } = require('./storage')
 
 const articleOptions = {
   name: 'article',
@@ -35,6 +36,24 @@ const articleOptions = {
     },
   },
   rules: [publishedHasTeaser],
+  editLocks: editLocks({
+    store: locks,
+    // In a real newsroom the session says who asks; a header of the client's own proves nothing.
+    owner: (req) => req.get('X-Editor'),
+    describeHolder: ({ owner }) => ({ name: nameOf(owner) }),
+    // Anybody here may take over. What the other one wrote is not lost: the next save says what came in between.
+    mayBreak: () => true,
+    leaseMs: 20_000,
+  }),
+}
+
+/** A header holds no letters beyond Latin, so the page escapes them. */
+function nameOf(editor) {
+  try {
+    return decodeURIComponent(editor)
+  } catch {
+    return editor
+  }
 }
 
 /** `proposed` is what the request would store; it is undefined when the article is being removed. */

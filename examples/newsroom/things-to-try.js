@@ -51,6 +51,18 @@ Or try it from a terminal, line by line. Each one says which status it answers, 
   409  what is archived is frozen, whatever you have read
   ${change({ at: budget.at }, { title: 'Budget fails' })}
 
+  201  kept: for the next seconds nobody else saves it; Lock-Token is for whoever does
+  curl -i -X PUT -H 'X-Editor: Curl' ${bridge.at}/lock
+
+  200  somebody is editing, and who
+  ${read({ at: `${bridge.at}/lock` })}
+
+  423  not saved: somebody else is editing it
+  ${change({ ...bridge }, { title: 'Bridge closed' })}
+
+  204  taken away: anybody may take over here
+  curl -i -X DELETE -H 'X-Editor: Ben' ${bridge.at}/lock
+
   204  removed
   curl -i -X DELETE -H 'If-Match: ${trains.tag}' ${trains.at}
 

@@ -199,6 +199,92 @@ withBrowser(name, () => {
     expect(await stored()).toMatchObject({ title: 'Bridge shut' })
   })
 
+  const lockText = (page: Page, words: string) => page.locator('#lock-text', { hasText: words }).waitFor()
+  const lockButton = (page: Page) => page.locator('#lock-button')
+  const renewed = (page: Page) => page.evaluate("import('./lock.mjs').then(({ refreshLock }) => refreshLock())")
+
+  /** Ben keeps the article to himself, and Anna has it open too. */
+  async function kept(anna: Record<string, string> = {}) {
+    const first = await open()
+    const second = await open()
+    await write(first, anna)
+    await lockText(second, 'Everybody can save this article.')
+    await lockButton(second).click()
+    await lockText(second, 'Only you can save this article now.')
+    return { first, second }
+  }
+
+  test('somebody is editing this: the other one is told who, and cannot save; who keeps it can', async () => {
+    const { first, second } = await kept({ title: 'Bridge shut' })
+    await renewed(first)
+    await lockText(first, 'Ben is editing this article. Only Ben can save.')
+    await save(first)
+    await first.locator('#notice', { hasText: 'Ben is editing this article' }).waitFor()
+    expect(await first.locator('#title').inputValue()).toBe('Bridge shut')
+    await write(second, { title: 'Bridge closed for good' })
+    await save(second)
+    await isSaved(second)
+    expect(await stored()).toMatchObject({ title: 'Bridge closed for good', editedBy: 'Ben' })
+  })
+
+  test('take-over: the other one is told, and loses nothing of what was written', async () => {
+    const { first, second } = await kept()
+    await write(second, { teaser: 'It fell.' })
+    await renewed(first)
+    await lockButton(first).click()
+    await lockText(first, 'Only you can save this article now.')
+    await write(first, { title: 'Bridge shut' })
+    await save(first)
+    await isSaved(first)
+    await renewed(second)
+    await second.locator('#state', { hasText: 'Anna took over. What you wrote is still here.' }).waitFor()
+    await lockText(second, 'Anna is editing this article. Only Anna can save.')
+    await save(second)
+    await second.locator('#notice button', { hasText: 'Take over and save' }).click()
+    await dialog(second).waitFor()
+    expect(await second.locator('#conflict-summary').textContent()).toContain('Anna changed the title.')
+    await second.locator('#conflict-save').click()
+    await isSaved(second)
+    expect(await stored()).toMatchObject({ title: 'Bridge shut', teaser: 'It fell.', editedBy: 'Ben' })
+  })
+
+  test('who lets others in, or goes, keeps nobody out', async () => {
+    const { first, second } = await kept({ title: 'Bridge shut' })
+    await lockButton(second).click()
+    await lockText(second, 'Everybody can save this article.')
+    await lockButton(second).click()
+    await lockText(second, 'Only you can save this article now.')
+    await second.locator('.name').click()
+    await second.locator('#hint', { hasText: 'Choose an article' }).waitFor()
+    await renewed(first)
+    await lockText(first, 'Everybody can save this article.')
+    await save(first)
+    await isSaved(first)
+  })
+
+  test('by keyboard alone: keep it, and let others in again', async () => {
+    const page = await open()
+    await lockText(page, 'Everybody can save this article.')
+    await page.locator('#editor-heading').focus()
+    await page.keyboard.press('Tab')
+    expect(await focusOf(page)).toBe('lock-button')
+    await page.keyboard.press('Enter')
+    await lockText(page, 'Only you can save this article now.')
+    expect(await focusOf(page)).toBe('lock-button')
+    await page.keyboard.press('Enter')
+    await lockText(page, 'Everybody can save this article.')
+  })
+
+  test('two windows of one name are told apart', async () => {
+    const { first } = await kept()
+    await first.locator('#editedBy').fill('Ben')
+    await first.locator('#editedBy').press('Tab')
+    await renewed(first)
+    await lockText(first, 'Ben (you, in another window) is editing this article.')
+    await first.setViewportSize({ width: 360, height: 740 })
+    expect(await first.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360)
+  })
+
   test('on a phone nothing has to be scrolled sideways, the dialog included', async () => {
     const { first } = await conflict({ title: 'Bridge shut' }, { title: 'Bridge closed for good' })
     await first.setViewportSize({ width: 360, height: 740 })

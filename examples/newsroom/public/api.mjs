@@ -1,5 +1,7 @@
 // The newsroom over HTTP, as any client would use it. Every answer is either { value, etag } or { problem }.
 
+import { lockHeaders } from './lock-api.mjs'
+
 const ARTICLES = 'articles'
 const at = (id) => `${ARTICLES}/${encodeURIComponent(id)}`
 
@@ -12,12 +14,12 @@ export const create = (value) => ask(ARTICLES, { method: 'POST', ...json(value) 
 
 /** `etag` names the state that the change was made from. Without it, the change could undo somebody else's. */
 export async function save(value, etag) {
-  const answer = await ask(at(value.id), { method: 'PUT', ...json(value, { 'If-Match': etag }) })
+  const answer = await ask(at(value.id), { method: 'PUT', ...json(value, { 'If-Match': etag, ...lockHeaders() }) })
   // RFC 9110 §9.3.4: no ETag comes when something else was stored than what was sent. Then only reading tells.
   return answer.problem || answer.etag ? answer : read(value.id)
 }
 
-export const remove = (id, etag) => ask(at(id), { method: 'DELETE', headers: { 'If-Match': etag } })
+export const remove = (id, etag) => ask(at(id), { method: 'DELETE', headers: { 'If-Match': etag, ...lockHeaders() } })
 
 function json(value, headers = {}) {
   return { headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) }

@@ -4,6 +4,7 @@ import { read } from './api.mjs'
 import { BLANK, clear, desk, isDirty, put } from './desk.mjs'
 import { say } from './editor.mjs'
 import { showList } from './list.mjs'
+import { refreshLock } from './lock.mjs'
 import { remove, save } from './saving.mjs'
 
 const editor = document.getElementById('editor')
@@ -23,6 +24,7 @@ async function open() {
   hint.hidden = true
   document.body.classList.add('writing')
   document.getElementById('editor-heading').focus()
+  void refreshLock()
 }
 
 function close(text) {
@@ -30,6 +32,7 @@ function close(text) {
   hint.textContent = text
   hint.hidden = false
   document.body.classList.remove('writing')
+  void refreshLock()
   return showList()
 }
 

@@ -6,6 +6,7 @@ import { BLANK, clear, desk, isDirty, mine, put } from './desk.mjs'
 import { differences } from './differences.mjs'
 import { ask, clearMessages, say, showFieldErrors, showWords, written } from './editor.mjs'
 import { fieldErrors } from './field-errors.mjs'
+import { forgetLock, refreshLock, takeOver, whoIs } from './lock.mjs'
 import { myName } from './name.mjs'
 
 export async function save() {
@@ -22,6 +23,7 @@ export async function save() {
   put(answer.value, answer.etag)
   showWords({ ...answer.value, ...changedSince(sent, since) })
   say('Saved.')
+  void refreshLock()
 }
 
 /** What was typed while the request was under way. */
@@ -29,8 +31,25 @@ function changedSince(sent, since) {
   return Object.fromEntries(Object.entries(since).filter(([name, value]) => value !== sent[name]))
 }
 
+/** Somebody else keeps the article for a while. */
+function locked(problem, again) {
+  const takeOverAndTry = async () => {
+    if (await takeOver()) return again()
+    return refused(problem, again)
+  }
+  const detail = 'Nothing is lost: what you wrote is still here. Wait, or take over.'
+  ask(`${whoIs(problem)} is editing this article`, detail, [
+    ['Take over and save', takeOverAndTry],
+    ['Try again', again],
+  ])
+  void refreshLock()
+}
+
 /** `resolution` says what a client can do about a problem; `code` says which problem it is. */
 function refused(problem, again) {
+  if (problem.code === 'locked') return locked(problem, again)
+  // The lock has ended. The article may still be as it was: the same again, without the lock.
+  if (problem.field === 'If') return forgetLock().then(again)
   switch (problem.resolution) {
     case 'refetch':
       return compare(again)
