@@ -1,6 +1,6 @@
 import { type ConflictMiddleware, chainOf } from './middleware/chain'
 import { preconditionStage } from './middleware/check-preconditions'
-import { stateStage } from './middleware/fetch-state'
+import { stateStageOf } from './middleware/fetch-state'
 import { lockStage } from './middleware/hold-lock'
 import type { ConflictOptions } from './middleware/options'
 import { readSettings } from './middleware/settings'
@@ -15,6 +15,6 @@ import { changeStage } from './middleware/validate-change'
  */
 export function detectConflicts<T>(options: ConflictOptions<T>): ConflictMiddleware {
   const settings = readSettings('detectConflicts', options)
-  const stages = [stateStage, changeStage, preconditionStage]
+  const stages = [stateStageOf(settings), changeStage, preconditionStage]
   return chainOf('detectConflicts', settings, settings.lock ? [lockStage, ...stages] : stages)
 }

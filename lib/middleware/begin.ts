@@ -37,6 +37,8 @@ export function begin<T>(
     sent: undefined,
     attempt: undefined,
     leases: [],
+    transaction: undefined,
+    beforeCommit: undefined,
     outcome: 'open',
     shown: [],
     notModifiedLate: false,

@@ -23,7 +23,7 @@ export interface ConflictMiddleware {
 /** One middleware for all the stages: in Express each layer of its own costs several microseconds. */
 export function chainOf<T>(name: string, settings: Settings<T>, stages: readonly Stage[]): ConflictMiddleware {
   const middleware = (incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void => {
-    run(incoming as Request, outgoing as Response, settings, stages, middleware).then((goesOn) => {
+    run(incoming as Request, outgoing as Response, settings, stages, middleware, next).then((goesOn) => {
       if (goesOn) next()
     }, next)
   }
@@ -38,6 +38,7 @@ async function run<T>(
   settings: Settings<T>,
   stages: readonly Stage[],
   middleware: unknown,
+  next: (error?: unknown) => void,
 ): Promise<boolean> {
   const [first] = stages
   const guarded = first?.begins ? begin(req, res, settings, middleware) : goOn(req, settings, first?.name ?? '')
@@ -49,7 +50,7 @@ async function run<T>(
       if (conflict) throw conflict
     }
     for (const stage of stages) {
-      const conflict = stage.enter && (await stage.enter(guarded))
+      const conflict = stage.enter && (await stage.enter(guarded, next))
       if (conflict) throw conflict
     }
     guarded.stages.push(...stages)
@@ -81,6 +82,7 @@ function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
   // Where commit writes, the handler goes on and commit finds nothing to do; an app that writes by itself would write.
   if (outcome !== 'already-applied' || !settings.byApp || attempt === undefined) return false
   if (attempt.change.current) showValidators(guarded, attempt.change.current, tagsOf(guarded, attempt)[0])
+  guarded.outcome = 'committed'
   res.statusCode = 204
   res.end()
   return true

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError } from '../conflicts'
 import { type Committed, committed, unchanged } from './after-change'
 import { firstConflict, newAttempt } from './attempt'
+import { commitInTransaction } from './commit-in-transaction'
 import { endLockOfRemoved } from './edit-lock-conflict'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { type Intent, intendedChange } from './intended-change'
@@ -19,6 +20,7 @@ const FIRST_PAUSE_MS = 10
 export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
   const until = Date.now() + guarded.settings.deadlineMs
   let attempt = begun(guarded)
+  if (guarded.transaction) return commitInTransaction(guarded, attempt, intent, guarded.transaction)
   for (let tries = 1; ; tries++) {
     if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
     const intended = intendedChange(guarded, attempt, intent)
@@ -41,13 +43,16 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
   }
 }
 
-function begun<T>({ attempt, isSafe, outcome, res, req, settings }: GuardedRequest<T>): Attempt<T> {
+function begun<T>({ attempt, isSafe, transaction, outcome, res, req, settings }: GuardedRequest<T>): Attempt<T> {
   const mistake = (text: string) => new Error(`commit() on ${req.method} ${settings.name}: ${text}`)
   if (attempt === undefined) throw mistake('the chain has not run on this request.')
   if (isSafe) throw mistake('a safe method changes nothing (RFC 9110 §9.2.1).')
-  if (settings.byApp) throw mistake("the adapter was declared with writes: 'by-app'; the handler writes by itself.")
+  if (settings.byApp && transaction === undefined)
+    throw mistake("the adapter was declared with writes: 'by-app'; the handler writes by itself.")
   if (res.headersSent) throw mistake('the answer has begun already; commit first, then answer.')
   if (outcome === 'committed') throw mistake('it was called before; one request commits once.')
+  if (transaction?.isOpen === false)
+    throw mistake('its transaction was rolled back, by a commit that failed or because the time for it ran out.')
   return attempt
 }
 

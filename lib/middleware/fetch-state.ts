@@ -2,13 +2,14 @@ import type { ResourceState } from '../adapter'
 import { ConflictError } from '../conflicts'
 import { frozenConflict } from '../lifecycle'
 import { wasRemoved } from './attempt'
+import { beginTransaction } from './begin-transaction'
 import { type ConflictMiddleware, chainOf } from './chain'
 import { conditionsOf } from './conditions'
 import { editLockConflict } from './edit-lock-conflict'
 import type { EditLocks } from './edit-locks'
 import type { Attempt, GuardedRequest, Stage } from './guarded-request'
 import type { ConflictOptions } from './options'
-import { readSettings } from './settings'
+import { readSettings, type Settings } from './settings'
 import { truncatedHeaders } from './truncated-headers'
 
 /**
@@ -17,7 +18,13 @@ import { truncatedHeaders } from './truncated-headers'
  * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child.
  */
 export function fetchState<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  return chainOf('fetchState', readSettings('fetchState', options), [stateStage])
+  const settings = readSettings('fetchState', options)
+  return chainOf('fetchState', settings, [stateStageOf(settings)])
+}
+
+/** With `isolation: 'transaction'` it opens that first. */
+export function stateStageOf<T>({ options }: Settings<T>): Stage {
+  return options.isolation === 'transaction' ? { ...stateStage, enter: beginTransaction } : stateStage
 }
 
 export const stateStage: Stage = {

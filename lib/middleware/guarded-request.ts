@@ -7,6 +7,7 @@ import type { EntityTag } from '../http/entity-tag'
 import type { ParsedConditions } from '../http/preconditions'
 import type { Lease } from '../lock'
 import type { EditLock } from './edit-locks'
+import type { OpenTransaction } from './open-transaction'
 import type { Settings } from './settings'
 
 /** One resource that is guarded on one request: what the stages share. */
@@ -30,6 +31,14 @@ export interface GuardedRequest<T> {
   attempt: Attempt<T> | undefined
   /** The locks that are held for it. */
   readonly leases: Lease[]
+  /** With `isolation: 'transaction'`, on a request that may change something. */
+  transaction: OpenTransaction<T> | undefined
+  /**
+   * What else belongs into the transaction, each called with its handle by `commit`: after the last statement on the
+   * resource, right before COMMIT. One that rejects rolls everything back, and `commit` rejects with the same error.
+   * Without a transaction they are never called.
+   */
+  beforeCommit: ((handle: unknown) => Promise<void>)[] | undefined
   outcome: 'open' | 'committed' | 'reported'
   /** The validators that were put on the answer, to be taken off again where they do not belong. */
   readonly shown: { readonly field: string; readonly value: string }[]
@@ -69,7 +78,7 @@ export interface Stage {
   /** What can be said before anything was read. */
   prepare?<T>(guarded: GuardedRequest<T>): ConflictError | undefined
   /** What has to be waited for before the state is read. */
-  enter?<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined>
+  enter?<T>(guarded: GuardedRequest<T>, next: (error?: unknown) => void): Promise<ConflictError | undefined>
   /** What can be said of one state. Runs again after a lost race. */
   check?<T>(
     guarded: GuardedRequest<T>,

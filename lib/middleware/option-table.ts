@@ -51,7 +51,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   lifecycle: anObject,
   allow: aFunction,
   rules: listOf({ ...aFunction, what: 'a function of the change' }),
-  isolation: oneOf('compare-and-swap', 'lock'),
+  isolation: oneOf('compare-and-swap', 'lock', 'transaction'),
   lock: anObject,
   editLocks: someEditLocks,
   preconditions: anObject,

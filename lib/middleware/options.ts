@@ -154,8 +154,11 @@ export interface ConflictOptions<T> {
   ) => Denial | string | boolean | undefined | null | Promise<Denial | string | boolean | undefined | null>
   readonly rules?: readonly Rule<T>[]
 
-  /** `'lock'` holds `lock` over the handler. Default: `'compare-and-swap'`, which needs no lock. */
-  readonly isolation?: 'compare-and-swap' | 'lock'
+  /**
+   * `'lock'` holds `lock` over the handler. `'transaction'` opens one of the adapter's for every request that may change
+   * something: the read locks, `commit` commits, everything else rolls back. Default: `'compare-and-swap'`.
+   */
+  readonly isolation?: 'compare-and-swap' | 'lock' | 'transaction'
   readonly lock?: LockOptions
   /** Answers the changes of others with 423 while somebody holds an edit lock: what `editLocks()` gives. */
   readonly editLocks?: EditLocks

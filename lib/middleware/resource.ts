@@ -15,7 +15,7 @@ import { settledOf } from './settled'
 import { representationOf } from './validators'
 
 /** What the chain found on a request. */
-export interface Resource<T> {
+export interface Resource<T, Handle = unknown> {
   readonly name: string
   /** `undefined` for a resource that is being created and has no key yet. */
   readonly key: string | undefined
@@ -26,6 +26,11 @@ export interface Resource<T> {
   readonly proposed: T | undefined
   /** The current value as clients see it: hidden members out, the version field in. */
   readonly representation: unknown
+  /**
+   * With `isolation: 'transaction'`: what the handler's own statements have to run on to be part of the transaction that
+   * `commit` commits. Throws on a request that has none, such as a GET.
+   */
+  readonly transaction: Handle
   /** Of the lock that is held for this request; its `fence` is for the app's own statements. */
   readonly lease: Lease | undefined
   /** Aborted when the client has left, or the lock was lost. */
@@ -42,7 +47,10 @@ export interface Resource<T> {
 }
 
 /** What the chain with this adapter left on the request; of several, the last one. Throws when none ran. */
-export function resourceOf<T>(req: IncomingMessage, adapter: ResourceAdapter<T>): Resource<T> {
+export function resourceOf<T, Handle = unknown>(
+  req: IncomingMessage,
+  adapter: ResourceAdapter<T, Handle>,
+): Resource<T, Handle> {
   const guarded = guardedBy(req, adapter)
   return {
     name: guarded.settings.name,
@@ -60,6 +68,9 @@ export function resourceOf<T>(req: IncomingMessage, adapter: ResourceAdapter<T>)
     },
     get representation() {
       return representationOfCurrent(guarded)
+    },
+    get transaction() {
+      return handleOf<T, Handle>(guarded)
     },
     get lease() {
       return guarded.leases[0]
@@ -99,6 +110,14 @@ function representationOfCurrent<T>(guarded: GuardedRequest<T>): unknown {
 function changeOf<T>({ attempt }: GuardedRequest<T>) {
   if (attempt) return attempt.change
   throw new Error('resourceOf(): the chain has not read the state yet.')
+}
+
+function handleOf<T, Handle>({ transaction, settings, method }: GuardedRequest<T>): Handle {
+  // The adapter that `resourceOf` was given is the one that made it.
+  if (transaction) return transaction.adapter.transactionHandle as Handle
+  throw new Error(
+    `resourceOf(): ${method} on the ${settings.name} has no transaction. Only requests that may change something have one, and only with isolation: 'transaction'.`,
+  )
 }
 
 function intentOf<T>(next: T | ((current: T | undefined) => T | Promise<T>) | undefined): Intent<T> {

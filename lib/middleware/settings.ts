@@ -92,6 +92,10 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
   if (options.lock) checkOptions(`${caller}: lock`, options.lock, LOCK, ['manager'])
   else if (options.isolation === 'lock')
     throw new TypeError(`${caller}: isolation: 'lock' needs lock: { manager }, such as memoryLocks().`)
+  if (options.isolation === 'transaction' && typeof options.adapter.transaction !== 'function')
+    throw new TypeError(
+      `${caller}: isolation: 'transaction' needs an adapter with a transaction method, such as sqlAdapter() has; leave isolation out, and a compare-and-swap keeps one resource right.`,
+    )
   if (options.lifecycle) checkLifecycle(`${caller}: lifecycle`, options.lifecycle)
   if (options.writes !== 'by-app' && typeof options.adapter.write !== 'function')
     throw new TypeError(

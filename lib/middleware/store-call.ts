@@ -1,16 +1,24 @@
-import type { ResourceState } from '../adapter'
+import type { ResourceAdapter, ResourceState } from '../adapter'
 import { withDeadline } from '../deadline'
 import { storeFault } from '../store-fault'
 import type { GuardedRequest } from './guarded-request'
 import { isMistake, storeConflict } from './store-conflict'
 
+/** Where the request reads and writes: in its transaction, while that is open. */
+export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<ResourceAdapter<T>, 'transaction'> {
+  return transaction?.isOpen ? transaction.adapter : settings.adapter
+}
+
 /** One atomic read; a POST that names no resource has nothing to read. */
 export async function readState<T>(guarded: GuardedRequest<T>): Promise<ResourceState<T> | undefined> {
   const { key, settings } = guarded
   if (key === undefined) return undefined
-  const { adapter, deadlineMs } = settings
+  const { deadlineMs } = settings
   try {
-    return checkedState(await withDeadline(adapter.read(key), deadlineMs, () => late(deadlineMs)), settings.name)
+    return checkedState(
+      await withDeadline(storeOf(guarded).read(key), deadlineMs, () => late(deadlineMs)),
+      settings.name,
+    )
   } catch (error) {
     throw isMistake(error) ? error : await storeConflict(guarded, error, 'read')
   }

@@ -7,19 +7,17 @@ import type { GuardedRequest } from './guarded-request'
 import { lostRace } from './lost-race'
 import { takenKey } from './taken-key'
 
-/** `undone`: a write of which it is certain that nothing of it is left. */
-type During = 'read' | 'write' | 'undone'
-
 /** What a fault of the back end comes to for the client. What nobody can know is never called a failure. */
 export async function storeConflict<T>(
   guarded: GuardedRequest<T>,
   error: unknown,
-  during: During,
+  during: 'read' | 'write',
 ): Promise<ConflictError> {
   const known = recogniseStoreError(error)
   // The adapter knows more than the driver's error says.
   const applied = isStoreFault(error) ? error.applied : (known?.applied ?? 'unknown')
-  if (during === 'write' && applied === 'unknown') return unknownOutcome(guarded, error)
+  if (!(await isUndone(guarded, applied)) && during === 'write' && applied === 'unknown')
+    return unknownOutcome(guarded, error)
   const kind = known?.kind
   if (kind === 'stale') return lostRace(guarded)
   // A read has no value that could be refused: what does not fit is its key, or the statement.
@@ -27,6 +25,15 @@ export async function storeConflict<T>(
   if (known && refused) return refusedValue(guarded, known, refused, error)
   const code = (kind && IN_THE_WAY[kind]) ?? 'backend_unavailable'
   return new ConflictError(code, { cause: error, retryAfterS: 1 + Math.floor(Math.random() * 4) })
+}
+
+/** What failed in a transaction has failed with all of it, as long as COMMIT was not sent. */
+async function isUndone<T>({ transaction }: GuardedRequest<T>, applied: 'no' | 'unknown'): Promise<boolean> {
+  if (transaction === undefined || transaction.isSent) return false
+  // It may still be at work: that is not waited for.
+  if (applied === 'unknown') transaction.abandon()
+  else await transaction.rollBack()
+  return true
 }
 
 /** An error that a rule or `allow` threw: nothing has been written yet. `undefined`: see `isStores`. */

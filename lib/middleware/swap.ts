@@ -2,7 +2,7 @@ import type { ResourceState } from '../adapter'
 import type { Change } from '../change'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { keyOfNew } from './key-of-new'
-import { checkedState, mustHaveState, writeState } from './store-call'
+import { checkedState, mustHaveState, storeOf, writeState } from './store-call'
 
 export type Swap<T> =
   | { readonly ok: true; readonly state: ResourceState<T> | undefined }
@@ -15,7 +15,8 @@ export async function swap<T>(
   { proposed }: Change<T>,
   ms: number,
 ): Promise<Swap<T>> {
-  const { adapter, name } = guarded.settings
+  const { name } = guarded.settings
+  const adapter = storeOf(guarded)
   if (guarded.isNew && proposed !== undefined && adapter.create) {
     const made = await writeState(guarded, ms, () => adapter.create?.(proposed) ?? noAbility(name, 'create'))
     guarded.key = made.key

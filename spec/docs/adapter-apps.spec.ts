@@ -17,6 +17,7 @@ interface App {
 
 const APPS: readonly App[] = [
   { service: 'PostgreSQL', names: "require('pg')" },
+  { service: 'PostgreSQL', names: "isolation: 'transaction'" },
   {
     service: 'MariaDB',
     names: "require('mysql2')",
@@ -63,6 +64,7 @@ describe.each(APPS)('the app of docs/adapters.md on $service', ({ service, names
         .replaceAll('process.env.REDIS_URL', JSON.stringify(address))
         .replace("table: 'articles'", `table: '${name}'`)
         .replace('from articles', `from ${name}`)
+        .replaceAll('articles_log', `${name}_log`)
         .replace("prefix: 'articles'", `prefix: '${name}'`)
         .replace('app.listen(3000)', 'ready(app)')
       app = await new Promise<Express>((ready) => new Function('require', 'ready', own)(requireForApp, ready))
@@ -70,7 +72,7 @@ describe.each(APPS)('the app of docs/adapters.md on $service', ({ service, names
     })
     afterAll(async () => {
       for (const close of closing) await close()
-      if (service === 'PostgreSQL') await withPostgres(url, `drop table ${name}`)
+      if (service === 'PostgreSQL') await withPostgres(url, `drop table if exists ${name}, ${name}_log`)
       if (service === 'MariaDB') await withMariadb(url, `drop table ${name}`)
       rmSync(folder, { recursive: true })
     })

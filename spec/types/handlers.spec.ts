@@ -79,7 +79,8 @@ test('the chain goes wherever a middleware goes', () => {
 test('resourceOf knows the value by its adapter', () => {
   expectTypeOf(resourceOf<Article>).returns.toEqualTypeOf<Resource<Article>>()
   const found = (req: Request) => resourceOf(req, adapter)
-  expectTypeOf(found).returns.toEqualTypeOf<Resource<Article>>()
+  expectTypeOf(found).returns.toExtend<Resource<Article>>()
+  expectTypeOf(found).returns.toHaveProperty('transaction').toExtend<Pick<typeof adapter, 'read' | 'write'>>()
   expectTypeOf<Resource<Article>['current']>().toEqualTypeOf<ResourceState<Article> | undefined>()
   expectTypeOf<Resource<Article>['proposed']>().toEqualTypeOf<Article | undefined>()
   expectTypeOf<Resource<Article>['action']>().toEqualTypeOf<Action>()
