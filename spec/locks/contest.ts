@@ -17,9 +17,10 @@ export interface Contender {
 export const nowMs = () => Number(process.hrtime.bigint()) / 1e6
 
 /** A process that takes locks. */
-export function contender(service: Service, at: string, prefix: string): Contender {
+export function contender(service: Service, at: string, prefix: string, env = process.env): Contender {
   const child = fork(join(__dirname, 'contender.ts'), [service, at, prefix], {
     execArgv: ['-r', join(__dirname, 'ts-hook.js')],
+    env,
   })
   const reports: Report[] = []
   const waiting = new Set<() => void>()

@@ -37,24 +37,31 @@ const LEASE_MS = 1000
 const terms = { waitMs: 10_000, leaseMs: LEASE_MS, maxHoldMs: 60_000 }
 
 for (const [service, make] of Object.entries(makers) as [keyof typeof makers, Make][]) {
-  describeWith(service, `a connection to ${service} on which nothing arrives any more`, (url) => {
-    test('is told as a loss before another gets the lock, and the next call rejects', async () => {
-      const way = await cuttable(Number(new URL(url).port))
-      const through = new URL(url)
-      through.port = String(way.port)
-      const prefix = ownName('locks')
-      const [ours, others] = [make(through.href, prefix), make(url, prefix)]
-      const lease = await ours.locks.acquire('a', terms)
-      const from = performance.now()
-      way.stall()
-      const next = await others.locks.acquire('a', terms)
-      expect(lease?.signal.aborted).toBe(true)
-      expect(performance.now() - from).toBeLessThan(LEASE_MS + 15_000)
-      await expect(ours.locks.acquire('b', terms)).rejects.toThrow()
-      await lease?.release()
-      await next?.release()
-      for (const { close } of [ours, others]) await close()
-      await way.close()
-    }, 20_000)
+  describeWith(service, `a connection to ${service}`, (url) => {
+    test.each([
+      ['on which nothing arrives any more', 'stall'],
+      ['that is cut', 'cut'],
+    ] as const)(
+      '%s is told as a loss before another gets the lock, and the next call rejects',
+      async (_, fault) => {
+        const way = await cuttable(Number(new URL(url).port))
+        const through = new URL(url)
+        through.port = String(way.port)
+        const prefix = ownName('locks')
+        const [ours, others] = [make(through.href, prefix), make(url, prefix)]
+        const lease = await ours.locks.acquire('a', terms)
+        const from = performance.now()
+        way[fault]()
+        const next = await others.locks.acquire('a', terms)
+        expect(lease?.signal.aborted).toBe(true)
+        expect(performance.now() - from).toBeLessThan(LEASE_MS + 15_000)
+        await expect(ours.locks.acquire('b', terms)).rejects.toThrow()
+        await lease?.release()
+        await next?.release()
+        for (const { close } of [ours, others]) await close()
+        await way.close()
+      },
+      20_000,
+    )
   })
 }
