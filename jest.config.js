@@ -24,6 +24,8 @@ module.exports = {
         '<rootDir>/spec/package/',
         '<rootDir>/spec/docs/',
         '<rootDir>/spec/examples/',
+        // npm run test:orms
+        '<rootDir>/spec/orms/',
         '\\.services\\.spec\\.ts$',
       ],
     }),

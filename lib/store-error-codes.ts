@@ -22,6 +22,7 @@ export const NAMES: Readonly<Record<string, StoreErrorKind>> = {
   VersionError: 'stale', // Mongoose
   KnexTimeoutError: 'busy',
   SequelizeConnectionAcquireTimeoutError: 'busy',
+  PrismaClientValidationError: 'check', // a value that is not of the field's type
 }
 
 /** Words in `code`: Prisma's, SQLite's, mysql2's and Node's. */

@@ -56,8 +56,15 @@ interface ErrorShape {
 }
 
 /** TypeORM: driverError; Sequelize: parent; MikroORM: previous; Node, of an address that resolves twice: errors. */
-function innerErrors({ cause, driverError, parent, previous, errors }: ErrorShape): unknown[] {
-  return [cause, driverError, parent, previous, ...(Array.isArray(errors) ? errors.slice(0, 4) : [])]
+function innerErrors({ cause, driverError, parent, previous, errors, meta }: ErrorShape): unknown[] {
+  return [
+    cause,
+    driverError,
+    parent,
+    previous,
+    meta?.driverAdapterError,
+    ...(Array.isArray(errors) ? errors.slice(0, 4) : []),
+  ]
 }
 
 function kindOf(error: ErrorShape): StoreErrorKind | undefined {

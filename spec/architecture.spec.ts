@@ -21,6 +21,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Each has its own client library too, by name, and may ask what an error of it says.
   'adapters/sql.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
   'adapters/sql/': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
+  'adapters/prisma.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/prisma/', 'sql/faults.ts', ...NODE],
+  'adapters/prisma/': [...CONTRACTS, 'json/', 'adapters/prisma/', 'sql/storable-text.ts', ...NODE],
   'adapters/file.ts': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
   'adapters/file/': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
   'adapters/': [...CONTRACTS, 'json/', 'redis/', 'adapters/memory/', ...NODE],
@@ -152,7 +154,6 @@ describe('how it is written', () => {
 const ENTRIES = [
   'index.ts',
   'testing/index.ts',
-  'client/index.ts',
   ...sources.map(({ path }) => path).filter((path) => /^(?:locks|stores)\/[^/]+$/.test(path)),
 ]
 

@@ -15,13 +15,15 @@ const clients = Number(values.clients)
 const SOUND = Object.keys(STORES).filter((name) => !/^[a-z]+Redis$/.test(name))
 
 function report(what, { figures, findings, faults, tookMs }) {
-  const { reads, accepted, refused, notDone, unknown, unknownDone, visible } = figures
+  const { reads, accepted, refused, notDone, unknown, unknownDone, visible, slowestMs } = figures
   const broken = Object.entries(faults).map(([name, times]) => `${name} ${times}×`)
   console.log(`${what}: ${(tookMs / 1000).toFixed(1)} s, ${processes} processes, ${clients} clients, 5 keys`)
   console.log(
     `  ${accepted} accepted + ${unknownDone} of ${unknown} unknown = ${accepted + unknownDone}, visible ${visible}`,
   )
-  console.log(`  ${refused} refused, ${notDone} told that nothing was written, ${reads} reads`)
+  console.log(
+    `  ${refused} refused, ${notDone} told that nothing was written, ${reads} reads; slowest answer ${Math.round(slowestMs)} ms`,
+  )
   if (broken.length > 0) console.log(`  ${broken.join(', ')}`)
   for (const finding of findings) console.log(`  WRONG ${finding}`)
   if (findings.length > 0) process.exitCode = 1

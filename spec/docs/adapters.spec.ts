@@ -68,3 +68,8 @@ test('every option of the kit is in the table', () => {
   const rows = [...pageAt('docs/adapters.md').prose.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
   expect(rows.sort()).toEqual(membersOf('testing/adapter-kit.ts', 'AdapterKitOptions').sort())
 })
+
+test('every option of prismaAdapter is in its table', () => {
+  const rows = [...pageAt('docs/orms.md').prose.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
+  expect(rows.sort()).toEqual(membersOf('adapters/prisma/options.ts', 'PrismaAdapterOptions').sort())
+})

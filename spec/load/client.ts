@@ -25,7 +25,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
   function send(method: string, key: string, headers?: Record<string, string>, value?: Counter) {
     const all = ports()
     const port = all[turn % all.length] ?? 0
-    return exchange(agent, port, method, `/counters/${key}`, headers, value && JSON.stringify(value))
+    return ledger.timed(exchange(agent, port, method, `/counters/${key}`, headers, value && JSON.stringify(value)))
   }
 
   async function read(key: string): Promise<{ readonly value: Counter; readonly etag: string } | undefined> {

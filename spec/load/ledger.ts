@@ -23,12 +23,15 @@ export interface Figures {
   unknownDone: number
   /** What all counters show in the end. */
   visible: number
+  /** How long a client waited at the most, until it was answered or its connection ended. */
+  slowestMs: number
 }
 
 /** What happened, as the clients saw it, and what cannot have happened in a sound store. */
 export interface Ledger {
   read(key: string, startMs: number, endMs: number, value: Counter): void
   write(told: Told): void
+  timed<R>(call: Promise<R>): Promise<R>
   /** Something that is wrong by itself. */
   blame(what: string): void
   readonly findings: readonly string[]
@@ -43,7 +46,16 @@ export function openLedger(initial: Counter): Ledger {
   const operations = new Map<string, Operation[]>()
   const accepted = new Map<string, Map<number, string>>()
   const unknown = new Map<string, Map<number, string[]>>()
-  const figures: Figures = { reads: 0, accepted: 0, refused: 0, notDone: 0, unknown: 0, unknownDone: 0, visible: 0 }
+  const figures: Figures = {
+    reads: 0,
+    accepted: 0,
+    refused: 0,
+    notDone: 0,
+    unknown: 0,
+    unknownDone: 0,
+    visible: 0,
+    slowestMs: 0,
+  }
 
   const blame = (what: string) => {
     if (findings.length < MOST_FINDINGS) findings.push(what)
@@ -58,6 +70,13 @@ export function openLedger(initial: Counter): Ledger {
   return {
     findings,
     blame,
+
+    async timed(call) {
+      const from = performance.now()
+      const result = await call
+      figures.slowestMs = Math.max(figures.slowestMs, performance.now() - from)
+      return result
+    },
 
     read(key, startMs, endMs, { last }) {
       figures.reads += 1

@@ -23,7 +23,8 @@ async function serve(store: StoreName, at: string, deadlineMs: number, flaw: str
   app.use('/counters', resourceRouter<Counter>({ name: 'counter', adapter, deadlineMs, ...options }))
   app.use(respondToConflicts({ logger: quiet }))
   await isReachable(adapter)
-  const server = createServer(app)
+  // A client that comes back after five seconds must not meet a connection that is just being closed.
+  const server = createServer({ keepAliveTimeout: 120_000 }, app)
   server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port } satisfies Ready))
   // A parent that is gone has no more use for it.
   process.on('disconnect', () => process.exit())

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
+import { storableText } from '../../sql/storable-text'
 import type { Fragments } from './fragments'
 
 export type SqlKeyType = 'text' | 'integer' | 'uuid' | 'sha256'
@@ -59,15 +60,8 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Only what the database would write the same way: '01' is not the key of row 1. */
 function storedForm(part: string, type: SqlKeyType): string | undefined {
-  if (type === 'sha256') return createHash('sha256').update(escaped(part)).digest('hex')
-  if (type === 'text') return escaped(part)
+  if (type === 'sha256') return createHash('sha256').update(storableText(part)).digest('hex')
+  if (type === 'text') return storableText(part)
   if (type === 'uuid') return UUID.test(part) ? part : undefined
   return INTEGER.test(part) && BigInt.asIntN(64, BigInt(part)) === BigInt(part) ? part : undefined
-}
-
-const UNSTORABLE = /[\0\uffff]|\p{Surrogate}/gu
-
-/** PostgreSQL takes no NUL, and half a surrogate pair is no character: they are written out, marked by U+FFFF. */
-function escaped(part: string): string {
-  return part.replace(UNSTORABLE, (unit) => `\uffff${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
