@@ -8,6 +8,9 @@ const app = express()
 const guard = detectConflicts(articleOptions)
 
 app.use(express.static(path.join(__dirname, 'public')))
+// The client, as it is published: one file, with nothing to build.
+const clientFile = path.join(path.dirname(require.resolve('express-conflict/package.json')), 'dist/client/index.mjs')
+app.get('/client.mjs', (_req, res) => res.sendFile(clientFile))
 app.use(express.json({ type: ['application/json', 'application/*+json'] }))
 
 // An article has a Last-Modified: without this, a browser may show its own copy for a while and not ask again.

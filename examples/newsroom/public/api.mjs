@@ -1,39 +1,35 @@
 // The newsroom over HTTP, as any client would use it. Every answer is either { value, etag } or { problem }.
 
+import { createClient, isProblemError } from './client.mjs'
 import { lockHeaders } from './lock-api.mjs'
 
 const ARTICLES = 'articles'
 const at = (id) => `${ARTICLES}/${encodeURIComponent(id)}`
 
-export const list = () => ask(ARTICLES)
+/** Somebody sits in front of it: better to ask soon than to wait for long. */
+const client = createClient({ tries: 3, deadlineMs: 5000 })
 
-/** `no-cache`: the browser may use its own copy, after asking whether that is still the current one. */
-export const read = (id) => ask(at(id), { cache: 'no-cache' })
+export const list = () => ask(client.get(ARTICLES))
 
-export const create = (value) => ask(ARTICLES, { method: 'POST', ...json(value) })
+export const read = (id) => ask(client.get(at(id)))
 
-/** `etag` names the state that the change was made from. Without it, the change could undo somebody else's. */
+export const create = (value) => ask(client.post(ARTICLES, value))
+
+/** `etag` names the state that is on the desk, which need not be the one that was read last. */
 export async function save(value, etag) {
-  const answer = await ask(at(value.id), { method: 'PUT', ...json(value, { 'If-Match': etag, ...lockHeaders() }) })
+  const answer = await ask(client.put(at(value.id), value, { condition: etag, headers: lockHeaders() }))
   // RFC 9110 §9.3.4: no ETag comes when something else was stored than what was sent. Then only reading tells.
   return answer.problem || answer.etag ? answer : read(value.id)
 }
 
-export const remove = (id, etag) => ask(at(id), { method: 'DELETE', headers: { 'If-Match': etag, ...lockHeaders() } })
+export const remove = (id, etag) => ask(client.delete(at(id), { condition: etag, headers: lockHeaders() }))
 
-function json(value, headers = {}) {
-  return { headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(value) }
-}
-
-async function ask(url, options) {
+async function ask(answer) {
   try {
-    const response = await fetch(url, options)
-    const text = await response.text()
-    const value = text === '' ? undefined : JSON.parse(text)
-    if (response.ok) return { value, etag: response.headers.get('ETag') }
-    return { problem: value ?? { status: response.status, title: response.statusText } }
-  } catch {
-    return { problem: UNREACHABLE }
+    const { value, etag } = await answer
+    return { value, etag }
+  } catch (error) {
+    return { problem: isProblemError(error) ? error.problem : UNREACHABLE }
   }
 }
 
