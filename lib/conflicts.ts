@@ -76,6 +76,12 @@ export const CONFLICTS = {
     'wait',
     'The request with this Idempotency-Key is still being carried out',
   ),
+  idempotency_answer_lost: define(
+    409,
+    false,
+    'refetch',
+    'The request with this Idempotency-Key was carried out, and its answer is not there any more',
+  ),
 } as const satisfies Record<string, ConflictDefinition>
 
 /** The names of the kinds: what clients see as `code`. */

@@ -2,12 +2,13 @@ import { type ConflictMiddleware, chainOf } from './middleware/chain'
 import { preconditionStage } from './middleware/check-preconditions'
 import { stateStageOf } from './middleware/fetch-state'
 import { lockStage } from './middleware/hold-lock'
+import { idempotencyStage } from './middleware/honor-idempotency-key'
 import type { ConflictOptions } from './middleware/options'
 import { readSettings } from './middleware/settings'
 import { changeStage } from './middleware/validate-change'
 
 /**
- * The chain as one middleware: holds the lock where one is asked for, reads the state, makes the proposed value and
+ * The chain as one middleware: honours Idempotency-Keys and holds the lock where these are asked for, reads the state, makes the proposed value and
  * checks it, and evaluates the conditions of the request. Refusals go to `next` as a ConflictError.
  *
  * Mount it on a route, by `app.use('/articles/:id', chain)`, or by `app.use('/articles', chain)` with `path: '/:id'`,
@@ -16,5 +17,10 @@ import { changeStage } from './middleware/validate-change'
 export function detectConflicts<T>(options: ConflictOptions<T>): ConflictMiddleware {
   const settings = readSettings('detectConflicts', options)
   const stages = [stateStageOf(settings), changeStage, preconditionStage]
-  return chainOf('detectConflicts', settings, settings.lock ? [lockStage, ...stages] : stages)
+  const { idempotency, lock } = settings
+  return chainOf('detectConflicts', settings, [
+    ...(idempotency ? [idempotencyStage] : []),
+    ...(lock ? [lockStage] : []),
+    ...stages,
+  ])
 }

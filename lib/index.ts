@@ -30,6 +30,8 @@ export { commitChange } from './middleware/commit-change'
 export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/edit-locks'
 export { fetchState } from './middleware/fetch-state'
 export { holdLock } from './middleware/hold-lock'
+export { honorIdempotencyKey, type IdempotencyKeyOptions } from './middleware/honor-idempotency-key'
+export type { IdempotencyOptions } from './middleware/idempotency-options'
 export type {
   CommitEvent,
   ConflictEvent,

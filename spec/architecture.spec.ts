@@ -7,7 +7,7 @@ const sources = readSources()
 const CONTRACTS = ['adapter.ts', 'deadline.ts', 'lock.ts', 'store.ts', 'store-fault.ts', 'stored-file.ts']
 const PURE = ['change.ts', 'conflicts.ts', 'lifecycle.ts', 'store-errors.ts', 'store-error-codes.ts', 'tag.ts']
 const VALUES = ['http/', 'json/']
-const STAGES = [...VALUES, ...CONTRACTS, ...PURE, 'middleware/']
+const STAGES = [...VALUES, ...CONTRACTS, ...PURE, 'idempotency/', 'middleware/']
 const NODE = ['node:']
 
 /** Who may import what. A name that ends in `/` or `:` stands for all that begins with it. */
@@ -18,6 +18,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stored-file.ts': [...CONTRACTS, 'node:stream'],
   ...Object.fromEntries(PURE.map((file) => [file, [...VALUES, ...CONTRACTS, ...PURE]])),
   'tag.ts': [...VALUES, ...CONTRACTS, ...PURE, 'etag', 'node:crypto'],
+  // Over the contract of stores: nothing of Express, and nothing of a database.
+  'idempotency/': [...VALUES, ...CONTRACTS, 'conflicts.ts', 'idempotency/', 'node:crypto', 'node:buffer'],
   // Each has its own client library too, by name, and may ask what an error of it says.
   'adapters/sql.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
   'adapters/sql/': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],

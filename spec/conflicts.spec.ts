@@ -36,6 +36,7 @@ headers_truncated | 431 | no | change-request
 idempotency_key_missing, idempotency_key_invalid | 400 | no | change-request
 idempotency_key_reused | 422 | no | new-key
 idempotency_in_progress | 409 | yes | wait
+idempotency_answer_lost | 409 | no | refetch
 `
 const rows = TABLE.trim()
   .split('\n')

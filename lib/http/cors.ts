@@ -8,6 +8,8 @@ export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'Accept-Patch',
   'Preference-Applied',
   'Lock-Token',
+  'Idempotency-Replayed',
+  'Link',
 ]
 
 /** For `Access-Control-Allow-Headers`: what a script of another origin has to be allowed to send. */
@@ -20,4 +22,5 @@ export const CORS_ALLOWED_HEADERS: readonly string[] = [
   'Prefer',
   'If',
   'Lock-Token',
+  'Idempotency-Key',
 ]

@@ -2,6 +2,7 @@ import type { ResourceState } from '../adapter'
 import type { Change } from '../change'
 import { formatEntityTag } from '../http/entity-tag'
 import { sameJson } from '../json/equal'
+import { noteCommit } from './claimed-request'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { tell, warn } from './refuse'
 import { belowRequest } from './settings'
@@ -27,12 +28,12 @@ export function committed<T>(
   guarded.outcome = 'committed'
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version }))
+  const location = state && outcome === 'created' && guarded.isNew ? locationOf(guarded, key) : undefined
+  if (state) showAfterChange(guarded, state)
+  if (location !== undefined) res.setHeader('Location', location)
+  noteCommit(guarded, outcome === 'created')
   if (state === undefined) return { outcome: 'removed', key, state }
-  showAfterChange(guarded, state)
-  if (outcome !== 'created' || !guarded.isNew)
-    return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
-  const location = locationOf(guarded, key)
-  res.setHeader('Location', location)
+  if (location === undefined) return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
   return { outcome: 'created', key, state, location }
 }
 

@@ -59,11 +59,11 @@ const FAULTS: Readonly<Record<Unsafe, string>> = {
 
 type Headers = GuardedRequest<unknown>['headers']
 
-function hasBody(headers: Headers): boolean {
+export function hasBody(headers: Headers): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-function mediaTypeOf(headers: Headers): string {
+export function mediaTypeOf(headers: Headers): string {
   const field = headers['content-type'] ?? ''
   if (field === 'application/json') return field
   const [type = ''] = field.split(';', 1)
@@ -76,11 +76,15 @@ function formatOf(method: string, type: string): Sent['format'] | undefined {
     return type === MERGE_PATCH || type === 'application/json' ? 'merge-patch' : undefined
   }
   if (type === JSON_PATCH || type === MERGE_PATCH) return undefined
-  return type === 'application/json' || /^application\/[\w.!#$&^-]+\+json$/.test(type) ? 'value' : undefined
+  return isJsonType(type) ? 'value' : undefined
+}
+
+export function isJsonType(type: string): boolean {
+  return type === 'application/json' || /^application\/[\w.!#$&^-]+\+json$/.test(type)
 }
 
 /** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */
-function wasParsed(req: GuardedRequest<unknown>['req'], document: unknown): boolean {
+export function wasParsed(req: GuardedRequest<unknown>['req'], document: unknown): boolean {
   return document !== undefined && !Buffer.isBuffer(document) && req.readableDidRead
 }
 
@@ -92,7 +96,7 @@ function malformed(detail: string): ConflictError {
   return new ConflictError('malformed_body', { detail })
 }
 
-function unsupported(type: string, headers: Record<string, string>): ConflictError {
+export function unsupported(type: string, headers: Record<string, string>): ConflictError {
   const detail =
     type === ''
       ? 'The request does not say of which type its body is: Content-Type.'

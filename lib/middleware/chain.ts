@@ -50,8 +50,9 @@ async function run<T>(
       if (conflict) throw conflict
     }
     for (const stage of stages) {
-      const conflict = stage.enter && (await stage.enter(guarded, next))
-      if (conflict) throw conflict
+      const entered = stage.enter && (await stage.enter(guarded, next))
+      if (entered === 'answered') return false
+      if (entered) throw entered
     }
     guarded.stages.push(...stages)
     if (stages.some(({ reads }) => reads)) guarded.attempt = newAttempt(guarded, await readState(guarded), false)

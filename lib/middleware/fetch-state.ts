@@ -10,6 +10,7 @@ import type { EditLocks } from './edit-locks'
 import type { Attempt, GuardedRequest, Stage } from './guarded-request'
 import type { ConflictOptions } from './options'
 import { readSettings, type Settings } from './settings'
+import { readState } from './store-call'
 import { truncatedHeaders } from './truncated-headers'
 
 /**
@@ -62,6 +63,16 @@ async function deniedOrFrozen<T>(
   return denial(await allow(guarded.req, stored)) ?? frozen(guarded, stored)
 }
 
+/** For who is not held against the state any more: may the caller still see what came of the request? */
+export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined> {
+  const { allow } = guarded.settings.options
+  if (allow === undefined) return undefined
+  const stored = await readState(guarded)
+  // Without a resource there is nothing to ask about, unless `allow` is asked for what is to be created.
+  if (stored === undefined && !mayCreate(guarded)) return undefined
+  return denial(await allow(guarded.req, stored))
+}
+
 function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): ConflictError | undefined {
   if (guarded.isSafe || stored === undefined || wasRemoved(guarded, stored)) return undefined
   const { lifecycle } = guarded.settings
@@ -69,9 +80,12 @@ function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefi
 }
 
 /** RFC 9110 §13.2.1 leaves conditions out where the answer without them is no 2xx: 404 comes before them, unless the method may create. */
-function isMissing<T>({ method, settings, isNew }: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
-  if (stored !== undefined) return false
-  return !(settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew))
+function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
+  return stored === undefined && !mayCreate(guarded)
+}
+
+function mayCreate<T>({ method, settings, isNew }: GuardedRequest<T>): boolean {
+  return settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew)
 }
 
 /** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */

@@ -77,8 +77,11 @@ export interface Stage {
   readonly reads?: boolean
   /** What can be said before anything was read. */
   prepare?<T>(guarded: GuardedRequest<T>): ConflictError | undefined
-  /** What has to be waited for before the state is read. */
-  enter?<T>(guarded: GuardedRequest<T>, next: (error?: unknown) => void): Promise<ConflictError | undefined>
+  /** What has to be waited for before the state is read. `'answered'`: there is nothing left to do. */
+  enter?<T>(
+    guarded: GuardedRequest<T>,
+    next: (error?: unknown) => void,
+  ): Promise<ConflictError | 'answered' | undefined>
   /** What can be said of one state. Runs again after a lost race. */
   check?<T>(
     guarded: GuardedRequest<T>,

@@ -12,6 +12,7 @@ import {
   oneOf,
   recordOf,
 } from './expectations'
+import type { IdempotencyOptions } from './idempotency-options'
 import type { ConflictOptions, LifecycleOptions, LockOptions, PreconditionOptions } from './options'
 
 const someText = aText('a non-empty string')
@@ -53,6 +54,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   rules: listOf({ ...aFunction, what: 'a function of the change' }),
   isolation: oneOf('compare-and-swap', 'lock', 'transaction'),
   lock: anObject,
+  idempotency: anObject,
   editLocks: someEditLocks,
   preconditions: anObject,
   tag: {
@@ -102,6 +104,31 @@ export const LOCK: Readonly<Record<keyof LockOptions, Expectation>> = {
   maxWaiting: { holds: (value) => Number.isSafeInteger(value) && Number(value) >= 0, what: 'a whole number' },
   key: aFunction,
   methods: listOf(someText),
+}
+
+export const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>> = {
+  store: {
+    holds: (value) => isObject(value) && ['read', 'create', 'replace', 'remove'].every((name) => name in value),
+    what: 'an ExpiringStore, such as memoryStore()',
+  },
+  scope: {
+    ...aFunction,
+    what: 'a function that says whose key it is, such as (req) => req.user.id; without it callers could get answers of others',
+  },
+  required: oneOf(true, false),
+  methods: listOf(someText),
+  ttlMs: milliseconds,
+  leaseMs: milliseconds,
+  maxRunMs: milliseconds,
+  onInProgress: oneOf('refuse', 'wait'),
+  waitMs: milliseconds,
+  onUnknown: oneOf('refuse', 'run-again'),
+  fingerprint: aFunction,
+  ignoreFields: listOf(aPointer),
+  replayHeaders: listOf(someText),
+  maxAnswerBytes: { holds: (value) => Number.isSafeInteger(value) && Number(value) >= 0, what: 'a number of bytes' },
+  withoutKey: oneOf('run', 'refuse', 'share'),
+  docsUrl: { holds: (value) => typeof value === 'string' && URL.canParse(value), what: 'a URL' },
 }
 
 export const LIFECYCLE: Readonly<Record<keyof LifecycleOptions, Expectation>> = {

@@ -5,6 +5,7 @@ import type { ConflictError } from '../conflicts'
 import type { LockManager } from '../lock'
 import type { TagScheme } from '../tag'
 import type { EditLocks } from './edit-locks'
+import type { IdempotencyOptions } from './idempotency-options'
 
 /** A refusal about the caller. `as: 'not_found'` hides that the resource is there. */
 export interface Denial {
@@ -160,6 +161,8 @@ export interface ConflictOptions<T> {
    */
   readonly isolation?: 'compare-and-swap' | 'lock' | 'transaction'
   readonly lock?: LockOptions
+  /** Honours Idempotency-Keys: a request that arrives twice is carried out once. */
+  readonly idempotency?: IdempotencyOptions
   /** Answers the changes of others with 423 while somebody holds an edit lock: what `editLocks()` gives. */
   readonly editLocks?: EditLocks
 

@@ -1,4 +1,5 @@
 import { ConflictError } from '../conflicts'
+import { noteConflict } from './claimed-request'
 import type { GuardedRequest } from './guarded-request'
 
 /** The conflict as the client gets it: with what `expose` shows, and told to `onConflict`. */
@@ -6,7 +7,8 @@ export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictE
   return told(guarded, await withExposedState(guarded, conflict))
 }
 
-export function told<T>({ method, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+export function told<T>({ req, method, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+  noteConflict(req, conflict)
   tell(() => settings.options.onConflict?.({ name: settings.name, key, method, conflict }))
   return conflict
 }

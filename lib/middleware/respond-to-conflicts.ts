@@ -3,6 +3,7 @@ import { IncomingMessage } from 'node:http'
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { type ConflictError, isConflictError, toProblem } from '../conflicts'
 import { formatProblem, PROBLEM_JSON } from '../http/problem'
+import { noteConflict } from './claimed-request'
 import { findTarget, guardedOn } from './guarded-request'
 import { refuseUnknown } from './known-options'
 import { parserConflict } from './parser-conflict'
@@ -53,6 +54,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     function respond(refused: ConflictError): void {
       const instance = `urn:uuid:${randomUUID()}`
       const { code, status, cause } = refused
+      noteConflict(req, refused)
       logger[status >= 500 ? 'error' : 'warn'](
         { instance, code, status, method: req.method, err: cause },
         refused.message,

@@ -8,6 +8,7 @@ import type { Lifecycle } from '../lifecycle'
 import { type TagScheme, versionTag } from '../tag'
 import type { EditLocks } from './edit-locks'
 import { checkOptions, isObject, show } from './expectations'
+import { type IdempotencySettings, readIdempotency } from './idempotency-settings'
 import { belowMount, lastParameter, type Mount, onResource } from './mount'
 import { LIFECYCLE, LOCK, OPTIONS, PRECONDITIONS, STATUS } from './option-table'
 import type { ConflictOptions, LifecycleOptions, LockOptions } from './options'
@@ -24,6 +25,7 @@ export interface Settings<T> {
   readonly safeMethods: ReadonlySet<string>
   readonly schema: SchemaCheck | undefined
   readonly lock: LockSettings | undefined
+  readonly idempotency: IdempotencySettings | undefined
   readonly editLocks: EditLocks | undefined
   readonly members: MemberRules
   readonly lifecycle: Lifecycle | undefined
@@ -45,7 +47,7 @@ export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'method
   readonly methods: ReadonlySet<string> | undefined
 }
 
-const NOT_YET = ['idempotency', 'merge']
+const NOT_YET = ['merge']
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 /** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
 const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']
@@ -65,6 +67,7 @@ export function readSettings<T>(caller: string, options: ConflictOptions<T>): Se
     safeMethods: new Set([...SAFE_METHODS, ...(options.safeMethods ?? [])]),
     schema: options.schema && compileSchema(options.schema, options.ajv),
     lock: options.lock && readLock(options.lock),
+    idempotency: options.idempotency && readIdempotency(`${caller}(): idempotency`, options.idempotency),
     editLocks: options.editLocks,
     members: readMembers(options),
     lifecycle: options.lifecycle && readLifecycle(options.lifecycle),

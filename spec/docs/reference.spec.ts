@@ -15,6 +15,7 @@ test.each([
   ['Options of the chain', 'middleware/options.ts', 'ConflictOptions'],
   ['preconditions', 'middleware/options.ts', 'PreconditionOptions'],
   ['editLocks', 'middleware/edit-locks.ts', 'EditLockOptions'],
+  ['idempotency', 'middleware/idempotency-options.ts', 'IdempotencyOptions'],
   ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],

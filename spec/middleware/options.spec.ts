@@ -103,7 +103,7 @@ describe('a value that cannot work is refused with the value and the way out', (
   })
 })
 
-test.each(['idempotency', 'merge'])('%s is not available yet, and says so', (name) => {
+test.each(['merge'])('%s is not available yet, and says so', (name) => {
   expect(refused({ [name]: {} })).toThrow(`option "${name}" is not available yet in this version; leave it out.`)
 })
 

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto'
+import { canonicalJson } from '../json/canonical'
+import { type MemberPattern, withoutMembers } from '../json/members'
+
+/** What tells one request from another that has the same key. */
+export interface FingerprintParts {
+  readonly method: string
+  /** Without its query. */
+  readonly path: string
+  /** As it was sent, with or without its question mark. */
+  readonly query: string
+  readonly mediaType: string
+  /** What a parser made of it: JSON, text, or bytes. `undefined`: there is none. */
+  readonly body: unknown
+}
+
+/** SHA-256 over the parts. The order of members, of parameters, and spaces in JSON make no difference. */
+export function fingerprintOf(
+  { method, path, query, mediaType, body }: FingerprintParts,
+  ignoreFields: readonly MemberPattern[] = [],
+): string {
+  const hash = createHash('sha256')
+  hash.update(canonicalJson([method, path, sortedQuery(query), mediaType]))
+  if (Buffer.isBuffer(body)) return hash.update('bytes').update(body).digest('base64url')
+  const counts = ignoreFields.length === 0 ? body : withoutMembers(body, ignoreFields)
+  return hash.update(counts === undefined ? 'none' : canonicalJson(counts)).digest('base64url')
+}
+
+/** By name alone: the order of two parameters of one name may mean something. */
+function sortedQuery(query: string): string {
+  const text = query.startsWith('?') ? query.slice(1) : query
+  if (!text.includes('&')) return text
+  const nameOf = (pair: string) => pair.split('=', 1)[0] ?? ''
+  const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
+  return text
+    .split('&')
+    .filter((pair) => pair !== '')
+    .sort((a, b) => compare(nameOf(a), nameOf(b)))
+    .join('&')
+}

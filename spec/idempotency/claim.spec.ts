@@ -1,0 +1,144 @@
+import { memoryStore } from '../../lib'
+import { type Claim, type ClaimTerms, claimKey } from '../../lib/idempotency/claim'
+import type { KeptAnswer } from '../../lib/idempotency/record'
+import { timely } from '../../lib/idempotency/timely-store'
+import type { ExpiringStore } from '../../lib/store'
+
+const TERMS: ClaimTerms = { ttlMs: 100_000, leaseMs: 1000, onUnknown: 'refuse' }
+const ANSWER: KeptAnswer = { status: 201, headers: [], body: Buffer.from('done') }
+
+function desk(terms: Partial<ClaimTerms> = {}) {
+  let now = 0
+  const calls: string[] = []
+  const inner = memoryStore({ now: () => now })
+  const counted = new Proxy(inner, {
+    get(target, name: keyof ExpiringStore) {
+      calls.push(name)
+      return target[name]
+    },
+  })
+  const store = timely(counted, 10_000)
+  return {
+    calls,
+    inner,
+    advance: (ms: number) => {
+      now += ms
+    },
+    claim: (fingerprint = 'f') => claimKey(store, 'k', fingerprint, { ...TERMS, ...terms }),
+  }
+}
+
+async function held(it: ReturnType<typeof desk>): Promise<Claim> {
+  const seen = await it.claim()
+  if (seen.outcome !== 'claimed') throw new Error(seen.outcome)
+  return seen.claim
+}
+
+test('a request that nobody repeats costs two calls of the store', async () => {
+  const it = desk()
+  await (await held(it)).answer(ANSWER)
+  expect(it.calls).toEqual(['create', 'replace'])
+})
+
+test('answered, released, lost, carried out: what the next one finds', async () => {
+  const ends: [(claim: Claim) => Promise<boolean>, object][] = [
+    [(claim) => claim.answer(ANSWER), { outcome: 'answered', answer: ANSWER }],
+    [(claim) => claim.loseAnswer(), { outcome: 'answer-lost' }],
+    [(claim) => claim.carryOut(ANSWER), { outcome: 'carried-out', answer: ANSWER }],
+    [(claim) => claim.release(), { outcome: 'claimed' }],
+  ]
+  for (const [end, expected] of ends) {
+    const it = desk()
+    expect(await end(await held(it))).toBe(true)
+    expect(await it.claim()).toMatchObject(expected)
+  }
+})
+
+test('each of them also when somebody has asked in between', async () => {
+  const ends: [(claim: Claim) => Promise<boolean>, string][] = [
+    [(claim) => claim.answer(ANSWER), 'answered'],
+    [(claim) => claim.loseAnswer(), 'answer-lost'],
+    [(claim) => claim.carryOut(ANSWER), 'carried-out'],
+    [(claim) => claim.carryOut(ANSWER).then(() => claim.answer(ANSWER)), 'answered'],
+    [(claim) => claim.release(), 'claimed'],
+  ]
+  for (const [end, expected] of ends) {
+    const it = desk()
+    const claim = await held(it)
+    expect(await it.claim()).toEqual({ outcome: 'running' })
+    expect(await end(claim)).toBe(true)
+    expect((await it.claim()).outcome).toBe(expected)
+  }
+})
+
+test('another fingerprint is found before anything else', async () => {
+  const it = desk()
+  const claim = await held(it)
+  expect(await it.claim('g')).toEqual({ outcome: 'reused' })
+  await claim.answer(ANSWER)
+  expect(await it.claim('g')).toEqual({ outcome: 'reused' })
+})
+
+test('a lease begins when somebody asks, and runs out when nobody renews it', async () => {
+  const it = desk()
+  const claim = await held(it)
+  it.advance(50_000)
+  expect(await it.claim()).toEqual({ outcome: 'running' })
+  it.advance(999)
+  await claim.renew()
+  it.advance(999)
+  expect(await it.claim()).toEqual({ outcome: 'running' })
+  it.advance(2)
+  expect(await it.claim()).toEqual({ outcome: 'unknown' })
+  // Late, but its own: nobody else has it.
+  expect(await claim.answer(ANSWER)).toBe(true)
+  expect((await it.claim()).outcome).toBe('answered')
+})
+
+test('a lease that was renewed before anybody asked counts', async () => {
+  const it = desk()
+  await (await held(it)).renew()
+  it.advance(900)
+  expect(await it.claim()).toEqual({ outcome: 'running' })
+  it.advance(101)
+  expect(await it.claim()).toEqual({ outcome: 'unknown' })
+})
+
+test('run-again: one takes over, and the first one cannot complete any more', async () => {
+  const it = desk({ onUnknown: 'run-again' })
+  const first = await held(it)
+  await it.claim()
+  it.advance(1001)
+  const seen = await Promise.all([it.claim(), it.claim(), it.claim()])
+  expect(seen.map(({ outcome }) => outcome).sort()).toEqual(['claimed', 'running', 'running'])
+  expect(await first.answer(ANSWER)).toBe(false)
+  expect(await first.carryOut(ANSWER)).toBe(false)
+  expect(await first.release()).toBe(false)
+})
+
+test('completing twice is completing once: a call of which nothing was heard may be made again', async () => {
+  const it = desk()
+  const claim = await held(it)
+  await claim.answer(ANSWER)
+  expect(await claim.answer(ANSWER)).toBe(true)
+  const other = desk()
+  const released = await held(other)
+  await released.release()
+  expect(await released.release()).toBe(true)
+})
+
+test('a claim of which nothing was heard in time is taken back when it turns out to be there', async () => {
+  const inner = memoryStore()
+  let late = () => {}
+  const slow: ExpiringStore = {
+    ...inner,
+    create: (...args) =>
+      new Promise((resolve) => {
+        late = () => resolve(inner.create(...args))
+      }),
+  }
+  await expect(claimKey(timely(slow, 20), 'k', 'f', TERMS)).rejects.toMatchObject({ applied: 'unknown' })
+  late()
+  await new Promise(setImmediate)
+  expect(await inner.read('k')).toBeUndefined()
+})

@@ -1,0 +1,167 @@
+import { type ExpiringStore, memoryStore, storeFault } from '../../lib'
+import { type Answer, gate, type Till, till } from './payments'
+
+let it: Till
+afterEach(() => it?.close())
+
+const replayed = ({ headers }: Answer) => headers.get('idempotency-replayed')
+const code = ({ status, json }: Answer) => `${status} ${json.code}`
+
+describe('what becomes of the key', () => {
+  test.each([200, 201, 202, 204, 303, 400, 405, 413, 415, 422])('%i is kept', async (status) => {
+    it = await till()
+    it.handler = (_req, res) => void res.status(status).json({ run: it.runs })
+    await it.ask()
+    const second = await it.ask()
+    expect([second.status, replayed(second), it.runs]).toEqual([status, 'true', 1])
+  })
+
+  test.each([401, 402, 403, 404, 408, 409, 410, 412, 423, 425, 428, 429])(
+    '%i is of its moment: the next one runs',
+    async (status) => {
+      it = await till()
+      it.handler = (_req, res) => void res.status(it.runs === 1 ? status : 201).json({ run: it.runs })
+      expect((await it.ask()).status).toBe(status)
+      const second = await it.ask()
+      expect([second.status, replayed(second), it.runs]).toEqual([201, null, 2])
+    },
+  )
+
+  test('422 of a patch depends on what is stored: the next one runs', async () => {
+    it = await till()
+    it.handler = (_req, res) => void res.status(it.runs === 1 ? 422 : 200).json({})
+    await it.ask({ method: 'PATCH' })
+    expect((await it.ask({ method: 'PATCH' })).status).toBe(200)
+  })
+
+  test('a released key may be used for another request', async () => {
+    it = await till()
+    it.handler = (_req, res) => void res.status(it.runs === 1 ? 409 : 201).json({})
+    await it.ask()
+    expect((await it.ask({ body: { amount: 2 } })).status).toBe(201)
+  })
+
+  const unknown: [string, (fail: (error: Error) => void, status: (code: number) => void) => void][] = [
+    ['an error', (fail) => fail(new Error('after the money went'))],
+    ['500', (_, status) => status(500)],
+    ['503', (_, status) => status(503)],
+  ]
+  test.each(unknown)(
+    '%s: nobody knows what was done; in progress, then outcome_unknown, never run again',
+    async (_, end) => {
+      it = await till({ leaseMs: 1000 })
+      it.handler = (_req, res, next) => end(next, (status) => res.status(status).json({}))
+      expect((await it.ask()).status).toBeGreaterThanOrEqual(500)
+      expect(code(await it.ask())).toBe('409 idempotency_in_progress')
+      it.advance(1001)
+      const later = await it.ask()
+      expect(code(later)).toBe('503 outcome_unknown')
+      expect(later.json.retryable).toBe(false)
+      expect(it.runs).toBe(1)
+    },
+  )
+
+  test("onUnknown: 'run-again' runs again, once, and only when the lease ran out", async () => {
+    it = await till({ leaseMs: 1000, onUnknown: 'run-again' })
+    it.handler = (_req, res) => void res.status(it.runs === 1 ? 500 : 201).json({ run: it.runs })
+    await it.ask()
+    expect(code(await it.ask())).toBe('409 idempotency_in_progress')
+    it.advance(1001)
+    const again = await Promise.all([it.ask(), it.ask(), it.ask()])
+    expect(again.map(({ status }) => status)).toContain(201)
+    expect(it.runs).toBe(2)
+  })
+
+  test('a holder that is alive keeps its claim, however long it works', async () => {
+    jest.useFakeTimers({
+      doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date', 'setTimeout', 'clearTimeout'],
+    })
+    try {
+      it = await till({ leaseMs: 3000, maxRunMs: 1_000_000 })
+      const [begun, finish] = [gate(), gate()]
+      it.handler = async (_req, res) => {
+        begun.open()
+        await finish.passed
+        res.status(201).json({ payment: 1 })
+      }
+      const first = it.ask()
+      await begun.passed
+      for (let second = 0; second < 10; second++) {
+        expect(code(await it.ask())).toBe('409 idempotency_in_progress')
+        it.advance(1000)
+        jest.advanceTimersByTime(1000)
+        await new Promise(setImmediate)
+      }
+      finish.open()
+      expect((await first).status).toBe(201)
+    } finally {
+      jest.useRealTimers()
+    }
+  })
+})
+
+describe('a store that fails', () => {
+  /** A memory store of which some calls fail, after or before they were carried out. */
+  function failing(
+    fails: (method: string) => 'before' | 'after' | undefined,
+  ): ExpiringStore & { stored: ExpiringStore } {
+    const stored = memoryStore()
+    const run = async <R>(method: string, call: () => Promise<R>): Promise<R> => {
+      const when = fails(method)
+      const applied = when === 'before' ? 'no' : 'unknown'
+      if (when === 'before') throw storeFault(new Error('down'), { applied })
+      const result = await call()
+      if (when === 'after') throw storeFault(new Error('cut'), { applied })
+      return result
+    }
+    return {
+      stored,
+      read: (key) => run('read', () => stored.read(key)),
+      create: (...args) => run('create', () => stored.create(...args)),
+      replace: (...args) => run('replace', () => stored.replace(...args)),
+      remove: (...args) => run('remove', () => stored.remove(...args)),
+    }
+  }
+
+  test.each(['before', 'after'] as const)(
+    'when claiming (%s it was done): 503, nothing runs, and the key stays free',
+    async (when) => {
+      let isDown = true
+      it = await till({ store: failing((method) => (isDown && method === 'create' ? when : undefined)) })
+      const answer = await it.ask()
+      expect(code(answer)).toBe('503 backend_unavailable')
+      expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0)
+      expect(it.runs).toBe(0)
+      isDown = false
+      expect((await it.ask()).status).toBe(201)
+    },
+  )
+
+  test.each(['before', 'after'] as const)(
+    'when completing (%s it was done): the client has its answer, and nothing runs again',
+    async (when) => {
+      let isDown = true
+      it = await till({ store: failing((method) => (isDown && method === 'replace' ? when : undefined)) })
+      const first = await it.ask()
+      expect([first.status, first.json]).toEqual([201, { payment: 1 }])
+      isDown = false
+      const until = Date.now() + 15_000
+      let second = await it.ask()
+      while (second.status === 409 && Date.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        second = await it.ask()
+      }
+      expect([second.status, second.json, replayed(second)]).toEqual([201, { payment: 1 }, 'true'])
+      expect(it.runs).toBe(1)
+    },
+  )
+
+  test('a full store refuses, it forgets nothing', async () => {
+    it = await till({ store: memoryStore({ maxRecords: 2 }) })
+    await it.ask({ key: '"a"' })
+    await it.ask({ key: '"b"' })
+    expect(code(await it.ask({ key: '"c"' }))).toBe('503 backend_unavailable')
+    expect(replayed(await it.ask({ key: '"a"' }))).toBe('true')
+    expect(it.runs).toBe(2)
+  })
+})
