@@ -11,8 +11,9 @@ import {
 /** A connection that is taken from a pool for one transaction. */
 export interface Borrowed {
   readonly connection: DatabaseConnection
-  /** Back to the pool; one that is not sound is ended, and never seen there again. */
+  /** Back to the pool; one that is not sound is ended, where it can be, and never seen there again. */
   giveBack(isSound: boolean): Promise<void>
+  readonly canBeEnded: boolean
   /** Ends it at once, whatever runs on it, where that can be done from here. */
   readonly cut?: () => void
 }
@@ -45,6 +46,7 @@ export async function fromPgPool(pool: PostgresPool): Promise<Borrowed> {
   await driver.init()
   return {
     connection: await driver.acquireConnection(),
+    canBeEnded: true,
     giveBack: async (isSound) => release(!isSound),
     cut: () => release(true),
   }
@@ -68,6 +70,7 @@ export async function fromMysqlPool(pool: MysqlPool): Promise<Borrowed> {
   await driver.init()
   return {
     connection: await driver.acquireConnection(),
+    canBeEnded: true,
     giveBack: async (isSound) => release(!isSound),
     cut: () => release(true),
   }
@@ -75,7 +78,8 @@ export async function fromMysqlPool(pool: MysqlPool): Promise<Borrowed> {
 
 /**
  * From the app's own Kysely instance. Its connections cannot be reached from here, so one that has to go is asked to
- * end itself, behind what still runs on it; the statement after that sees it gone, and so does the pool.
+ * end itself, behind what still runs on it; the statement after that sees it gone, and so does the pool. Not with pg,
+ * whose connections tell their end to listeners: without one, which only the app could add, that ends the process.
  */
 export function fromKysely(kysely: QueryExecutorProvider, killSelf: string | undefined): Promise<Borrowed> {
   return new Promise((resolve, reject) => {
@@ -84,6 +88,7 @@ export function fromKysely(kysely: QueryExecutorProvider, killSelf: string | und
         const run = (text: string) => connection.executeQuery(CompiledQuery.raw(text)).catch(ignore)
         resolve({
           connection,
+          canBeEnded: killSelf !== undefined,
           async giveBack(isSound) {
             if (!isSound && killSelf !== undefined) await run(killSelf).then(() => run('select 1'))
             done()

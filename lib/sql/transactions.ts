@@ -34,11 +34,7 @@ const BEGIN: Readonly<Record<SqlDialect, readonly string[]>> = {
   sqlite: ['begin immediate'],
 }
 
-const KILL_SELF: Readonly<Record<SqlDialect, string | undefined>> = {
-  postgres: 'select pg_terminate_backend(pg_backend_pid())',
-  mysql: 'kill connection_id()',
-  sqlite: undefined,
-}
+const KILL_SELF: Readonly<Partial<Record<SqlDialect, string>>> = { mysql: 'kill connection_id()' }
 
 const INTROSPECTORS = { postgres: PostgresIntrospector, mysql: MysqlIntrospector, sqlite: SqliteIntrospector }
 
@@ -56,7 +52,7 @@ export function transactionsOn(
     let borrowed: Borrowed | undefined
     try {
       borrowed = await borrow(client, kysely, dialect)
-      const { connection: inner, cut } = borrowed
+      const { connection: inner, cut, canBeEnded } = borrowed
       const watch = watched(inner, dialect)
       const driver: Driver = {
         ...driverOn(watch, dialect, who),
@@ -68,8 +64,8 @@ export function transactionsOn(
         },
         async rollbackTransaction() {
           isSound = !watch.isCut()
-          // What was cut is rolled back by the server, when it finds out. SQLite has nobody to find out.
-          if (!isSound && dialect !== 'sqlite') return
+          // The server rolls back what is ended.
+          if (!isSound && canBeEnded) return
           await inner.executeQuery(CompiledQuery.raw('rollback')).catch(() => {
             isSound = false
           })
