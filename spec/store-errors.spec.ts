@@ -140,6 +140,15 @@ const orms: readonly Row[] = [
     no('unique', 'slug'),
   ],
   [
+    'Prisma 7, driver adapter: what has no code of its own',
+    thrown('PrismaClientKnownRequestError', 'x', {
+      code: 'P2039',
+      meta: { driverAdapterError: { cause: { kind: 'postgres', code: '22021', severity: 'ERROR' } } },
+    }),
+    no('check'),
+  ],
+  ['Prisma: a value of another type', thrown('PrismaClientValidationError', 'x', {}), no('check')],
+  [
     'Prisma: foreign key',
     thrown('PrismaClientKnownRequestError', 'x', { code: 'P2003', meta: { field_name: 'author_fkey' } }),
     no('reference', 'author_fkey'),
