@@ -105,6 +105,7 @@ export async function ask(
   const hasBody = body !== undefined && method !== 'GET' && method !== 'HEAD'
   const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`, {
     method,
+    redirect: 'manual',
     headers: {
       User: user,
       ...(hasBody ? { 'Content-Type': 'application/json' } : {}),
@@ -121,7 +122,7 @@ export async function ask(
     headers: response.headers,
     bytes,
     text,
-    json: /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : {},
+    json: text !== '' && /json/.test(response.headers.get('content-type') ?? '') ? JSON.parse(text) : {},
   }
 }
 
