@@ -1,8 +1,7 @@
 import type { ResourceState } from '../adapter'
 import type { Change } from '../change'
-import { formatEntityTag } from '../http/entity-tag'
+import { type EntityTag, formatEntityTag } from '../http/entity-tag'
 import { sameJson } from '../json/equal'
-import { noteCommit } from './claimed-request'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { tell, warn } from './refuse'
 import { belowRequest } from './settings'
@@ -28,13 +27,17 @@ export function committed<T>(
   guarded.outcome = 'committed'
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version }))
-  const location = state && outcome === 'created' && guarded.isNew ? locationOf(guarded, key) : undefined
+  const location = state && locationOfNew(guarded, change)
   if (state) showAfterChange(guarded, state)
   if (location !== undefined) res.setHeader('Location', location)
-  noteCommit(guarded, outcome === 'created')
   if (state === undefined) return { outcome: 'removed', key, state }
   if (location === undefined) return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
   return { outcome: 'created', key, state, location }
+}
+
+/** The URI of what a POST has made. */
+export function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string | undefined {
+  return change.current === undefined && guarded.isNew ? locationOf(guarded, guarded.key ?? '') : undefined
 }
 
 /** What is created stays created: an error now would make the client create it again. */
@@ -57,10 +60,20 @@ export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>)
 
 /** RFC 9110 §9.3.4: after a PUT no validators unless what is stored is what was sent. */
 function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): void {
-  const { settings, method, sent } = guarded
+  const { settings } = guarded
   const [tag] = tagsFor(guarded, state)
   const { tagHeader } = settings.options
   if (tag && tagHeader !== undefined) show(guarded, tagHeader, formatEntityTag(tag))
-  const isStoredAsSent = sent !== undefined && sameJson(representationOf(guarded, state), sent.document)
-  if (method !== 'PUT' || isStoredAsSent) showValidators(guarded, state, tag)
+  if (mayShow(guarded, state)) showValidators(guarded, state, tag)
+}
+
+/** The tag that the answer to the change shows. */
+export function tagAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): EntityTag | undefined {
+  return mayShow(guarded, state) ? tagsFor(guarded, state)[0] : undefined
+}
+
+function mayShow<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): boolean {
+  const { method, sent } = guarded
+  if (method !== 'PUT') return true
+  return sent !== undefined && sameJson(representationOf(guarded, state), sent.document)
 }

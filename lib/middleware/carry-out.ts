@@ -9,7 +9,7 @@ import type { IdempotencySettings } from './idempotency-settings'
 
 /** From now on the request is answered through here: what came of it is stored before anything is sent. */
 export function carryOut<T>(guarded: GuardedRequest<T>, settings: IdempotencySettings, claim: Claim): void {
-  const claimed: ClaimedRequest = { claim, conflict: undefined, committed: undefined }
+  const claimed: ClaimedRequest = { claim, store: settings.store, conflict: undefined, committed: undefined }
   rememberClaim(guarded.req, claimed)
   const stop = keepAlive(settings, () => claim.renew())
   captureAnswer(guarded.res, {
@@ -23,7 +23,7 @@ export function carryOut<T>(guarded: GuardedRequest<T>, settings: IdempotencySet
 }
 
 export function takeTurn<T>({ req, res }: GuardedRequest<T>, settings: IdempotencySettings, turn: Turn): void {
-  rememberClaim(req, { claim: undefined, conflict: undefined, committed: undefined })
+  rememberClaim(req, { claim: undefined, store: settings.store, conflict: undefined, committed: undefined })
   const stop = keepAlive(settings, () => turn.renew())
   captureAnswer(res, {
     fields: settings.replayHeaders,
@@ -55,7 +55,7 @@ async function settle<T>(
       return claim.release()
     case 'unknown':
       // What was committed is known, whatever failed behind it. Else the lease runs out, and then `onUnknown` says.
-      return committed && claim.carryOut(committed)
+      return committed && claim.carryOut(committed())
   }
 }
 

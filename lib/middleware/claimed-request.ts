@@ -1,16 +1,18 @@
-import type { Request, Response } from 'express'
+import type { Request } from 'express'
 import type { ConflictError } from '../conflicts'
 import type { Claim } from '../idempotency/claim'
 import type { KeptAnswer } from '../idempotency/record'
+import type { ExpiringStore } from '../store'
 
 /** What is known of a request whose key was claimed, or whose turn it is, until it is answered. */
 export interface ClaimedRequest {
   /** `undefined`: it came without a key. */
   readonly claim: Claim | undefined
+  readonly store: ExpiringStore
   /** The latest refusal. Whether it is what is answered, the status says. */
   conflict: ConflictError | undefined
-  /** What a repetition is told of a change that was committed, should there be no answer. */
-  committed: KeptAnswer | undefined
+  /** Makes what a repetition is told of a change that was committed, should there be no answer. */
+  committed: (() => KeptAnswer) | undefined
 }
 
 const CLAIMED = Symbol.for('express-conflict.claimed')
@@ -32,16 +34,4 @@ export function rememberClaim(req: Request, claimed: ClaimedRequest): void {
 export function noteConflict(req: Request, conflict: ConflictError): void {
   const claimed = claimOn(req)
   if (claimed) claimed.conflict = conflict
-}
-
-/** The validators of the new state, and where it is. */
-export function noteCommit({ req, res }: { req: Request; res: Response }, isNew: boolean): void {
-  const claimed = claimOn(req)
-  if (!claimed) return
-  const fields = ['etag', 'last-modified', 'location']
-  const headers = fields.flatMap((name): [string, string][] => {
-    const value = res.getHeader(name)
-    return value === undefined ? [] : [[name, String(value)]]
-  })
-  claimed.committed = { status: isNew ? 201 : 204, headers, body: Buffer.alloc(0) }
 }

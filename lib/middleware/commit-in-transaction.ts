@@ -1,6 +1,7 @@
 import type { ResourceState } from '../adapter'
 import { ConflictError } from '../conflicts'
 import { type Committed, committed, unchanged } from './after-change'
+import { noteChange, recordChange } from './carried-out'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { type Intent, intendedChange } from './intended-change'
 import { lostRace } from './lost-race'
@@ -25,10 +26,12 @@ export async function commitInTransaction<T>(
     }
     const { change, state } = await (guarded.settings.byApp ? appsChange : lastChange)(guarded, attempt, intent)
     for (const run of guarded.beforeCommit ?? []) await run(transaction.adapter.transactionHandle)
+    await recordChange(guarded, change, state, transaction.adapter.transactionHandle)
     if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
     await transaction.commit().catch(async (error: unknown) => {
       throw isMistake(error) ? error : await storeConflict(guarded, error, 'write')
     })
+    noteChange(guarded, change, state)
     return committed(guarded, change, state)
   } catch (error) {
     await transaction.rollBack()

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError } from '../conflicts'
 import { type Committed, committed, unchanged } from './after-change'
 import { firstConflict, newAttempt } from './attempt'
+import { noteChange } from './carried-out'
 import { commitInTransaction } from './commit-in-transaction'
 import { endLockOfRemoved } from './edit-lock-conflict'
 import type { Attempt, GuardedRequest } from './guarded-request'
@@ -29,6 +30,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
     const result = await swap(guarded, attempt, change, until - Date.now())
     if (result.ok) {
       if (result.state === undefined) await endLockOfRemoved(guarded, attempt)
+      noteChange(guarded, change, result.state)
       return committed(guarded, change, result.state)
     }
     if (guarded.isNew) throw takenKey(guarded)
