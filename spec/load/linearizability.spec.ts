@@ -58,6 +58,19 @@ describe('histories whose verdict is known', () => {
   })
 })
 
+test('what many clients see at once does not multiply', () => {
+  // In each round one of 32 succeeds, all refusals and reads are beside it, and in the end something is wrong.
+  const round = (index: number): Operation[] => {
+    const [from, to] = [`${index}`, `${index + 1}`]
+    const [startMs, endMs] = [index * 10, index * 10 + 9]
+    const others = Array.from({ length: 31 }, (_, place) => (place % 2 ? refused(from) : read(place % 4 ? from : to)))
+    return [swap(from, to), ...others].map((effect) => at(startMs, endMs, effect))
+  }
+  const operations = Array.from({ length: 100 }, (_, index) => round(index)).flat()
+  expect(isLinearizable(operations, '0')).toBe(true)
+  expect(isLinearizable([...operations, at(2000, 2001, read('0'))], '0')).toBe(false)
+})
+
 test('it says what trying every order says', () => {
   const effect = fc.oneof(
     fc.constantFrom('0', '1', '2').map(read),

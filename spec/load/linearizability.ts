@@ -13,30 +13,64 @@ export function isLinearizable(operations: readonly Operation[], initial: string
   const tried = new Set<string>()
   const chosen: Array<{ readonly op: number; readonly before: string }> = []
   let state = initial
-  let place = list.first()
+  let place = observed()
 
   while (place !== END) {
     const { op, isStart } = events[place] as Event
+    const effect = (ops[op] as Operation).effect
     if (isStart) {
-      const after = stateAfter(ops[op]?.effect as Effect, state)
-      if (after !== undefined && isNew(op, after)) {
-        chosen.push({ op, before: state })
-        done[op] = 1
-        state = after
-        list.takeOut(op)
-        place = list.first()
-      } else place = list.after(place)
+      const after = isChange(effect) ? stateAfter(effect, state) : undefined
+      if (after === undefined || !isNew(op, after)) {
+        place = list.after(place)
+        continue
+      }
+      choose(op, after)
+      place = observed()
       continue
     }
     // Its end: whatever comes first of what is left has to be carried out before. What never ends may be left out.
     if (ops[op]?.endMs === undefined) return true
-    const last = chosen.pop()
-    if (!last) return false
-    state = last.before
-    done[last.op] = 0
-    place = list.after(list.putBack(last.op))
+    const last = undone()
+    if (last === undefined) return false
+    place = list.after(last)
   }
   return true
+
+  function choose(op: number, after: string): void {
+    chosen.push({ op, before: state })
+    done[op] = 1
+    state = after
+    list.takeOut(op)
+  }
+
+  /**
+   * Takes every observation that is true now. None of them changes anything, so what works without one works with it:
+   * there is nothing to try. Gives the place where the changes begin.
+   */
+  function observed(): number {
+    let at = list.first()
+    while (at !== END) {
+      const { op, isStart } = events[at] as Event
+      if (!isStart) break
+      const { effect } = ops[op] as Operation
+      if (!isChange(effect) && stateAfter(effect, state) !== undefined) {
+        choose(op, state)
+        at = list.first()
+      } else at = list.after(at)
+    }
+    return list.first()
+  }
+
+  /** Takes back the last change, and what was observed after it. Gives its place. */
+  function undone(): number | undefined {
+    for (let last = chosen.pop(); last; last = chosen.pop()) {
+      state = last.before
+      done[last.op] = 0
+      const start = list.putBack(last.op)
+      if (isChange((ops[last.op] as Operation).effect)) return start
+    }
+    return undefined
+  }
 
   /** All before the first one that is left is done, and nothing that started after its end: what is between tells. */
   function isNew(op: number, after: string): boolean {
@@ -49,6 +83,8 @@ export function isLinearizable(operations: readonly Operation[], initial: string
     return true
   }
 }
+
+const isChange = ({ kind }: Effect) => kind === 'write' || kind === 'swap'
 
 function stateAfter(effect: Effect, state: string): string | undefined {
   switch (effect.kind) {
