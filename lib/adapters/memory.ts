@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { ResourceAdapter, ResourceState } from '../adapter'
+import type { ResourceAdapter, ResourceState, Version } from '../adapter'
 import { jsonText } from '../json/text'
 import { storeFault } from '../store-fault'
 import { oneTransactionAtATime } from './memory/transactions'
@@ -10,11 +10,14 @@ export interface MemoryAdapterOptions {
   readonly maxResources?: number
   /** `remove` leaves a tombstone, so that clients get 410 for what is gone. A tombstone counts as a resource. */
   readonly tombstones?: boolean
+  /** How many versions before the current one are kept of each resource, for `readVersion`. None if left out. */
+  readonly history?: number
   /** The clock behind `lastModified`, in milliseconds. */
   readonly now?: () => number
 }
 
-type Changing<T> = Pick<Required<ResourceAdapter<T>>, 'read' | 'write' | 'remove'>
+type Changing<T> = Pick<Required<ResourceAdapter<T>>, 'read' | 'write' | 'remove'> &
+  Pick<ResourceAdapter<T>, 'readVersion'>
 
 /** A `ResourceAdapter` that can write and remove for certain, and list what it holds. */
 export interface MemoryAdapter<T> extends ResourceAdapter<T, Changing<T>> {
@@ -36,11 +39,13 @@ interface Entry {
   readonly version: string
   readonly modifiedMs: number
   readonly gone: boolean
+  /** What it was before, the latest last. It goes with its resource. */
+  readonly earlier: readonly Entry[]
 }
 
 /** Keeps resources in this process, as JSON text. They end with the process, and no other process sees them. */
 export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdapter<T> {
-  const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, now = Date.now } = checked(options)
+  const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, history = 0, now = Date.now } = checked(options)
   const stored = new Map<string, Entry>()
   const nextVersion = versions()
   let latestMs = Number.NEGATIVE_INFINITY
@@ -48,7 +53,8 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
   function put(entries: Entries, key: string, text: string, gone: boolean): Entry {
     // A clock that is set back must not take lastModified along.
     latestMs = Math.max(latestMs, now())
-    const entry = { text, version: nextVersion(), modifiedMs: latestMs, gone }
+    const before = entries.get(key)
+    const entry = { text, version: nextVersion(), modifiedMs: latestMs, gone, earlier: earlierOf(before, history) }
     entries.set(key, entry)
     return entry
   }
@@ -77,6 +83,14 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
       else entries.delete(key)
       return { ok: true }
     },
+
+    ...(history > 0 && {
+      async readVersion(key: string, version: Version) {
+        const entry = entries.get(key)
+        const found = entry && [...entry.earlier, entry].find((each) => each.version === version)
+        return found && stateOf<T>(found)
+      },
+    }),
   })
 
   const { outside, transact } = oneTransactionAtATime(stored)
@@ -85,11 +99,14 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
 
     transaction: (run) =>
       transact(({ inside, mustBeOpen, abandon }) => {
-        const { read, write, remove } = changing(inside)
+        const { read, write, remove, readVersion } = changing(inside)
         const handle: Changing<T> = {
           read: async (key) => read(mustBeOpen(key)),
           write: async (key, value, expected) => write(mustBeOpen(key), value, expected),
           remove: async (key, expected) => remove(mustBeOpen(key), expected),
+          ...(readVersion && {
+            readVersion: async (key: string, version: Version) => readVersion(mustBeOpen(key), version),
+          }),
         }
         return run({ ...handle, transactionHandle: handle, abandon })
       }),
@@ -99,6 +116,12 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
     },
   }
 }
+
+function earlierOf(before: Entry | undefined, history: number): readonly Entry[] {
+  return before && history > 0 ? [...before.earlier, { ...before, earlier: NONE }].slice(-history) : NONE
+}
+
+const NONE: readonly Entry[] = []
 
 function stateOf<T>({ text, version, modifiedMs, gone }: Entry): ResourceState<T> {
   const state = { value: JSON.parse(text) as T, version, lastModified: new Date(modifiedMs) }
@@ -118,16 +141,21 @@ function full(maxResources: number): Error {
 }
 
 function checked(options: MemoryAdapterOptions): MemoryAdapterOptions {
-  const { maxResources, tombstones, now, ...unknown } = options
+  const { maxResources, tombstones, history, now, ...unknown } = options
   const [name] = Object.keys(unknown)
   if (name !== undefined) {
-    throw new TypeError(`memoryAdapter(): "${name}" is not an option; it takes maxResources, tombstones and now.`)
+    throw new TypeError(
+      `memoryAdapter(): "${name}" is not an option; it takes maxResources, tombstones, history and now.`,
+    )
   }
   if (maxResources !== undefined && !(Number.isSafeInteger(maxResources) && maxResources > 0)) {
     throw new TypeError(`memoryAdapter(): maxResources is ${maxResources}; give a positive integer, or leave it out.`)
   }
   if (tombstones !== undefined && typeof tombstones !== 'boolean') {
     throw new TypeError(`memoryAdapter(): tombstones is ${tombstones}; give true or false.`)
+  }
+  if (history !== undefined && !(Number.isSafeInteger(history) && history >= 0)) {
+    throw new TypeError(`memoryAdapter(): history is ${history}; give how many versions to keep, or leave it out.`)
   }
   if (now !== undefined && typeof now !== 'function') {
     throw new TypeError(`memoryAdapter(): now is ${now}; give a function that returns milliseconds, such as Date.now.`)

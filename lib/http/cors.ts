@@ -7,6 +7,7 @@ export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'Allow',
   'Accept-Patch',
   'Preference-Applied',
+  'Merged-With',
   'Lock-Token',
   'Idempotency-Replayed',
   'Link',

@@ -64,6 +64,13 @@ export function opaqueFromVersion(version: string): string {
   return version
 }
 
+/** The version that `opaqueFromVersion` made an opaque part from. */
+export function versionFromOpaque(opaque: string): string {
+  return opaque.replace(/%(?:u([0-9A-F]{4})|([0-9A-F]{2}))/g, (_, wide, narrow) =>
+    String.fromCharCode(Number.parseInt(wide ?? narrow, 16)),
+  )
+}
+
 const TAB = 0x09
 const SPACE = 0x20
 const QUOTE = 0x22

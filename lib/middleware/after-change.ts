@@ -64,6 +64,8 @@ function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>)
   const [tag] = tagsFor(guarded, state)
   const { tagHeader } = settings.options
   if (tag && tagHeader !== undefined) show(guarded, tagHeader, formatEntityTag(tag))
+  const mergedWith = guarded.attempt?.mergedWith
+  if (mergedWith !== undefined) show(guarded, 'Merged-With', mergedWith)
   if (mayShow(guarded, state)) showValidators(guarded, state, tag)
 }
 

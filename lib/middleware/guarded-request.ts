@@ -60,6 +60,8 @@ export interface Attempt<T> {
   readonly afterLostRace: boolean
   tags: readonly EntityTag[] | undefined
   verdict: Verdict | undefined
+  /** The tag of the state that the change was merged with, when it was made from an older one. */
+  mergedWith?: string | undefined
   /** The edit lock that stands on it, where the chain has looked for one. */
   editLock?: EditLock | undefined
 }

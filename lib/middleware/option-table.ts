@@ -67,6 +67,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
     holds: (value) => typeof value === 'string' && /^[!#$%&'*+.^_`|~\w-]+$/.test(value),
     what: 'the name of a header field',
   },
+  merge: oneOf('disjoint'),
   alreadyApplied: listOf(oneOf('PUT', 'PATCH', 'DELETE')),
   create: listOf(oneOf('PUT', 'POST')),
   generateKey: aFunction,

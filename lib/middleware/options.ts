@@ -173,6 +173,11 @@ export interface ConflictOptions<T> {
   readonly tagHeader?: string
   /** Methods whose false `If-Match` is forgiven when the request would change nothing. Default: PUT and DELETE. */
   readonly alreadyApplied?: readonly ('PUT' | 'PATCH' | 'DELETE')[]
+  /**
+   * `'disjoint'`: a PUT or PATCH that was made from an older state goes through when nobody else has touched what it
+   * changes, told by `Merged-With`. The adapter has to keep history, and `tag` to be `'version'`. Items are paired by `arrayKeys`.
+   */
+  readonly merge?: 'disjoint'
 
   /** Methods that may create. Default: PUT and POST. */
   readonly create?: readonly ('PUT' | 'POST')[]

@@ -40,6 +40,8 @@ export interface Settings<T> {
   readonly generateKey: (value: T) => string
   readonly location: (req: Request, key: string) => string
   readonly deadlineMs: number
+  readonly keepsHistory: boolean
+  readonly merge: boolean
 }
 
 export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'methods'>> {
@@ -47,7 +49,6 @@ export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'method
   readonly methods: ReadonlySet<string> | undefined
 }
 
-const NOT_YET = ['merge']
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
 /** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
 const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']
@@ -82,13 +83,13 @@ export function readSettings<T>(caller: string, options: ConflictOptions<T>): Se
     generateKey: options.generateKey ?? (() => randomUUID()),
     location: options.location ?? belowRequest,
     deadlineMs: options.deadlineMs ?? 10_000,
+    keepsHistory: typeof adapter.readVersion === 'function',
+    merge: options.merge === 'disjoint',
   }
 }
 
 function check<T>(caller: string, options: ConflictOptions<T>): void {
   if (!isObject(options)) throw new TypeError(`${caller}: expected options, got ${show(options)}.`)
-  const early = NOT_YET.find((name) => name in options)
-  if (early) throw new TypeError(`${caller}: option "${early}" is not available yet in this version; leave it out.`)
   checkOptions(caller, options, OPTIONS, ['name', 'adapter'])
   checkOptions(`${caller}: preconditions`, options.preconditions ?? {}, PRECONDITIONS)
   checkOptions(`${caller}: status`, options.status ?? {}, STATUS)
@@ -99,10 +100,23 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
     throw new TypeError(
       `${caller}: isolation: 'transaction' needs an adapter with a transaction method, such as sqlAdapter() has; leave isolation out, and a compare-and-swap keeps one resource right.`,
     )
+  if (options.merge !== undefined) checkMerge(caller, options)
   if (options.lifecycle) checkLifecycle(`${caller}: lifecycle`, options.lifecycle)
   if (options.writes !== 'by-app' && typeof options.adapter.write !== 'function')
     throw new TypeError(
       `${caller}: the adapter has no write method. Give it one, or say writes: 'by-app' and write in the handler, with the version in your own WHERE.`,
+    )
+}
+
+/** A merge needs the state that the change was made from, and a tag that says which one that is. */
+function checkMerge<T>(caller: string, { adapter, tag = 'version' }: ConflictOptions<T>): void {
+  if (typeof adapter.readVersion !== 'function')
+    throw new TypeError(
+      `${caller}: merge needs an adapter with a readVersion method, such as memoryAdapter({ history: 100 }); leave merge out, and a change of an old state is refused.`,
+    )
+  if (tag !== 'version')
+    throw new TypeError(
+      `${caller}: merge needs tag: 'version'; from another tag nobody can tell which version it stands for.`,
     )
 }
 

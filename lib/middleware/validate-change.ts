@@ -4,6 +4,7 @@ import { type ConflictMiddleware, chainOf } from './chain'
 import { conditionsOf } from './conditions'
 import type { Attempt, GuardedRequest, Stage } from './guarded-request'
 import { foreignMembers, judgeChange } from './judge-change'
+import { mergeChange } from './merge-change'
 import type { ConflictOptions } from './options'
 import { propose } from './propose'
 import { readSettings } from './settings'
@@ -35,7 +36,8 @@ export const changeStage: Stage = {
     if (proposal.conflict && !proposal.tellsState) return proposal.conflict
     attempt.change = { ...attempt.change, proposed: proposal.value as T }
     const verdict = verdictOf(guarded, attempt)
-    if (verdict.outcome === 'conflict') return verdict.conflict
+    if (verdict.outcome === 'conflict')
+      return guarded.settings.keepsHistory ? mergeChange(guarded, attempt, verdict.conflict) : verdict.conflict
     if (verdict.outcome === 'already-applied') return undefined
     if (proposal.conflict) return proposal.conflict
     if (attempt.change.action === 'act') return undefined

@@ -18,6 +18,45 @@ describe.each([false, true])('with tombstones: %s, the memory adapter keeps the 
   for (const { name, run } of kit) test(name, run)
 })
 
+describe('a memory adapter with history', () => {
+  const kit = adapterKit<unknown>({
+    makeAdapter: () => memoryAdapter({ history: 2 }),
+    values: [{ n: 1 }, { n: 2 }, { n: 3 }],
+    abilities: { ...abilities, tombstones: false, readVersion: true },
+  })
+  for (const { name, run } of kit) test(name, run)
+
+  test('keeps so many versions before the current one, and no more', async () => {
+    const adapter = memoryAdapter<number>({ history: 2 })
+    let state = await created(adapter, 'a', 0)
+    const versions = [state.version]
+    for (let value = 1; value < 5; value++) {
+      const written = await adapter.write('a', value, state.version)
+      if (written.ok) state = written.state
+      versions.push(state.version)
+    }
+    const seen = await Promise.all(versions.map((version) => adapter.readVersion?.('a', version)))
+    expect(seen.map((each) => each?.value)).toEqual([undefined, undefined, 2, 3, 4])
+    await adapter.remove('a', state.version)
+    expect(await adapter.readVersion?.('a', state.version)).toBeUndefined()
+  })
+
+  test('a transaction that is rolled back leaves no version behind', async () => {
+    const adapter = memoryAdapter<number>({ history: 2 })
+    const { version } = await created(adapter, 'a', 1)
+    let inside = ''
+    const failing = adapter.transaction(async (tx) => {
+      const written = await tx.write?.('a', 2, version)
+      if (written?.ok) inside = written.state.version
+      expect(await tx.readVersion?.('a', version)).toMatchObject({ value: 1 })
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect(await adapter.readVersion?.('a', inside)).toBeUndefined()
+    expect(await adapter.readVersion?.('a', version)).toMatchObject({ value: 1 })
+  })
+})
+
 /** Stores a value under a key of which nothing is known yet. */
 async function created<T>(adapter: ReturnType<typeof memoryAdapter<T>>, key: string, value: T) {
   const result = await adapter.write(key, value, null)
@@ -145,7 +184,8 @@ describe('entries', () => {
 
 describe('options', () => {
   test.each([
-    [{ maxResource: 1 }, '"maxResource" is not an option; it takes maxResources, tombstones and now.'],
+    [{ history: -1 }, 'history is -1; give how many versions to keep, or leave it out.'],
+    [{ maxResource: 1 }, '"maxResource" is not an option; it takes maxResources, tombstones, history and now.'],
     [{ maxResources: 0 }, 'maxResources is 0; give a positive integer, or leave it out.'],
     [{ maxResources: 1.5 }, 'maxResources is 1.5; give a positive integer, or leave it out.'],
     [{ maxResources: '7' }, 'maxResources is 7; give a positive integer, or leave it out.'],

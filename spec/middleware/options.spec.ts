@@ -103,10 +103,6 @@ describe('a value that cannot work is refused with the value and the way out', (
   })
 })
 
-test.each(['merge'])('%s is not available yet, and says so', (name) => {
-  expect(refused({ [name]: {} })).toThrow(`option "${name}" is not available yet in this version; leave it out.`)
-})
-
 test.each([
   ['fetchState', fetchState],
   ['validateChange', validateChange],

@@ -1,0 +1,259 @@
+import request from 'supertest'
+import { type ConflictOptions, type MemoryAdapter, memoryAdapter, type ResourceAdapter } from '../../lib'
+import { type Note, noteApp } from './race'
+
+type Text = Note & Record<string, unknown>
+
+const FIRST = {
+  id: '1',
+  title: 'a',
+  body: 'a',
+  items: [
+    { id: 1, n: 1 },
+    { id: 2, n: 1 },
+  ],
+  secret: 's',
+}
+
+/** A note that somebody has read, and that another one has changed since. */
+async function notes(theirs: object, options: Partial<ConflictOptions<Note>> = {}, adapter = memory()) {
+  const first = await adapter.write('1', { ...FIRST } as Text, null)
+  const tag = first.ok ? `"${first.state.version}"` : ''
+  const change = async (members: object) => {
+    const current = await adapter.read('1')
+    const written = await adapter.write('1', { ...current?.value, ...members } as Text, current?.version ?? null)
+    return written.ok ? `"${written.state.version}"` : ''
+  }
+  const current = await change(theirs)
+  const app = noteApp(adapter as ResourceAdapter<Note>, { merge: 'disjoint', ...options })
+  return {
+    app,
+    tag,
+    current,
+    change,
+    stored: async () => (await adapter.read('1'))?.value,
+    patch: (body: object, match = tag) =>
+      request(app)
+        .patch('/notes/1')
+        .set('If-Match', match)
+        .set('Content-Type', 'application/merge-patch+json')
+        .send(body),
+    put: (body: object) => request(app).put('/notes/1').set('If-Match', tag).send(body),
+  }
+}
+const memory = (): MemoryAdapter<Text> => memoryAdapter<Text>({ history: 10 })
+
+describe('merge: disjoint', () => {
+  test.each([
+    ['a merge patch', 'application/merge-patch+json', { body: 'mine' }],
+    ['a JSON Patch', 'application/json-patch+json', [{ op: 'replace', path: '/body', value: 'mine' }]],
+  ])('%s that touches what nobody else has touched goes through, and says so', async (_, type, body) => {
+    const { app, tag, current, stored } = await notes({ title: 'theirs' })
+    const answer = await request(app).patch('/notes/1').set('If-Match', tag).set('Content-Type', type).send(body)
+    expect(answer.status).toBe(200)
+    expect(answer.headers['merged-with']).toBe(current)
+    expect(answer.headers.etag).not.toBe(current)
+    expect(await stored()).toEqual({ ...FIRST, title: 'theirs', body: 'mine' })
+  })
+
+  test('a PUT goes through as the change that it was made as', async () => {
+    const { put, stored } = await notes({ title: 'theirs' })
+    const answer = await put({ ...FIRST, body: 'mine' })
+    expect(answer.status).toBe(200)
+    expect(answer.body).toEqual({ ...FIRST, title: 'theirs', body: 'mine' })
+    // Something else is stored than what was sent.
+    expect(answer.headers.etag).toBeUndefined()
+    expect(await stored()).toEqual(answer.body)
+  })
+
+  test('what meets what others did is refused, with who changed what, and nothing is written', async () => {
+    const { patch, stored, current } = await notes({ title: 'theirs', extra: 1 })
+    const answer = await patch({ title: 'mine', body: 'mine' })
+    expect(answer.status).toBe(412)
+    expect(answer.headers.etag).toBe(current)
+    expect(answer.headers['merged-with']).toBeUndefined()
+    expect(answer.body).toMatchObject({
+      code: 'precondition_failed',
+      conflicts: [
+        { pointer: '/title', kind: 'both' },
+        { pointer: '/body', kind: 'mine' },
+        { pointer: '/extra', kind: 'theirs' },
+      ],
+    })
+    expect(await stored()).toMatchObject({ title: 'theirs', body: 'a' })
+  })
+
+  test('items are paired by arrayKeys', async () => {
+    const theirs = {
+      items: [
+        { id: 2, n: 1 },
+        { id: 1, n: 2 },
+      ],
+    }
+    const mine = { items: [...FIRST.items, { id: 3, n: 1 }] }
+    expect((await (await notes(theirs)).patch(mine)).status).toBe(412)
+    const keyed = await notes(theirs, { arrayKeys: { '/items': '/id' } })
+    expect((await keyed.patch(mine)).status).toBe(200)
+    expect((await keyed.stored())?.items).toEqual([
+      { id: 2, n: 1 },
+      { id: 3, n: 1 },
+      { id: 1, n: 2 },
+    ])
+  })
+
+  test('an answer that did not merge does not say that it did', async () => {
+    const { patch, current } = await notes({ title: 'theirs' })
+    const answer = await patch({ body: 'mine' }, current)
+    expect(answer.status).toBe(200)
+    expect(answer.headers['merged-with']).toBeUndefined()
+  })
+
+  test.each<[string, Partial<ConflictOptions<Note>>, object, object]>([
+    [
+      'the schema',
+      { schema: { type: 'object', not: { required: ['draft', 'published'] } } },
+      { draft: true },
+      { published: true },
+    ],
+    [
+      'a rule',
+      {
+        rules: [
+          ({ proposed }) => (JSON.stringify(proposed).includes('"x":1,"y":1') ? { detail: 'Not both.' } : undefined),
+        ],
+      },
+      { x: 1 },
+      { y: 1 },
+    ],
+    ['an immutable member', { immutable: ['/body'] }, { title: 'theirs' }, { body: 'mine' }],
+  ])('a merged value that %s is against is the stale change that it was', async (_, options, theirs, mine) => {
+    const { patch, stored } = await notes(theirs, options)
+    const answer = await patch(mine)
+    expect(answer.body).toMatchObject({ status: 412, code: 'precondition_failed' })
+    expect(await stored()).toEqual({ ...FIRST, ...theirs })
+  })
+
+  test('hidden members are carried over, and never named', async () => {
+    const { put, patch, stored } = await notes({ secret: 'new', title: 'theirs' }, { hidden: ['/secret'] })
+    const { secret: _, ...shown } = FIRST
+    const refused = await put({ ...shown, title: 'mine' })
+    expect(refused.status).toBe(412)
+    expect(refused.body.conflicts).toEqual([{ pointer: '/title', kind: 'both' }])
+    expect((await patch({ body: 'mine' })).status).toBe(200)
+    expect(await stored()).toEqual({ ...FIRST, title: 'theirs', body: 'mine', secret: 'new' })
+  })
+
+  test('what only the server sets may have changed meanwhile', async () => {
+    const schema = { type: 'object', properties: { savedAt: { type: 'number', readOnly: true } } }
+    const { put, stored } = await notes({ savedAt: 2, title: 'theirs' }, { schema })
+    expect((await put({ ...FIRST, body: 'mine' })).status).toBe(200)
+    expect(await stored()).toEqual({ ...FIRST, savedAt: 2, title: 'theirs', body: 'mine' })
+  })
+
+  test('a version in the body is one to merge from as well', async () => {
+    const options = { preconditions: { versionField: '/version' } }
+    const { app, tag, stored } = await notes({ title: 'theirs' }, options)
+    const send = (members: object) =>
+      request(app)
+        .put('/notes/1')
+        .send({ ...FIRST, ...members, version: tag.slice(1, -1) })
+    expect((await send({ title: 'mine' })).body).toMatchObject({
+      code: 'stale_version',
+      conflicts: [{ pointer: '/title', kind: 'both' }],
+    })
+    expect((await send({ body: 'mine' })).status).toBe(200)
+    expect(await stored()).toEqual({ ...FIRST, title: 'theirs', body: 'mine' })
+  })
+
+  test('a lost race merges again, with what won', async () => {
+    const inner = memory()
+    let races = 2
+    const adapter: MemoryAdapter<Text> = {
+      ...inner,
+      async write(key, value, expected) {
+        if (value.body === 'mine' && races > 0) {
+          const current = await inner.read(key)
+          await inner.write(key, { ...current?.value, title: `race ${races--}` } as Text, current?.version ?? null)
+        }
+        return inner.write(key, value, expected)
+      },
+    }
+    const { patch, stored } = await notes({ title: 'theirs' }, {}, adapter)
+    const answer = await patch({ body: 'mine' })
+    expect(answer.status).toBe(200)
+    expect(await stored()).toEqual({ ...FIRST, title: 'race 1', body: 'mine' })
+  })
+
+  test('a lost race with somebody who changed the same is refused, as if it had come later', async () => {
+    const inner = memory()
+    let isFirst = true
+    const adapter: MemoryAdapter<Text> = {
+      ...inner,
+      async write(key, value, expected) {
+        if (value.body === 'mine' && isFirst) {
+          isFirst = false
+          const current = await inner.read(key)
+          await inner.write(key, { ...current?.value, body: 'theirs' } as Text, current?.version ?? null)
+        }
+        return inner.write(key, value, expected)
+      },
+    }
+    const { patch, stored } = await notes({ title: 'theirs' }, {}, adapter)
+    const [lost, later] = [await patch({ body: 'mine' }), await patch({ body: 'mine' })]
+    expect(lost.headers['merged-with']).toBeUndefined()
+    expect({ ...lost.body, instance: '' }).toEqual({ ...later.body, instance: '' })
+    expect(lost.body.conflicts).toContainEqual({ pointer: '/body', kind: 'both' })
+    expect(await stored()).toMatchObject({ body: 'theirs' })
+  })
+
+  test.each([
+    ['two tags', (tag: string) => `${tag}, "other"`],
+    ['a tag that was never given', () => '"other"'],
+    ['a weak tag', (tag: string) => `W/${tag}`],
+  ])('%s: nobody knows what the change was made from', async (_, match) => {
+    const { patch, tag } = await notes({ title: 'theirs' })
+    const answer = await patch({ body: 'mine' }, match(tag))
+    expect(answer.status).toBe(412)
+    expect(answer.body.conflicts).toBeUndefined()
+  })
+
+  test('a version that is not kept any more, and a history that fails: refused as without', async () => {
+    const { patch, change } = await notes({ title: 'theirs' }, {}, memoryAdapter<Text>({ history: 1 }))
+    await change({ title: 'and again' })
+    const answer = await patch({ body: 'mine' })
+    expect(answer.status).toBe(412)
+    expect(answer.body.conflicts).toBeUndefined()
+    const warnings = jest.spyOn(process, 'emitWarning').mockImplementation()
+    const failing = await notes({}, {}, { ...memory(), readVersion: () => Promise.reject(new Error('down')) })
+    expect((await failing.patch({ body: 'mine' })).status).toBe(412)
+    expect(warnings).toHaveBeenCalledTimes(1)
+    warnings.mockRestore()
+  })
+})
+
+describe('without merge', () => {
+  test('a refusal says who changed what, and nothing goes through', async () => {
+    const adapter = memory()
+    const { stored, ...sent } = await notes({ title: 'theirs' }, {}, adapter)
+    const app = noteApp(adapter as ResourceAdapter<Note>)
+    const answer = await request(app).patch('/notes/1').set('If-Match', sent.tag).send({ body: 'mine' })
+    expect(answer.status).toBe(412)
+    expect(answer.body.conflicts).toEqual([
+      { pointer: '/title', kind: 'theirs' },
+      { pointer: '/body', kind: 'mine' },
+    ])
+    const removal = await request(app).delete('/notes/1').set('If-Match', sent.tag)
+    expect(removal.body.conflicts).toEqual([{ pointer: '/title', kind: 'theirs' }])
+    expect(JSON.stringify([answer.body, removal.body])).not.toMatch(/"(theirs|mine)":|secret/)
+    expect(await stored()).toMatchObject({ title: 'theirs', body: 'a' })
+  })
+})
+
+test('merge asks for history, and for a tag that names the version', () => {
+  const noHistory = () => noteApp(memoryAdapter<Note>(), { merge: 'disjoint' })
+  expect(noHistory).toThrow('merge needs an adapter with a readVersion method, such as memoryAdapter({ history: 100 })')
+  const tag = { tagsFor: () => [] }
+  const otherTag = () => noteApp(memoryAdapter<Note>({ history: 1 }), { merge: 'disjoint', tag })
+  expect(otherTag).toThrow("merge needs tag: 'version'")
+  expect(() => noteApp(memoryAdapter<Note>(), { merge: 'all' as never })).toThrow('merge has to be one of "disjoint"')
+})
