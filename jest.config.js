@@ -5,6 +5,8 @@ const project = (name, more) => ({
   displayName: name,
   testEnvironment: 'node',
   transform: { '\\.ts$': swc },
+  // Speed is for bench/: on a machine that has other work to do, nothing here is too slow.
+  testTimeout: 60_000,
   ...more,
 })
 
