@@ -6,15 +6,16 @@ import { faultChecks } from './adapter/faults'
 import { historyChecks } from './adapter/history'
 import { isolationChecks } from './adapter/isolation'
 import { keyChecks } from './adapter/keys'
+import { type FaultMoment, lostAnswerChecks } from './adapter/lost-answers'
 import { ownershipChecks } from './adapter/ownership'
-import { raceChecks, removalRaceChecks } from './adapter/races'
+import { freshRaceChecks, raceChecks, removalRaceChecks } from './adapter/races'
 import { readingChecks } from './adapter/reading'
-import { removalChecks } from './adapter/removal'
+import { freshRemovalChecks, removalChecks } from './adapter/removal'
 import { tombstoneChecks } from './adapter/tombstones'
-import { transactionChecks } from './adapter/transactions'
+import { freshTransactionChecks, transactionChecks } from './adapter/transactions'
 import { able, type Check, type Checks } from './adapter/trial'
 import { valueChecks } from './adapter/values'
-import { versionChecks } from './adapter/versions'
+import { freshVersionChecks, versionChecks } from './adapter/versions'
 import { writingChecks } from './adapter/writing'
 import { copyOf, sameJson } from './same-json'
 
@@ -33,6 +34,11 @@ export interface AdapterKitOptions<T> {
   readonly makeSecond?: (adapter: ResourceAdapter<T>) => Made<T>
   /** An adapter whose back end is down. */
   readonly makeFailing?: () => Made<T>
+  /**
+   * Another instance over the same store, whose next change fails: before it gets there, or when it was carried out and
+   * its answer gets lost, as when a connection breaks.
+   */
+  readonly makeFaulty?: (adapter: ResourceAdapter<T>, when: FaultMoment) => Made<T>
   /** Called for every adapter that a case made, whether it passed or failed. */
   readonly disposeAdapter?: (adapter: ResourceAdapter<T>) => Promise<void> | void
   /** Moves the clock behind `lastModified`, backwards too, where the adapter takes a clock. */
@@ -52,25 +58,31 @@ export interface KitCase {
 /** The rules of `ResourceAdapter` as cases. A case fails with an error that says what the contract demands. */
 export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
   demandUsable(options)
-  const { abilities, extraValues = [], makeFailing, advance } = options
+  const { abilities, extraValues = [], makeFailing, makeFaulty, disposeAdapter = () => {}, advance } = options
+  const isFresh = !abilities.contentVersions
   const chosen: ReadonlyArray<Checks<T> | false | undefined> = [
     abilityChecks(abilities),
     readingChecks(),
     writingChecks(),
     versionChecks(),
+    isFresh && freshVersionChecks(),
     ownershipChecks(),
     valueChecks(extraValues),
     keyChecks(abilities),
     raceChecks(),
+    isFresh && freshRaceChecks(),
     abilities.remove && removalChecks(),
+    abilities.remove && isFresh && freshRemovalChecks(),
     abilities.remove && removalRaceChecks(),
     abilities.tombstones && tombstoneChecks(),
     abilities.lastModified && dateChecks(advance),
     abilities.create && creationChecks(),
     abilities.transaction && transactionChecks(abilities),
+    abilities.transaction && isFresh && freshTransactionChecks(),
     abilities.transaction && isolationChecks(abilities),
     abilities.readVersion && historyChecks(),
     makeFailing && faultChecks(makeFailing, abilities),
+    makeFaulty && lostAnswerChecks(makeFaulty, disposeAdapter, abilities),
   ]
   return chosen
     .flatMap((checks) => Object.entries(checks || {}))

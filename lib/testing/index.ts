@@ -1,4 +1,5 @@
 export type { Abilities } from './adapter/abilities'
+export type { FaultMoment } from './adapter/lost-answers'
 export { jsonValues } from './adapter/values'
 export { type AdapterKitOptions, adapterKit, type KitCase } from './adapter-kit'
 export { type LockAbilities, type LockKitOptions, lockKit } from './lock-kit'

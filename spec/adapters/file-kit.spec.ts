@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
 import { fileAdapter, type UploadAdapter, uploadAdapter } from '../../lib/adapters/file'
+import { jsonResources, uploadResources } from '../../lib/adapters/file/adapters'
+import { type FileSystem, nodeFiles } from '../../lib/adapters/file/system'
 import type { StoredFile } from '../../lib/stored-file'
-import { adapterKit, jsonValues } from '../../lib/testing'
+import { adapterKit, type FaultMoment, jsonValues } from '../../lib/testing'
+import { abilitiesOf } from './abilities'
 
 jest.setTimeout(60_000)
 
@@ -12,8 +15,6 @@ const root = mkdtempSync(join(tmpdir(), 'file-adapter-'))
 afterAll(() => rmSync(root, { recursive: true }))
 let count = 0
 const newFolder = () => join(root, String(++count))
-
-const abilities = { remove: true, create: false, lastModified: true, transaction: false, readVersion: true }
 
 describe.each([
   ['without tombstones', false, 1],
@@ -25,7 +26,6 @@ describe.each([
   const common = {
     values: [{ n: 1 }, { n: 2 }, { n: 3 }] as const,
     extraValues: jsonValues,
-    abilities: { ...abilities, tombstones },
     rounds: 6,
     advance: (by: number) => {
       ms += by
@@ -45,6 +45,8 @@ describe.each([
   describe('the file adapter keeps the contract', () => {
     const kit = adapterKit<unknown>({
       ...common,
+      abilities: abilitiesOf('fileAdapter', { tombstones }),
+      makeFaulty: (_adapter, when) => jsonResources(options(), faulty(when)),
       makeAdapter: () => fileAdapter(fresh()),
       makeSecond: () => fileAdapter(options()),
       makeFailing: () => gone(fileAdapter(fresh())),
@@ -55,6 +57,8 @@ describe.each([
   describe('the upload adapter keeps the contract', () => {
     const kit = adapterKit<unknown>({
       ...common,
+      abilities: abilitiesOf('uploadAdapter', { tombstones }),
+      makeFaulty: (_adapter, when) => ofJson(uploadResources(kept(), faulty(when))),
       makeAdapter: () => ofJson(uploadAdapter({ ...fresh(), ...kept() })),
       makeSecond: () => ofJson(uploadAdapter(kept())),
       makeFailing: () => gone(ofJson(uploadAdapter(fresh()))),
@@ -66,6 +70,22 @@ describe.each([
     expect(readdirSync(root).flatMap((each) => readdirSync(join(root, each, '.spool')))).toEqual([])
   })
 })
+
+/** The disk fails when the head is renamed, or when that is to be made to last. */
+function faulty(when: FaultMoment): FileSystem {
+  let isRenamed = false
+  const eio = () => Promise.reject(Object.assign(new Error('EIO'), { code: 'EIO' }))
+  return {
+    ...nodeFiles,
+    rename: async (from, to) => {
+      if (when === 'before') return eio()
+      isRenamed = true
+      return nodeFiles.rename(from, to)
+    },
+    open: ((...given: Parameters<FileSystem['open']>) =>
+      isRenamed ? eio() : nodeFiles.open(...given)) as FileSystem['open'],
+  }
+}
 
 /** Uploads whose bytes are JSON: the values of the kit. */
 function ofJson(uploads: UploadAdapter): ResourceAdapter<unknown> {

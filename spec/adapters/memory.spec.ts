@@ -1,8 +1,7 @@
 import { type MemoryAdapterOptions, memoryAdapter } from '../../lib/adapters/memory'
 import { isStoreFault } from '../../lib/store-fault'
 import { adapterKit, jsonValues } from '../../lib/testing'
-
-const abilities = { remove: true, create: false, lastModified: true, transaction: true, readVersion: false }
+import { abilitiesOf } from './abilities'
 
 describe.each([false, true])('with tombstones: %s, the memory adapter keeps the contract', (tombstones) => {
   let ms = 1e12
@@ -10,7 +9,7 @@ describe.each([false, true])('with tombstones: %s, the memory adapter keeps the 
     makeAdapter: () => memoryAdapter({ tombstones, now: () => ms }),
     values: [{ n: 1 }, { n: 2 }, { n: 3 }],
     extraValues: jsonValues,
-    abilities: { ...abilities, tombstones },
+    abilities: abilitiesOf('memoryAdapter', { tombstones }),
     advance: (by) => {
       ms += by
     },
@@ -22,7 +21,7 @@ describe('a memory adapter with history', () => {
   const kit = adapterKit<unknown>({
     makeAdapter: () => memoryAdapter({ history: 2 }),
     values: [{ n: 1 }, { n: 2 }, { n: 3 }],
-    abilities: { ...abilities, tombstones: false, readVersion: true },
+    abilities: abilitiesOf('memoryAdapter', { readVersion: true }),
   })
   for (const { name, run } of kit) test(name, run)
 

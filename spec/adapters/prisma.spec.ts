@@ -2,6 +2,7 @@ import { prismaAdapter } from '../../lib/adapters/prisma'
 import { recogniseStoreError } from '../../lib/store-errors'
 import { isStoreFault } from '../../lib/store-fault'
 import { adapterKit } from '../../lib/testing'
+import { abilitiesOf } from './abilities'
 
 type Row = Record<string, unknown>
 
@@ -55,15 +56,6 @@ function toyModel() {
   }
 }
 
-const abilities = {
-  remove: true,
-  create: false,
-  tombstones: false,
-  lastModified: true,
-  transaction: false,
-  readVersion: false,
-}
-
 describe.each([
   ['text versions', { version: 'version' }, {}],
   [
@@ -87,7 +79,7 @@ describe.each([
       { title: null, tags: { a: 1 } },
       { title: 'three', tags: null },
     ],
-    abilities: { ...abilities, ...more },
+    abilities: abilitiesOf('prismaAdapter', { lastModified: true, ...more }),
     advance: (by) => {
       ms += by
     },

@@ -5,6 +5,8 @@ import { type RedisAdapterOptions, redisAdapter } from '../../lib/adapters/redis
 import { isStoreFault } from '../../lib/store-fault'
 import { adapterKit, jsonValues } from '../../lib/testing'
 import { describeWith, ownName } from '../services'
+import { abilitiesOf } from './abilities'
+import { breakable } from './breakable'
 
 type Client = RedisAdapterOptions['client']
 interface Opened {
@@ -21,6 +23,19 @@ const nodeRedis = async (url: string): Promise<Opened> => {
   await client.connect()
   return { client, close: () => client.close() }
 }
+/** Of a connection that breaks, and is not made again. */
+const breaking: Readonly<Record<string, (url: string) => Promise<Client>>> = {
+  ioredis: async (url) => {
+    const client = new Redis(url, { retryStrategy: () => null })
+    client.on('error', () => {})
+    return client
+  },
+  'node-redis': async (url) => {
+    const client = createClient({ url, socket: { reconnectStrategy: false } })
+    client.on('error', () => {})
+    return client.connect()
+  },
+}
 /** Neither keeps commands for later, nor tries again: as an app should have it. */
 const down: Readonly<Record<string, () => Client>> = {
   ioredis: () => {
@@ -30,8 +45,6 @@ const down: Readonly<Record<string, () => Client>> = {
   },
   'node-redis': () => createClient({ url: 'redis://127.0.0.1:1', disableOfflineQueue: true }),
 }
-
-const abilities = { remove: true, create: false, lastModified: true, transaction: false, readVersion: false }
 
 describe.each([
   ['ioredis', ioredis, false],
@@ -72,7 +85,15 @@ describe.each([
       makeFailing: () => over(down[name]?.() ?? one.client, 'down'),
       values: [{ n: 1 }, { n: 2 }, { n: 3 }],
       extraValues: jsonValues,
-      abilities: { ...abilities, tombstones },
+      abilities: abilitiesOf('redisAdapter', { tombstones }),
+      makeFaulty: async (adapter, when) => {
+        const { url: way, breakAt } = await breakable(url, adapter)
+        const client = await breaking[name]?.(way)
+        const faulty = over(client ?? fail(), prefixes.at(-1) ?? '')
+        await faulty.read('a')
+        await breakAt(when)
+        return faulty
+      },
       advance: (by) => {
         ms += by
       },

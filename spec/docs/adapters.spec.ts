@@ -1,6 +1,7 @@
 import { transformSync } from '@swc/core'
 import type { ResourceAdapter } from '../../lib'
 import { adapterKit, jsonValues } from '../../lib/testing'
+import { abilityTable } from '../adapters/abilities'
 import { membersOf } from '../sources'
 import { pageAt } from './page'
 
@@ -64,8 +65,13 @@ describe('the example of how to run the kit', () => {
   new Function('require', 'describe', 'test', block?.text ?? '')(require, describe, test)
 })
 
+test('the table of abilities is what the adapters say of themselves to the kit', () => {
+  expect(pageAt('docs/adapters.md').text).toContain(`\n\n${abilityTable()}\n\n`)
+})
+
 test('every option of the kit is in the table', () => {
-  const rows = [...pageAt('docs/adapters.md').prose.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
+  const [page = ''] = pageAt('docs/adapters.md').prose.split('## What each adapter can do')
+  const rows = [...page.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
   expect(rows.sort()).toEqual(membersOf('testing/adapter-kit.ts', 'AdapterKitOptions').sort())
 })
 

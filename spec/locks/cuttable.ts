@@ -13,6 +13,8 @@ export interface Cuttable {
   resume(): void
   /** Requests come through from now on, and answers do not. */
   swallow(): void
+  /** As `swallow`, from the first request on that holds this. */
+  swallowFrom(words: RegExp): void
   close(): Promise<void>
 }
 
@@ -20,6 +22,7 @@ export interface Cuttable {
 export async function cuttable(target: number | (() => number)): Promise<Cuttable> {
   const sockets = new Map<Socket, Socket>()
   const fars = new Set<Socket>()
+  let words: RegExp | undefined
   let isCut = false
   const server = createServer((near) => {
     if (isCut) {
@@ -38,6 +41,9 @@ export async function cuttable(target: number | (() => number)): Promise<Cuttabl
     }
     fars.add(far)
     far.on('close', () => fars.delete(far))
+    near.on('data', (chunk) => {
+      if (words?.test(chunk.toString('latin1'))) far.unpipe().resume()
+    })
     near.pipe(far).pipe(near)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -63,6 +69,9 @@ export async function cuttable(target: number | (() => number)): Promise<Cuttabl
     },
     swallow() {
       for (const far of fars) far.unpipe().resume()
+    },
+    swallowFrom(first) {
+      words = first
     },
     async close() {
       cut()

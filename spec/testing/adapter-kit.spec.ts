@@ -2,7 +2,7 @@ import type { ResourceAdapter } from '../../lib/adapter'
 import { memoryAdapter } from '../../lib/adapters/memory'
 import { storeFault } from '../../lib/store-fault'
 import { type AdapterKitOptions, adapterKit, jsonValues } from '../../lib/testing'
-import { ALL, brokenAdapters, down } from './broken-adapters'
+import { ALL, brokenAdapters, down, faulty, versionOfContent } from './broken-adapters'
 import { toyAdapter } from './toy-adapter'
 
 type Options = AdapterKitOptions<unknown>
@@ -45,6 +45,17 @@ const rightOnes: Record<string, Options> = {
     },
     values: ['one', 'two', 3],
   },
+  'an adapter whose versions are made of the content': {
+    makeAdapter: () => toyAdapter({ nextVersion: versionOfContent() }),
+    abilities: { ...ALL, contentVersions: true },
+    values,
+  },
+  'an adapter whose connections break': {
+    makeAdapter: () => toyAdapter(),
+    abilities: ALL,
+    values,
+    makeFaulty: faulty(),
+  },
   'two instances over one store': {
     makeAdapter: () => toyAdapter(),
     makeSecond: (it) => ({ ...it }),
@@ -85,18 +96,26 @@ describe('an adapter that is broken on purpose is caught', () => {
 describe('adapterKit', () => {
   test('names every case once', () => {
     const abilities = { ...ALL, tombstones: true }
-    const names = adapterKit({ makeAdapter: () => toyAdapter(), abilities, values, makeFailing: down }).map(
-      (it) => it.name,
-    )
+    const names = adapterKit({
+      makeAdapter: () => toyAdapter(),
+      abilities,
+      values,
+      makeFailing: down,
+      makeFaulty: faulty(),
+    }).map((it) => it.name)
     expect(new Set(names).size).toBe(names.length)
     expect(names.length).toBeGreaterThan(70)
   })
 
   test('every rule but some pairs of keys is broken by one of them', async () => {
     const abilities = { ...ALL, tombstones: true }
-    const names = adapterKit({ makeAdapter: () => toyAdapter(), abilities, values, makeFailing: down }).map(
-      (it) => it.name,
-    )
+    const names = adapterKit({
+      makeAdapter: () => toyAdapter(),
+      abilities,
+      values,
+      makeFailing: down,
+      makeFaulty: faulty(),
+    }).map((it) => it.name)
     const caught = new Set<string>()
     for (const { options } of brokenAdapters) for (const name of (await failures(options)).keys()) caught.add(name)
     expect(names.filter((name) => !caught.has(name) && !name.endsWith('are two resources'))).toEqual([])

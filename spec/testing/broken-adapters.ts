@@ -1,4 +1,5 @@
 import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
+import { storeFault } from '../../lib/store-fault'
 import type { Abilities, AdapterKitOptions } from '../../lib/testing'
 import { oneAfterAnother, type Row, type Seams, stateOf, toyAdapter } from './toy-adapter'
 
@@ -47,6 +48,7 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     'a version that was never given is refused',
     'of several writers with one version exactly one succeeds',
     'of several creators exactly one succeeds',
+    'of two writers of different values exactly one succeeds',
     'several writers that count at once lose no count',
     'of a write and a removal at once exactly one succeeds',
   ]),
@@ -97,6 +99,25 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     },
     ['the version changes when the same value is written again'],
   ),
+  broken('gives what comes back the version that it had', { nextVersion: versionOfContent() }, [
+    'a state that comes back has the version that it had exactly when that is declared',
+    'the version changes when the same value is written again',
+    'a version is not used again over many writes',
+    'what came back is not what was there before',
+    'no version comes back after removal',
+  ]),
+  changed(
+    'declares versions of the content and gives fresh ones',
+    (toy) => toy,
+    ['a state that comes back has the version that it had exactly when that is declared'],
+    { abilities: { ...ALL, contentVersions: true } },
+  ),
+  broken(
+    'has versions of the content, and compares, then awaits, then changes',
+    { nextVersion: versionOfContent(), exclusively: (work) => work() },
+    ['of two writers of different values exactly one succeeds', 'of several creators exactly one succeeds'],
+    { abilities: { ...ALL, contentVersions: true } },
+  ),
   broken("keeps the caller's object", { keep: (value) => value }, [
     'what was passed to write may be changed afterwards',
   ]),
@@ -110,6 +131,14 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     '"a" and " a" are two resources',
   ]),
   broken('composes keys', { keyOf: (key) => key.normalize('NFC') }, ['"\\u00e9" and "e\\u0301" are two resources']),
+  broken('ends keys at NUL', { keyOf: (key) => key.replace(/\0[\s\S]*/, '\0') }, [
+    '"a\\u0000b" and "a\\u0000c" are two resources',
+  ]),
+  broken('drops NUL', { keyOf: (key) => key.replaceAll('\0', '') }, ['"a" and "a\\u0000" are two resources']),
+  broken('writes keys as UTF-8', { keyOf: (key) => Buffer.from(key).toString() }, [
+    '"\\ud83d" and "\\ud83e" are two resources',
+    '"\\ud83d" and "\\ufffd" are two resources',
+  ]),
   broken('cuts keys', { keyOf: (key) => key.slice(0, 255) }, [
     `"${'k'.repeat(23)}1" and "${'k'.repeat(23)}2" are two resources`,
   ]),
@@ -122,6 +151,13 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     { keep: (value) => JSON.parse(JSON.stringify(value, (_, v) => v ?? undefined) ?? 'null') },
     ['every value comes back as it was written'],
   ),
+  broken(
+    'cuts long texts',
+    { keep: (value) => JSON.parse(JSON.stringify(value).replace(/x{900000,}/, (text) => text.slice(0, 65_535))) },
+    ['every value comes back as it was written'],
+  ),
+  broken('keeps 15 digits', { keep: rounded }, ['every value comes back as it was written']),
+  broken('keeps 32 levels', { keep: (value) => shallow(value, 32) }, ['every value comes back as it was written']),
   broken('copies members by assignment', { give: assigned }, ['every value comes back as it was written']),
   broken('merges a value into the one before', { give: merging() }, ['every value is followed by every other']),
   broken('ignores what a removal expects', { removable: (row) => row !== undefined }, [
@@ -260,6 +296,33 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     },
   ),
 
+  changed(
+    'says that nothing was written when the answer was lost',
+    (toy) => toy,
+    [
+      'a write whose answer is lost is unknown, never refused',
+      'a creation whose answer is lost is unknown, never refused',
+      'a removal whose answer is lost is unknown, never refused',
+    ],
+    { makeFaulty: faulty({ after: 'no' }) },
+  ),
+  changed(
+    'takes a lost answer for a refusal',
+    (toy) => toy,
+    [
+      'a write whose answer is lost is unknown, never refused',
+      'a creation whose answer is lost is unknown, never refused',
+      'a removal whose answer is lost is unknown, never refused',
+    ],
+    { makeFaulty: faulty({ after: 'refuses' }) },
+  ),
+  changed(
+    'keeps what failed on its way, and sends it later',
+    (toy) => toy,
+    ['a write that fails on its way changes nothing', 'a removal that fails on its way changes nothing'],
+    { makeFaulty: faulty({ before: 'sends it' }) },
+  ),
+
   changed('declares remove and lacks it', ({ remove: _, ...rest }) => rest, [
     'remove is there exactly when it is declared',
     'remove with the version that is stored removes',
@@ -299,6 +362,59 @@ export function down(): Required<ResourceAdapter<unknown>> {
     throw new Error('connect ECONNREFUSED')
   }
   return { read: reject, write: reject, remove: reject, create: reject, transaction: reject, readVersion: reject }
+}
+
+/** How an adapter answers when its store fails. As it should be: an error that says what is known. */
+interface Answers {
+  readonly before?: 'sends it'
+  readonly after?: 'no' | 'refuses'
+}
+
+export function faulty(answers: Answers = {}): NonNullable<Options['makeFaulty']> {
+  return (adapter, when) => {
+    async function fail<R>(change: () => Promise<R> | undefined): Promise<R> {
+      if (when === 'after' || answers.before) await change()
+      if (when === 'after' && answers.after === 'refuses') return { ok: false, current: undefined } as R
+      throw storeFault(new Error('ECONNRESET'), {
+        applied: when === 'before' ? 'no' : ((answers.after as 'no') ?? 'unknown'),
+      })
+    }
+    return {
+      ...adapter,
+      write: (key, value, expected) => fail(async () => adapter.write?.(key, value, expected)) as never,
+      remove: (key, expected) => fail(async () => adapter.remove?.(key, expected)) as never,
+    }
+  }
+}
+
+/** The same value has the same version. */
+export function versionOfContent(): Seams['nextVersion'] {
+  const known = new Map<string, number>()
+  return (_before, value) => {
+    const text = JSON.stringify(value) ?? ''
+    known.set(text, known.get(text) ?? known.size + 1)
+    return known.get(text) ?? 0
+  }
+}
+
+function rounded(value: unknown): unknown {
+  return JSON.parse(
+    JSON.stringify(value, (_, each) => (typeof each === 'number' ? Number(each.toPrecision(15)) : each)),
+  )
+}
+
+function shallow(value: unknown, levels: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (levels === 0) return Array.isArray(value) ? [] : {}
+  if (Array.isArray(value)) return value.map((each) => shallow(each, levels - 1))
+  return objectOf(value, levels)
+}
+
+function objectOf(value: object, levels: number): object {
+  const copy = JSON.parse('{}')
+  for (const [name, each] of Object.entries(value))
+    Object.defineProperty(copy, name, { value: shallow(each, levels - 1), enumerable: true })
+  return copy
 }
 
 function clocks(): BrokenAdapter[] {

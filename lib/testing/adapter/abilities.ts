@@ -11,6 +11,11 @@ export interface Abilities {
   readonly lastModified: boolean
   readonly transaction: boolean
   readonly readVersion: boolean
+  /**
+   * The version is made of what is stored, such as a hash of it: a state that comes back has the version that it had, and
+   * a write of what is stored already changes nothing. Left out: every write gives a version that never was before.
+   */
+  readonly contentVersions?: boolean
 }
 
 export function abilityChecks<T>(abilities: Abilities): Checks<T> {
@@ -28,6 +33,20 @@ export function abilityChecks<T>(abilities: Abilities): Checks<T> {
         const rule = abilities.lastModified ? 'lastModified is a date' : 'lastModified is undefined'
         demand(abilities.lastModified ? isDate(date) : date === undefined, `${rule}, as it was declared`, state)
       }
+    },
+
+    'a state that comes back has the version that it had exactly when that is declared': async ({
+      adapter,
+      values,
+    }) => {
+      const [one, two] = values
+      const first = stored(await adapter.write('a', one, null))
+      const next = stored(await adapter.write('a', two, first.version))
+      const back = stored(await adapter.write('a', one, next.version))
+      const seen = [first, next, back].map(({ version }) => version)
+      const isDeclared = abilities.contentVersions ?? false
+      const rule = isDeclared ? 'A, B, A give two versions' : 'A, B, A give three versions'
+      demand(new Set(seen).size === (isDeclared ? 2 : 3), `${rule}, as it was declared`, seen)
     },
 
     'tombstones are left exactly when they are declared': async ({ adapter, values: [one] }) => {

@@ -3,8 +3,17 @@ import { ascii, KEY_PAIRS } from '../key-pairs'
 import { demandSame, stored } from './outcome'
 import type { AbleAdapter, Check, Checks } from './trial'
 
+/** What no text column, no C string and no UTF-8 can tell apart. */
+const UNPRINTABLE = [
+  ['a', 'a\0'],
+  ['a\0b', 'a\0c'],
+  ['\ud83d', '\ud83e'],
+  ['\ud83d', '\ufffd'],
+] as const
+
 export function keyChecks<T>({ remove }: { remove: boolean }): Checks<T> {
-  return Object.fromEntries(KEY_PAIRS.map((pair) => [nameOf(pair), keptApart<T>(pair, remove)]))
+  const pairs = [...KEY_PAIRS, ...UNPRINTABLE]
+  return Object.fromEntries(pairs.map((pair) => [nameOf(pair), keptApart<T>(pair, remove)]))
 }
 
 function nameOf([here, there]: readonly [string, string]): string {

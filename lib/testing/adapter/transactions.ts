@@ -43,7 +43,11 @@ export function transactionChecks<T>({ remove }: { remove: boolean }): Checks<T>
       })
       demandSame(await adapter.read('a'), last, 'a transaction goes on after a refusal')
     },
+  }
+}
 
+export function freshTransactionChecks<T>(): Checks<T> {
+  return {
     'several transactions that count at once lose no count': async ({ adapter, second, values, rounds, writers }) => {
       const first = stored(await adapter.write('a', values[0], null))
       const book = ledger(values, first)

@@ -21,6 +21,9 @@ export const jsonValues: readonly unknown[] = [
   { white: [' a ', '\t', '\n', '\r\n', '\u00a0', '\u2028', '\ufeff'], control: '\b\f\u0001\u001f\u007f' },
   { unicode: ['é', 'e\u0301', 'ß', 'İ', '日本語', 'עברית', '👩‍👩‍👧‍👦', '\u{10ffff}', '\u{1f600}'] },
   JSON.parse('{"__proto__":{"polluted":true},"constructor":{"prototype":1},"toString":"text","length":-1}'),
+  { edges: [1e308, -1e-308, 2 ** -1074, 123456789.12345679, 0.1 + 0.2, 1e15, 1e16, -(2 ** 63), 2 ** 64] },
+  JSON.parse(`${'{"a":['.repeat(60)}"deep"${']}'.repeat(60)}`),
+  { mebibyte: 'x'.repeat(2 ** 20) },
   { long: 'é'.repeat(70_000), many: Array.from({ length: 1000 }, (_, index) => index) },
 ]
 

@@ -3,7 +3,8 @@ import { demand } from '../demand'
 import { demandSame, refused, stored } from './outcome'
 import type { AbleAdapter, Checks } from './trial'
 
-export function versionChecks<T>(): Checks<T> {
+/** What only holds where every write gives a version that never was before. */
+export function freshVersionChecks<T>(): Checks<T> {
   return {
     'the version changes when the same value is written again': async ({ adapter, values: [one] }) => {
       const first = stored(await adapter.write('a', one, null))
@@ -24,6 +25,17 @@ export function versionChecks<T>(): Checks<T> {
       await demandRefused(adapter, state, values[2], [...seen].slice(0, -1))
     },
 
+    'what came back is not what was there before': async ({ adapter, second, values: [one, two, three] }) => {
+      const first = stored(await adapter.write('a', one, null))
+      const next = stored(await second.write('a', two, first.version))
+      const back = stored(await adapter.write('a', one, next.version))
+      await demandRefused(second, back, three, [first.version, next.version])
+    },
+  }
+}
+
+export function versionChecks<T>(): Checks<T> {
+  return {
     'a version that was never given is refused': async ({ adapter, values: [one, two] }) => {
       const first = stored(await adapter.write('a', one, null))
       const now = stored(await adapter.write('a', one, first.version))
