@@ -1,3 +1,4 @@
+const { compare } = require('./locks/compare')
 const { parsing } = require('./parsing')
 const { race } = require('./race')
 const { stages } = require('./stages')
@@ -11,12 +12,14 @@ const size = isSmoke
       stages: { rounds: 3 },
       parsing: { rounds: 5 },
       race: { rounds: 5, clients: 10 },
+      locks: { rounds: 1, ms: 20, waiters: 100 },
     }
   : {
       throughput: { generations: 4, rounds: 30, requests: 400 },
       stages: { rounds: 100 },
       parsing: { rounds: 100 },
       race: { rounds: 50, clients: 50 },
+      locks: { rounds: 20, ms: 250, waiters: 10_000 },
     }
 
 async function run() {
@@ -26,6 +29,10 @@ async function run() {
   console.table(parsing(size.parsing))
   console.log('Each stage, µs of CPU')
   console.table(await stages(size.stages))
+  console.log('Locks, against what is used in their place')
+  const locks = await compare(size.locks)
+  console.table(locks.speed)
+  console.table(locks.memory)
   console.log('Requests over HTTP, against a hand-written handler and against express-preconditions')
   console.table(await throughput(size.throughput))
 }

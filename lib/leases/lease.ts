@@ -27,85 +27,87 @@ const RENEWALS_PER_LEASE = 3
  *
  * The clock is the monotonic one. A process that was stopped finds its lease run out before it believes any answer.
  */
-export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: number }, onEnd = () => {}): HeldLease {
+export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: number }, onEnd?: () => void): HeldLease {
   const { leaseMs, maxHoldMs } = terms
-  const lost = new AbortController()
-  const timers = new Set<NodeJS.Timeout>()
-  let validUntil = grant.renew ? grant.askedAt + leaseMs : Number.POSITIVE_INFINITY
+  const { renew } = grant
+  const heldSince = performance.now()
+  const endsAt = heldSince + maxHoldMs
+  let validUntil = renew ? grant.askedAt + leaseMs : Number.POSITIVE_INFINITY
+  let renewAt = renew ? heldSince + leaseMs / RENEWALS_PER_LEASE : Number.POSITIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
   let renewing: Promise<void> | undefined
   let freed: Promise<void> | undefined
+  let lostBy: Error | undefined
+  /** Made when somebody listens: most locks are given back before anybody does. */
+  let listened: AbortController | undefined
 
   function free(): Promise<void> {
-    for (const timer of timers) clearTimeout(timer)
+    if (freed) return freed
+    clearTimeout(timer)
     // A renewal that is under way must not come after the end: it would take the lock again.
-    freed ??= (renewing === undefined ? grant.free() : renewing.then(grant.free)).finally(onEnd)
+    freed = renewing === undefined ? grant.free() : renewing.then(grant.free)
+    if (onEnd) freed = freed.finally(onEnd)
     return freed
   }
 
   function lose(reason: Error): void {
-    if (freed || lost.signal.aborted) return
-    lost.abort(reason)
+    if (freed || lostBy) return
+    lostBy = reason
+    listened?.abort(reason)
     // What cannot be given back runs out in the service too, so nobody needs to hear of it.
     free().catch(() => {})
   }
 
-  function after(ms: number, act: () => void): void {
-    const timer = setTimeout(
-      () => {
-        timers.delete(timer)
-        act()
-      },
-      Math.min(ms, LONGEST_TIMER_MS),
-    )
-    // A lease alone keeps no process alive.
-    timers.add(timer.unref())
-  }
-
   function isOver(): boolean {
-    if (performance.now() >= validUntil) lose(new Error('the lease ran out before it was renewed'))
-    return freed !== undefined || lost.signal.aborted
+    const now = performance.now()
+    if (now >= validUntil) lose(new Error('the lease ran out before it was renewed'))
+    if (now >= endsAt) lose(new Error(`the lock was held for maxHoldMs (${maxHoldMs})`))
+    return freed !== undefined || lostBy !== undefined
   }
 
-  async function renewOnce(renew: () => Promise<boolean>): Promise<void> {
+  async function renewOnce(send: () => Promise<boolean>): Promise<void> {
     const sentAt = performance.now()
     // An error may pass by; the lease goes on until it has run out.
-    const renewed = await renew().catch(() => undefined)
+    const renewed = await send().catch(() => undefined)
     // An answer that comes after the lease has run out says nothing: somebody may have looked at the lock in between.
     if (isOver()) return
     if (renewed) validUntil = sentAt + leaseMs
     if (renewed === false) lose(new Error('the lock is gone from the service'))
   }
 
-  function keepRenewing(renew: () => Promise<boolean>): void {
-    after(leaseMs / RENEWALS_PER_LEASE, () => {
-      if (isOver()) return
+  function wake(): void {
+    if (isOver()) return
+    const now = performance.now()
+    if (renew && now >= renewAt) {
+      renewAt = now + leaseMs / RENEWALS_PER_LEASE
       renewing ??= renewOnce(renew).finally(() => {
         renewing = undefined
       })
-      keepRenewing(renew)
-    })
+    }
+    sleep(now)
   }
 
-  function watch(): void {
-    if (isOver()) return
-    after(validUntil - performance.now(), watch)
+  /** Until the next of the three moments that matter. A lease alone keeps no process alive. */
+  function sleep(now: number): void {
+    timer = setTimeout(wake, Math.min(Math.min(validUntil, renewAt, endsAt) - now, LONGEST_TIMER_MS)).unref()
   }
 
-  if (grant.renew) {
-    keepRenewing(grant.renew)
-    watch()
-  }
-  after(maxHoldMs, () => lose(new Error(`the lock was held for maxHoldMs (${maxHoldMs})`)))
+  if (!isOver()) sleep(heldSince)
 
   return {
     lose,
     lease: {
       fence: grant.fence,
-      signal: lost.signal,
-      async release() {
+      get signal() {
+        if (listened) return listened.signal
+        listened = new AbortController()
+        if (lostBy) listened.abort(lostBy)
+        return listened.signal
+      },
+      release() {
         // After a loss there is nothing left to give back.
-        if (lost.signal.aborted) return
-        await free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
+        if (lostBy) return Promise.resolve()
+        return free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
       },
     },
   }

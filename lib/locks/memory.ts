@@ -1,4 +1,3 @@
-import { holdLease } from '../leases/lease'
 import { LONGEST_TIMER_MS } from '../leases/wait'
 import type { Lease, LockManager } from '../lock'
 
@@ -10,53 +9,117 @@ export interface MemoryLocks extends LockManager {
 
 type Terms = Parameters<LockManager['acquire']>[1]
 
+interface Held {
+  readonly key: string
+  readonly maxHoldMs: number
+  readonly endsAt: number
+  /** Who waits for it, if anybody does; handed on with the key. */
+  waiters: Set<() => void> | undefined
+  isOver: boolean
+  lostBy: Error | undefined
+  /** Made when somebody listens: most locks are given back before anybody does. */
+  listened: AbortController | undefined
+}
+
+const DONE = Promise.resolve()
+
 /** Locks within this process alone, in the order in which they were asked for. Another process has locks of its own. */
 export function memoryLocks(): MemoryLocks {
-  /** Who waits for a key that is held. A key that is not held has no entry. */
-  const waiters = new Map<string, Set<() => void>>()
-  let fence = 0
+  const held = new Map<string, Held>()
+  const wakeBy = alarm(endThoseThatAreOver)
+  let grants = 0
 
-  function grant(key: string, terms: Terms): Lease {
-    if (!waiters.has(key)) waiters.set(key, new Set())
-    fence += 1
-    const free = async () => handOn(key)
-    return holdLease({ fence: String(fence), askedAt: performance.now(), free }, terms).lease
+  function grant(key: string, { maxHoldMs }: Terms, waiters?: Set<() => void>): Lease {
+    const endsAt = performance.now() + maxHoldMs
+    const it: Held = { key, maxHoldMs, endsAt, waiters, isOver: false, lostBy: undefined, listened: undefined }
+    held.set(key, it)
+    wakeBy(endsAt)
+    const fence = ++grants
+    return {
+      get fence() {
+        return String(fence)
+      },
+      get signal() {
+        return signalOf(it)
+      },
+      release() {
+        end(it)
+        return DONE
+      },
+    }
   }
 
-  function handOn(key: string): void {
-    const [next] = waiters.get(key) ?? []
-    if (!next) waiters.delete(key)
-    else next()
+  function end(it: Held, lostBy?: Error): void {
+    if (it.isOver) return
+    it.isOver = true
+    it.lostBy = lostBy
+    if (lostBy) it.listened?.abort(lostBy)
+    const next = it.waiters?.values().next().value
+    // The key keeps its entry while it is handed on, so nobody comes in between.
+    if (next) next()
+    else held.delete(it.key)
   }
 
-  function turn(queue: Set<() => void>, { waitMs, signal }: Terms): Promise<boolean> {
-    return new Promise((resolve) => {
-      const end = (granted: boolean) => {
-        queue.delete(take)
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', giveUp)
-        resolve(granted)
-      }
-      const take = () => end(true)
-      const giveUp = () => end(false)
-      const timer = setTimeout(giveUp, Math.min(waitMs, LONGEST_TIMER_MS))
-      signal?.addEventListener('abort', giveUp)
-      queue.add(take)
-    })
+  function endThoseThatAreOver(): void {
+    for (const it of held.values()) {
+      if (performance.now() < it.endsAt) wakeBy(it.endsAt)
+      else end(it, new Error(`the lock was held for maxHoldMs (${it.maxHoldMs})`))
+    }
   }
 
   return {
     get size() {
-      return waiters.size
+      return held.size
     },
 
     async acquire(key, terms) {
       if (terms.signal?.aborted) return undefined
-      const queue = waiters.get(key)
-      if (!queue) return grant(key, terms)
+      const before = held.get(key)
+      if (!before) return grant(key, terms)
       if (terms.waitMs <= 0) return undefined
-      // The key keeps its entry while it is handed on, so nobody comes in between.
-      return (await turn(queue, terms)) ? grant(key, terms) : undefined
+      before.waiters ??= new Set()
+      const { waiters } = before
+      return (await turn(waiters, terms)) ? grant(key, terms, waiters) : undefined
     },
+  }
+}
+
+function turn(queue: Set<() => void>, { waitMs, signal }: Terms): Promise<boolean> {
+  return new Promise((resolve) => {
+    const end = (granted: boolean) => {
+      queue.delete(take)
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', giveUp)
+      resolve(granted)
+    }
+    const take = () => end(true)
+    const giveUp = () => end(false)
+    const timer = setTimeout(giveUp, Math.min(waitMs, LONGEST_TIMER_MS))
+    signal?.addEventListener('abort', giveUp)
+    queue.add(take)
+  })
+}
+
+function signalOf(held: Held): AbortSignal {
+  if (held.listened) return held.listened.signal
+  held.listened = new AbortController()
+  if (held.lostBy) held.listened.abort(held.lostBy)
+  return held.listened.signal
+}
+
+/** Rings at the earliest of the times that it was given. One timer for all locks: each costs more than a lock does. */
+function alarm(ring: () => void): (at: number) => void {
+  let ringsAt = Number.POSITIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
+  return (at) => {
+    if (at >= ringsAt) return
+    ringsAt = at
+    clearTimeout(timer)
+    const onTime = () => {
+      ringsAt = Number.POSITIVE_INFINITY
+      ring()
+    }
+    // A lock alone keeps no process alive.
+    timer = setTimeout(onTime, Math.min(at - performance.now(), LONGEST_TIMER_MS)).unref()
   }
 }

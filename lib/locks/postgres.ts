@@ -20,10 +20,18 @@ export interface PostgresLocksOptions {
   readonly deadlineMs?: number
 }
 
-/** $1: the lock. Gives the id of the transaction as fence, which is assigned after the grant and only ever grows. */
-const TAKE = 'select case when pg_try_advisory_lock($1) then pg_current_xact_id()::text end as fence'
-/** $1: the lock. */
-const FREE = 'select pg_advisory_unlock($1)'
+/**
+ * $1: locks. Gives whether each was granted, and the id of the transaction as fence of those that were: it is assigned when
+ * all of them are, for the inner query has to be done before the outer one has a row, and it only ever grows.
+ */
+const TAKE = `
+select granted, case when true = any (granted) then pg_current_xact_id()::text end as fence
+from (
+  select array_agg(pg_try_advisory_lock(id) order by place) as granted
+  from unnest($1::bigint[]) with ordinality as locks (id, place)
+) as taken`
+/** $1: locks. */
+const FREE = 'select pg_advisory_unlock(id) from unnest($1::bigint[]) as locks (id)'
 /** $1: milliseconds, as text. */
 const SET_LEASE = `select set_config('idle_session_timeout', $1, false)`
 const IDENTIFY = 'select pg_backend_pid() as pid'
@@ -50,21 +58,46 @@ async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) =
   let isReleased = false
   let last: Promise<unknown> = Promise.resolve()
   // A client takes the next statement when the last one is done; pg 9 will refuse it before.
-  const first = async (text: string, ...values: unknown[]) => {
-    const answer = last.then(() => client.query(text, values))
+  const inTurn = async (send: () => Promise<{ rows: Array<Record<string, unknown>> }>) => {
+    const answer = last.then(send)
     last = answer.catch(() => {})
     return (await answer).rows[0] ?? {}
   }
+  const first = (text: string, ...values: unknown[]) => inTurn(() => client.query(text, values))
+
+  /** What is asked for while another statement is under way goes out together in the next one. */
+  function together(text: string) {
+    let names: string[] = []
+    let answer: Promise<{ names: string[]; row: Record<string, unknown> }> | undefined
+    async function send() {
+      let sent: string[] = []
+      const row = await inTurn(() => {
+        sent = names
+        names = []
+        answer = undefined
+        return client.query(text, [sent])
+      })
+      return { names: sent, row }
+    }
+    return (name: string) => {
+      names.push(name)
+      answer ??= send()
+      return answer
+    }
+  }
+
+  const takeAll = together(TAKE)
+  const freeAll = together(FREE)
   const ended = (error?: Error) => onEnd(error ?? new Error('the connection to PostgreSQL has ended'))
   client.on('error', ended)
   client.on('end', ended)
 
   const connection = {
     async take(name: string) {
-      const { fence } = await first(TAKE, name)
-      return fence === null ? undefined : String(fence)
+      const { names, row } = await takeAll(name)
+      return (row.granted as boolean[])[names.indexOf(name)] ? String(row.fence) : undefined
     },
-    free: async (name: string) => void (await first(FREE, name)),
+    free: async (name: string) => void (await freeAll(name)),
     setLease: async (leaseMs: number) => void (await first(SET_LEASE, String(Math.ceil(leaseMs)))),
     keepAlive: async () => (await first(IDENTIFY)).pid === pid,
     end() {

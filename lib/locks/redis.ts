@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { withDeadline } from '../deadline'
 import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
@@ -72,7 +72,7 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
       const lease = String(Math.ceil(terms.leaseMs))
 
       async function look(): Promise<Grant | undefined> {
-        const token = randomBytes(16).toString('base64url')
+        const token = randomUUID()
         const askedAt = performance.now()
         const free = async () => void (await inTime(run(RELEASE, [name], [token])))
         const taken = run(TAKE, [name, fenceKey], [token, lease])

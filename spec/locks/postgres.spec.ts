@@ -85,13 +85,45 @@ describeWith('PostgreSQL', 'postgresLocks', (url) => {
     await Promise.all([...leases, other].map((lease) => lease?.release()))
   })
 
+  test('what is asked for at once goes out together, and each gets its own answer', async () => {
+    const texts: string[] = []
+    const counting = {
+      async connect() {
+        const client = await pool.connect()
+        return {
+          query: (text: string, values: unknown[]) => {
+            texts.push(text)
+            return client.query(text, values)
+          },
+          on: (event: 'error' | 'end', listener: (error?: Error) => void) => client.on(event as 'error', listener),
+          release: (destroy: boolean) => client.release(destroy),
+        }
+      },
+    }
+    const own = ownName('locks')
+    const [ours, others] = [postgresLocks({ pool: counting, prefix: own }), postgresLocks({ pool, prefix: own })]
+    const held = await others.acquire('key 3', terms)
+    await (await ours.acquire('first', terms))?.release()
+    texts.length = 0
+    const leases = await Promise.all([1, 2, 3, 4].map((index) => ours.acquire(`key ${index}`, { ...terms, waitMs: 0 })))
+    expect(leases.map((lease) => lease !== undefined)).toEqual([true, true, false, true])
+    await Promise.all(leases.map((lease) => lease?.release()))
+    expect(texts.filter((text) => text.includes('pg_try_advisory_lock')).length).toBeLessThanOrEqual(3)
+    expect(texts.filter((text) => text.includes('pg_advisory_unlock'))).toHaveLength(1)
+    await held?.release()
+    const again = await others.acquire('key 4', terms)
+    expect(BigInt(again?.fence ?? 0)).toBeGreaterThan(BigInt(leases[3]?.fence ?? 0))
+    await again?.release()
+    for (const each of [ours, others]) each.close()
+  })
+
   test('a statement that takes longer than deadlineMs is a fault, and leaves nothing behind', async () => {
     const slow = {
       async connect() {
         const client = await pool.connect()
         const query = (text: string, values: unknown[]) =>
           text.includes('pg_try_advisory_lock')
-            ? client.query(`select case when pg_try_advisory_lock($1) then pg_sleep(0.3)::text end as fence`, values)
+            ? client.query(`select pg_try_advisory_lock(($1::bigint[])[1]), pg_sleep(0.3)`, values)
             : client.query(text, values)
         return {
           query,
