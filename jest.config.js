@@ -5,8 +5,6 @@ const project = (name, more) => ({
   displayName: name,
   testEnvironment: 'node',
   transform: { '\\.ts$': swc },
-  // Speed is for bench/: on a machine that has other work to do, nothing here is too slow.
-  testTimeout: 60_000,
   ...more,
 })
 
@@ -15,6 +13,8 @@ const built = { globalSetup: '<rootDir>/spec/build-once.js' }
 
 // What touches Express runs twice, once on each line of it.
 module.exports = {
+  // Speed is for bench/: on a machine that has other work to do, nothing here is too slow.
+  testTimeout: 60_000,
   collectCoverageFrom: ['lib/**/*.ts', '!lib/**/index.ts'],
   coverageProvider: 'v8',
   projects: [
