@@ -50,6 +50,7 @@ export { type ConflictLogger, type RespondOptions, respondToConflicts } from './
 export { type SendFileOptions, sendFile } from './middleware/send-file'
 export { validateChange } from './middleware/validate-change'
 export { resourceRouter } from './resource-router'
+export { type RetryOptions, retryOnConflict } from './retry-on-conflict'
 export type { ExpiringStore } from './store'
 export { type StoreFault, storeFault } from './store-fault'
 export type { FileReceiver, Spool, StoredFile } from './stored-file'

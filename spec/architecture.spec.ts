@@ -47,7 +47,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'metrics/': ['conflicts.ts', 'metrics/'],
   'testing/': [...CONTRACTS, 'testing/', ...NODE],
   'client/': [...VALUES, 'client/'],
+  'retry-on-conflict.ts': ['conflicts.ts', 'node:timers/promises'],
   'index.ts': [
+    'retry-on-conflict.ts',
     ...STAGES,
     'adapters/',
     'locks/',

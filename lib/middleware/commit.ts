@@ -59,7 +59,8 @@ function begun<T>({ attempt, isSafe, transaction, outcome, res, req, settings }:
 }
 
 async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
-  const ms = FIRST_PAUSE_MS * 2 ** (tries - 1) * (0.5 + Math.random() / 2)
+  // Full jitter: those who lost the same race do not meet again.
+  const ms = FIRST_PAUSE_MS * 2 ** (tries - 1) * Math.random()
   const isOver = tries === TRIES || Date.now() + ms >= until
   if (!isOver) await sleep(ms)
   // A client that left waits for nothing; the others are served the sooner.

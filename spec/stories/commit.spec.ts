@@ -255,8 +255,11 @@ describe('a race that goes on', () => {
       },
       { deadlineMs: 5 },
     )
+    // The longest pause that there is: 10 ms.
+    const random = jest.spyOn(Math, 'random').mockReturnValue(0.999)
     adapter.stopBefore('write', () => change({}))
     const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(409)
+    random.mockRestore()
     expect(response.body.code).toBe('concurrent_update')
     expect(adapter.calls.write).toBe(1)
   })
