@@ -1,12 +1,4 @@
-import {
-  Kysely,
-  MysqlDialect,
-  PostgresDialect,
-  type PostgresPool,
-  type PostgresPoolClient,
-  type SqliteDatabase,
-  SqliteDialect,
-} from 'kysely'
+import { Kysely, MysqlDialect, PostgresDialect, type PostgresPool, type SqliteDatabase, SqliteDialect } from 'kysely'
 import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
 import { type Transact, transactionsOn } from './transactions'
 
@@ -40,21 +32,24 @@ function kyselyOf(client: SqlClient, who: string): KyselyInstance {
   throw new TypeError(`${who}: client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.`)
 }
 
+type Connection = object & { on(event: 'error', listener: () => void): unknown }
+type Telling = PostgresPool & { on?(event: 'acquire', listener: (connection: Connection) => void): unknown }
+
+/** The pools that are listened to, and the connections. */
+const listened = new WeakSet<object>()
+
 /**
  * A connection of pg that ends during a statement tells its listeners too, and unheard that ends the process. The pool
- * listens only while a connection is idle.
+ * listens only while a connection is idle, and stops right after this event: a promise of it would come too late.
  */
-function heard(pool: PostgresPool): PostgresPool {
-  const known = new WeakSet<object>()
-  return {
-    end: () => pool.end(),
-    async connect() {
-      const client: PostgresPoolClient & { on?(event: 'error', listener: () => void): unknown } = await pool.connect()
-      if (!known.has(client)) client.on?.('error', () => {})
-      known.add(client)
-      return client
-    },
-  }
+function heard(pool: Telling): PostgresPool {
+  if (listened.has(pool)) return pool
+  listened.add(pool)
+  pool.on?.('acquire', (connection) => {
+    if (!listened.has(connection)) connection.on('error', () => {})
+    listened.add(connection)
+  })
+  return pool
 }
 
 const ofDatabases = new WeakMap<SqliteDatabase, KyselyInstance>()

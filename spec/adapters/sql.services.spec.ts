@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect } from 'kysely'
+import { Pool } from 'pg'
 import { type SqlAdapterOptions, type SqlTable, sqlAdapter } from '../../lib/adapters/sql'
 import { recogniseStoreError } from '../../lib/store-errors'
 import { isStoreFault, type StoreFault } from '../../lib/store-fault'
@@ -377,6 +378,22 @@ function runSpecs(server: SqlServer, url: string): void {
         expect(await adapter.read('a')).toBeUndefined()
         await cut.close()
         await way.close()
+      })
+    }
+
+    if (dialect === 'postgres') {
+      test('a connection is listened to before anybody waits for it', async () => {
+        const pool = new Pool({ connectionString: url, max: 1 })
+        sqlAdapter({ client: pool, table: 'articles', columns })
+        await new Promise<void>((resolve, reject) => {
+          pool.connect((error, client, release) => {
+            if (error) reject(error)
+            expect(client?.listenerCount('error')).toBe(1)
+            release()
+            resolve()
+          })
+        })
+        await pool.end()
       })
     }
 

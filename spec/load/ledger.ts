@@ -35,6 +35,8 @@ export interface Ledger {
   /** Something that is wrong by itself. */
   blame(what: string): void
   readonly findings: readonly string[]
+  /** So far. */
+  readonly figures: Readonly<Figures>
   /** To be asked when nothing is under way any more. `last`: what is stored now. */
   close(last: ReadonlyMap<string, Counter>): Figures
 }
@@ -69,6 +71,7 @@ export function openLedger(initial: Counter): Ledger {
 
   return {
     findings,
+    figures,
     blame,
 
     async timed(call) {
