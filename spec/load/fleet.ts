@@ -8,6 +8,8 @@ export interface AppOfFleet {
   readonly at: string
   readonly deadlineMs: number
   readonly flaw?: string | undefined
+  /** A process ended that nobody killed. */
+  readonly onCrash: (code: number | null) => void
 }
 
 /** Processes of one app. */
@@ -21,7 +23,7 @@ export interface Fleet {
 }
 
 export async function startFleet(size: number, app: AppOfFleet): Promise<Fleet> {
-  const { store, at, deadlineMs, flaw = '' } = app
+  const { store, at, deadlineMs, flaw = '', onCrash } = app
   const children: ChildProcess[] = []
   const ports: number[] = []
 
@@ -30,6 +32,7 @@ export async function startFleet(size: number, app: AppOfFleet): Promise<Fleet> 
       execArgv: ['-r', join(__dirname, '../locks/ts-hook.js')],
     })
     children[place] = child
+    child.once('exit', (code, signal) => signal === null && onCrash(code))
     ports[place] = await new Promise<number>((resolve, reject) => {
       child.once('message', ({ port }: Ready) => resolve(port))
       child.once('exit', (code) => reject(new Error(`A server of ${store} ended with ${code} before it listened.`)))
@@ -42,9 +45,11 @@ export async function startFleet(size: number, app: AppOfFleet): Promise<Fleet> 
     portOf: (place) => ports[place] ?? 0,
     async replace(place) {
       const old = children[place]
-      const exited = new Promise((resolve) => old?.once('exit', resolve))
-      old?.kill('SIGKILL')
-      await exited
+      if (old && old.exitCode === null && old.signalCode === null) {
+        const exited = new Promise((resolve) => old.once('exit', resolve))
+        old.kill('SIGKILL')
+        await exited
+      }
       // Killed by the end of the trial meanwhile: nobody needs it.
       await start(place).catch(() => undefined)
     },

@@ -58,7 +58,10 @@ export async function runTrial(options: TrialOptions): Promise<Result> {
       return made.port
     }
     const address = at(folder, database ? (isFaulty ? await way(database.port) : database.port) : 0)
-    const fleet = await startFleet(processes, { store, at: address, deadlineMs: isFaulty ? 1000 : 10_000, flaw })
+    const ledger = openLedger(BEGIN)
+    const deadlineMs = isFaulty ? 1000 : 10_000
+    const onCrash = (code: number | null) => ledger.blame(`a server ended by itself, with ${code}`)
+    const fleet = await startFleet(processes, { store, at: address, deadlineMs, flaw, onCrash })
     closing.push(() => fleet.end())
     // A store without a server has no connections to be cut, so those of its clients are.
     const places = Array.from({ length: processes }, (_, place) => place)
@@ -66,7 +69,6 @@ export async function runTrial(options: TrialOptions): Promise<Result> {
     const front = isDirect ? [] : await Promise.all(places.map((place) => way(() => fleet.portOf(place))))
     const ports = () => (isDirect ? places.map(fleet.portOf) : front)
 
-    const ledger = openLedger(BEGIN)
     const keys = Array.from({ length: options.keys }, (_, index) => `k${index}`)
     for (const key of keys) await settle(ports, key, 'PUT', JSON.stringify(BEGIN))
 
