@@ -1,6 +1,7 @@
 const { compare } = require('./locks/compare')
 const { parsing } = require('./parsing')
 const { race } = require('./race')
+const { sqlThroughput } = require('./sql')
 const { stages } = require('./stages')
 const { throughput } = require('./throughput')
 
@@ -13,6 +14,7 @@ const size = isSmoke
       parsing: { rounds: 5 },
       race: { rounds: 5, clients: 10 },
       locks: { rounds: 1, ms: 20, waiters: 100 },
+      sql: { rounds: 2, requests: 40 },
     }
   : {
       throughput: { generations: 4, rounds: 30, requests: 400 },
@@ -20,6 +22,7 @@ const size = isSmoke
       parsing: { rounds: 100 },
       race: { rounds: 50, clients: 50 },
       locks: { rounds: 20, ms: 250, waiters: 10_000 },
+      sql: { rounds: 30, requests: 400 },
     }
 
 async function run() {
@@ -35,6 +38,8 @@ async function run() {
   console.table(locks.memory)
   console.log('Requests over HTTP, against a hand-written handler and against express-preconditions')
   console.table(await throughput(size.throughput))
+  console.log('A guarded PUT on a database, against the same statements written by hand')
+  console.table(await sqlThroughput(size.sql))
 }
 
 run().catch((error) => {
