@@ -21,6 +21,7 @@ export type Execute = <R>(statement: RawBuilder<R>) => Promise<QueryResult<R>>
 
 /** An app's plugins may rename columns on their way in and out; these statements name what is there. */
 export function executeOn(provider: QueryExecutorProvider): Execute {
-  const plain = { getExecutor: () => provider.getExecutor().withoutPlugins() }
+  const executor = provider.getExecutor().withoutPlugins()
+  const plain = { getExecutor: () => executor }
   return (statement) => statement.execute(plain)
 }

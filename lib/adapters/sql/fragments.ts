@@ -1,11 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { SqlDialect } from '../../sql/client'
+import { namesIn } from './names'
 
 /** A piece of a statement. */
 export type Fragment = RawBuilder<unknown>
 
 /** Where the three dialects differ. */
 export interface Fragments {
+  nameOf(column: string): Fragment
   /** The column as text, for comparisons and versions. Two contents that differ have two texts. */
   textOf(column: string): Fragment
   /** The column is exactly this text: no collation, no padding, no numbers that are equal. */
@@ -20,41 +22,46 @@ export interface Fragments {
 }
 
 export function fragmentsOf(dialect: SqlDialect): Fragments {
-  return { postgres, mysql, sqlite }[dialect]
+  return { postgres, mysql, sqlite }[dialect](namesIn(dialect))
 }
 
-const postgres: Fragments = {
-  textOf: (column) => sql`cast(${sql.ref(column)} as text)`,
+type Names = ReturnType<typeof namesIn>
+
+const postgres = (nameOf: Names): Fragments => ({
+  nameOf,
+  textOf: (column) => sql`cast(${nameOf(column)} as text)`,
   // "C": the collation of the column may be one that takes é for e.
-  isExactly: (column, text) => sql`cast(${sql.ref(column)} as text) collate "C" = ${text}`,
-  isStill: (column, text) => sql`cast(${sql.ref(column)} as text) collate "C" is not distinct from ${text}`,
-  fullTextOf: (column) => sql`cast(${sql.ref(column)} as text)`,
+  isExactly: (column, text) => sql`cast(${nameOf(column)} as text) collate "C" = ${text}`,
+  isStill: (column, text) => sql`cast(${nameOf(column)} as text) collate "C" is not distinct from ${text}`,
+  fullTextOf: (column) => sql`cast(${nameOf(column)} as text)`,
   integer: (text) => sql`cast(${text} as bigint)`,
   uuid: (text) => sql`cast(${text} as uuid)`,
-  later: (column, value) => sql`greatest(${sql.ref(column)}, ${value})`,
-}
+  later: (column, value) => sql`greatest(${nameOf(column)}, ${value})`,
+})
 
 /** `convert` first: the column may be in another character set, and bytes of two sets do not compare. */
 const mysqlBytes = (content: Fragment) => sql`cast(convert(${content} using utf8mb4) as binary)`
 
-const mysql: Fragments = {
-  textOf: (column) => sql`convert(${sql.ref(column)} using utf8mb4)`,
-  isExactly: (column, text) => sql`${mysqlBytes(sql.ref(column))} = ${mysqlBytes(sql`${text}`)}`,
-  isStill: (column, text) => sql`${mysqlBytes(sql.ref(column))} <=> ${mysqlBytes(sql`${text}`)}`,
-  fullTextOf: (column) => sql`convert(${sql.ref(column)} using utf8mb4)`,
+const mysql = (nameOf: Names): Fragments => ({
+  nameOf,
+  textOf: (column) => sql`convert(${nameOf(column)} using utf8mb4)`,
+  isExactly: (column, text) => sql`${mysqlBytes(nameOf(column))} = ${mysqlBytes(sql`${text}`)}`,
+  isStill: (column, text) => sql`${mysqlBytes(nameOf(column))} <=> ${mysqlBytes(sql`${text}`)}`,
+  fullTextOf: (column) => sql`convert(${nameOf(column)} using utf8mb4)`,
   integer: (text) => sql`cast(${text} as signed)`,
   uuid: (text) => sql`${text}`,
   // Here greatest() of NULL is NULL.
-  later: (column, value) => sql`greatest(coalesce(${sql.ref(column)}, ${value}), ${value})`,
-}
+  later: (column, value) => sql`greatest(coalesce(${nameOf(column)}, ${value}), ${value})`,
+})
 
-const sqlite: Fragments = {
-  textOf: (column) => sql`cast(${sql.ref(column)} as text)`,
-  isExactly: (column, text) => sql`cast(${sql.ref(column)} as text) collate binary = ${text}`,
-  isStill: (column, text) => sql`quote(${sql.ref(column)}) is ${text}`,
+const sqlite = (nameOf: Names): Fragments => ({
+  nameOf,
+  textOf: (column) => sql`cast(${nameOf(column)} as text)`,
+  isExactly: (column, text) => sql`cast(${nameOf(column)} as text) collate binary = ${text}`,
+  isStill: (column, text) => sql`quote(${nameOf(column)}) is ${text}`,
   // A cast keeps 15 digits of a float, quote() all of them.
-  fullTextOf: (column) => sql`quote(${sql.ref(column)})`,
+  fullTextOf: (column) => sql`quote(${nameOf(column)})`,
   integer: (text) => sql`cast(${text} as integer)`,
   uuid: (text) => sql`${text}`,
-  later: (column, value) => sql`max(coalesce(${sql.ref(column)}, ${value}), ${value})`,
-}
+  later: (column, value) => sql`max(coalesce(${nameOf(column)}, ${value}), ${value})`,
+})

@@ -21,7 +21,7 @@ export interface Keys {
 }
 
 export function keysOf({ columns, types, separator, scope }: KeyOptions, fragments: Fragments): Keys {
-  const inScope = scope.map(([column, value]) => sql`${sql.ref(column)} = ${value}`)
+  const inScope = scope.map(([column, value]) => sql`${fragments.nameOf(column)} = ${value}`)
 
   function partsOf(key: string): string[] | undefined {
     const parts = columns.length === 1 ? [key] : key.split(separator)
@@ -44,7 +44,7 @@ export function keysOf({ columns, types, separator, scope }: KeyOptions, fragmen
       const matches = columns.map((column, index) => {
         const part = parts[index] ?? ''
         // The first condition is for the index, the second keeps what a collation takes for the same apart.
-        return sql`${sql.ref(column)} = ${bound(part, index)} and ${fragments.isExactly(column, part)}`
+        return sql`${fragments.nameOf(column)} = ${bound(part, index)} and ${fragments.isExactly(column, part)}`
       })
       return sql.join([...inScope, ...matches], sql` and `)
     },

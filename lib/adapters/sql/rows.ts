@@ -3,11 +3,16 @@ import type { ResourceState } from '../../adapter'
 import type { SqlDialect } from '../../sql/client'
 import { fragmentsOf } from './fragments'
 import { keysOf } from './keys'
+import { settledText } from './names'
 import type { TablePlan } from './plan'
 import { columnValues, jsonValue, type Values } from './values'
 import { columnVersions, hashVersions, type Row, type Versions } from './versions'
 
 type Statement = RawBuilder<Row>
+
+const NOTHING = sql.raw('')
+const RETURNING_ONE = sql.raw(' returning 1 as removed')
+
 type Condition = RawBuilder<unknown>
 type Assignments = ReadonlyArray<readonly [column: string, content: unknown]>
 
@@ -28,15 +33,22 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
     ? columnVersions(plan.version.column, plan.version.type, fragments)
     : hashVersions([...new Set([...values.columns, ...marks])], fragments)
 
-  const table = sql.table(plan.table)
-  const selection = sql.join([
+  const { nameOf } = fragments
+  const table = settledText(sql.table(plan.table), dialect)
+  const columns = sql.join([
     ...values.selection,
     ...versions.selection,
     ...(lastModified ? [sql`${sql.ref(lastModified.column)} as ${sql.ref('modified')}`] : []),
     ...(softDelete ? [sql`${sql.ref(softDelete.column)} as ${sql.ref('deleted')}`] : []),
     ...plan.key.map((column, index) => sql`${fragments.textOf(column)} as ${sql.ref(`k${index}`)}`),
   ])
-  const returning = dialect === 'mysql' ? sql`` : sql` returning ${selection}`
+  const selection = settledText(columns, dialect)
+  const returning = dialect === 'mysql' ? NOTHING : settledText(sql` returning ${selection}`, dialect)
+  const unlessTaken =
+    dialect === 'mysql'
+      ? NOTHING
+      : settledText(sql` on conflict (${sql.join(keys.columns.map((column) => sql.ref(column)))}) do nothing`, dialect)
+  const forUpdate = dialect === 'sqlite' ? NOTHING : sql.raw(' for update')
 
   function moment(type: 'date' | 'ms', ms: number): unknown {
     if (type === 'ms') return Math.floor(ms)
@@ -58,7 +70,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
 
     /** SQLite has no locks on rows: who began to write holds all of them. */
     select: (where: Condition, locks = false): Statement =>
-      sql<Row>`select ${selection} from ${table} where ${where}${locks && dialect !== 'sqlite' ? sql` for update` : sql``}`,
+      sql<Row>`select ${selection} from ${table} where ${where}${locks ? forUpdate : NOTHING}`,
 
     /** `isGone` leaves a tombstone, and the value as it is. */
     update(where: Condition, set: Assignments, isGone = false): Statement {
@@ -73,7 +85,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
           : []),
       ]
       // Columns of one statement see the row as it was, but for MySQL, where none of these refers to another one.
-      const assigned = sql.join(all.map(([column, content]) => sql`${sql.ref(column)} = ${content}`))
+      const assigned = sql.join(all.map(([column, content]) => sql`${nameOf(column)} = ${content}`))
       return sql<Row>`update ${table} set ${assigned} where ${where}${returning}`
     },
 
@@ -89,17 +101,13 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
         ...(lastModified ? [[lastModified.column, moment(lastModified.type, ms)] as const] : []),
         ...(softDelete ? [[softDelete.column, aliveMark(softDelete.type)] as const] : []),
       ]
-      const columns = sql.join(all.map(([column]) => sql.ref(column)))
+      const names = sql.join(all.map(([column]) => nameOf(column)))
       const contents = sql.join(all.map(([, content]) => sql`${content}`))
-      const unless =
-        dialect === 'mysql'
-          ? sql``
-          : sql` on conflict (${sql.join(keys.columns.map((column) => sql.ref(column)))}) do nothing`
-      return sql<Row>`insert into ${table} (${columns}) values (${contents})${keyValues ? unless : sql``}${returning}`
+      return sql<Row>`insert into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${returning}`
     },
 
     remove: (where: Condition): Statement =>
-      sql<Row>`delete from ${table} where ${where}${dialect === 'mysql' ? sql`` : sql` returning 1 as ${sql.ref('removed')}`}`,
+      sql<Row>`delete from ${table} where ${where}${dialect === 'mysql' ? NOTHING : RETURNING_ONE}`,
   }
 
   function goneMark(type: 'date' | 'boolean', ms: number): unknown {

@@ -22,7 +22,7 @@ export interface Versions {
 }
 
 export function columnVersions(column: string, type: SqlVersionType, fragments: Fragments): Versions {
-  const { textOf, isExactly } = fragments
+  const { textOf, isExactly, nameOf } = fragments
   const following = versionsOfType(type)
   return {
     needsRow: false,
@@ -35,7 +35,7 @@ export function columnVersions(column: string, type: SqlVersionType, fragments: 
     next(expected) {
       const version = following(expected)
       const isCounted = type !== 'text' && expected !== null
-      return { set: [[column, isCounted ? sql`${sql.ref(column)} + 1` : version]], version }
+      return { set: [[column, isCounted ? sql`${nameOf(column)} + 1` : version]], version }
     },
   }
 }
