@@ -1,4 +1,5 @@
 const { compare } = require('./locks/compare')
+const idempotency = require('./idempotency')
 const { parsing } = require('./parsing')
 const { race } = require('./race')
 const { sqlThroughput } = require('./sql')
@@ -15,6 +16,8 @@ const size = isSmoke
       race: { rounds: 5, clients: 10 },
       locks: { rounds: 1, ms: 20, waiters: 100 },
       sql: { rounds: 2, requests: 40 },
+      overhead: { rounds: 2, requests: 50 },
+      correctness: { rounds: 3, duplicates: 10 },
     }
   : {
       throughput: { generations: 4, rounds: 30, requests: 400 },
@@ -23,11 +26,17 @@ const size = isSmoke
       race: { rounds: 50, clients: 50 },
       locks: { rounds: 20, ms: 250, waiters: 10_000 },
       sql: { rounds: 30, requests: 400 },
+      overhead: { rounds: 30, requests: 400 },
+      correctness: { rounds: 50, duplicates: 20 },
     }
 
 async function run() {
   console.log('The race: all clients save at once, with the same If-Match')
   console.table(await race(size.race))
+  console.log('Duplicates at once, over a store whose steps take 2 ms')
+  console.table(await idempotency.correctness(size.correctness))
+  console.log('What an Idempotency-Key costs, µs of CPU')
+  console.table(await idempotency.overhead(size.overhead))
   console.log('Parsing If-Match and If-None-Match, ns for each byte')
   console.table(parsing(size.parsing))
   console.log('Each stage, µs of CPU')

@@ -26,6 +26,7 @@ const REPLAYED = [
   'last-modified',
   'link',
   'location',
+  'merged-with',
   'preference-applied',
   'vary',
 ]
