@@ -87,9 +87,9 @@ function refused(_error, _req, res, _next) {
   res.status(409).json({})
 }
 
-/** They are no part of the repository: npm install --prefix bench/idempotency/peers */
+/** They are no dependency of the project: npm ci --prefix bench/peers */
 function peer(name) {
-  return require(require.resolve(name, { paths: [`${__dirname}/peers`, __dirname] }))
+  return require(require.resolve(name, { paths: [`${__dirname}/../peers`, __dirname] }))
 }
 
 function isThere(name) {
