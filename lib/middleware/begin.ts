@@ -44,7 +44,7 @@ export function begin<T>(
     notModifiedLate: false,
   }
   remember(req, guarded)
-  guardHeads(req.app)
+  guardHeads(req.app, res)
   return guarded
 }
 
