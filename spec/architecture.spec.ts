@@ -158,6 +158,7 @@ describe('how it is written', () => {
 const ENTRIES = [
   'index.ts',
   'testing/index.ts',
+  'client/index.ts',
   ...sources.map(({ path }) => path).filter((path) => /^(?:locks|stores)\/[^/]+$/.test(path)),
 ]
 

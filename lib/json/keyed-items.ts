@@ -16,26 +16,31 @@ export function keyedItems(array: unknown, identity: readonly string[]): KeyedIt
   return items
 }
 
+export type ChangedBy = 'theirs' | 'mine' | 'alike' | 'both'
+
+/** Who made something else of a part than it was. */
+export function changedBy(isTheirs: boolean, isMine: boolean, isAlike: boolean): ChangedBy | undefined {
+  if (isTheirs && isMine) return isAlike ? 'alike' : 'both'
+  if (isTheirs) return 'theirs'
+  return isMine ? 'mine' : undefined
+}
+
 export interface Order {
   readonly keys: readonly unknown[]
   /** Who moved items that all three have. */
-  readonly movedBy: 'theirs' | 'mine' | 'alike' | undefined
+  readonly movedBy: ChangedBy | undefined
 }
 
 /**
  * The order in which the items of two arrays stand together that were both made from `base`: as on the side that moved
- * some. What the other side added follows what it follows there. `undefined` when both moved items, differently.
+ * some. What the other side added follows what it follows there. When both moved items, differently, it is theirs.
  */
-export function orderTogether(base: KeyedItems, theirs: KeyedItems, mine: KeyedItems): Order | undefined {
+export function orderTogether(base: KeyedItems, theirs: KeyedItems, mine: KeyedItems): Order {
   const inAll = (items: KeyedItems) =>
     [...items.keys()].filter((key) => base.has(key) && theirs.has(key) && mine.has(key))
-  const [was, isTheirs, isMine] = [inAll(base), inAll(theirs), inAll(mine)]
-  if (isSameOrder(was, isTheirs))
-    return isSameOrder(was, isMine)
-      ? { keys: inserted(theirs, mine), movedBy: undefined }
-      : { keys: inserted(mine, theirs), movedBy: 'mine' }
-  if (isSameOrder(was, isMine)) return { keys: inserted(theirs, mine), movedBy: 'theirs' }
-  return isSameOrder(isTheirs, isMine) ? { keys: inserted(theirs, mine), movedBy: 'alike' } : undefined
+  const [was, there, here] = [inAll(base), inAll(theirs), inAll(mine)]
+  const movedBy = changedBy(!isSameOrder(was, there), !isSameOrder(was, here), isSameOrder(there, here))
+  return { keys: movedBy === 'mine' ? inserted(mine, theirs) : inserted(theirs, mine), movedBy }
 }
 
 function isSameOrder(a: readonly unknown[], b: readonly unknown[]): boolean {

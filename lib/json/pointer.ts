@@ -4,7 +4,7 @@ import { arrayIndex, isContainer, type JsonObject, memberOf, setMember } from '.
 export function parsePointer(text: string): readonly string[] {
   if (!isPointer(text)) {
     throw new TypeError(
-      `parsePointer(): ${JSON.stringify(text)} is not a JSON Pointer: it is "" or starts with "/", and "~" is written "~0", "/" in a name "~1".`,
+      `parsePointer(): ${JSON.stringify(text)} is not a JSON Pointer: "" or "/name", with "~0" for "~" and "~1" for "/".`,
     )
   }
   return text.split('/').slice(1).map(unescapeToken)

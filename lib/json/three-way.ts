@@ -1,6 +1,6 @@
 import { isTooDeep } from './document'
 import { sameJson } from './equal'
-import { keyedItems, orderTogether } from './keyed-items'
+import { type ChangedBy, changedBy, keyedItems, orderTogether } from './keyed-items'
 import { isObject, type JsonObject, memberOf, setMember } from './member'
 import type { ArrayKeys } from './members'
 import { formatPointer, parsePointer } from './pointer'
@@ -9,7 +9,7 @@ import { formatPointer, parsePointer } from './pointer'
 export interface ThreeWayChange {
   /** Where it stands in theirs; what is no longer there, in mine. */
   readonly pointer: string
-  readonly by: 'theirs' | 'mine' | 'alike' | 'both'
+  readonly by: ChangedBy
 }
 
 export interface ThreeWayOptions {
@@ -41,59 +41,67 @@ export function mergeThreeWay(
   const changes: ThreeWayChange[] = []
   const conflicts: string[] = []
   let isOne = true
-  const value = merged(base, theirs, mine, [])
+  const value = merged([theirs, mine, base], [])
   return isOne ? { ok: true, value, changes } : { ok: false, conflicts, changes }
 
-  function merged(base: unknown, theirs: unknown, mine: unknown, path: readonly string[]): unknown {
-    if (isObject(base) && isObject(theirs) && isObject(mine)) return mergedMembers(base, theirs, mine, path)
-    return mergedItems(base, theirs, mine, path) ?? mergedWhole(base, theirs, mine, path)
+  function merged(sides: Sides<unknown>, path: readonly string[]): unknown {
+    if (sides.every(isObject)) return mergedMembers(sides, path)
+    return mergedItems(sides, path) ?? mergedWhole(sides, path)
   }
 
-  function mergedMembers(base: JsonObject, theirs: JsonObject, mine: JsonObject, path: readonly string[]): JsonObject {
+  function mergedMembers(sides: Sides<unknown>, path: readonly string[]): JsonObject {
     const result: JsonObject = {}
-    for (const name of new Set([...Object.keys(theirs), ...Object.keys(mine), ...Object.keys(base)])) {
-      const sides = [base, theirs, mine].map((side) => memberOf(side, name))
-      const member = merged(sides[0], sides[1], sides[2], [...path, name])
+    for (const name of new Set(sides.flatMap((side) => Object.keys(side ?? {})))) {
+      const member = merged(
+        each(sides, (side) => memberOf(side, name)),
+        [...path, name],
+      )
       if (member !== undefined) setMember(result, name, member)
     }
     return result
   }
 
-  function mergedItems(base: unknown, theirs: unknown, mine: unknown, path: readonly string[]): unknown[] | undefined {
+  function mergedItems(sides: Sides<unknown>, path: readonly string[]): unknown[] | undefined {
     const identity = keyed.find(({ pattern }) => isAt(pattern, path))?.identity
     if (identity === undefined) return undefined
-    const [was, isTheirs, isMine] = [base, theirs, mine].map((array) => keyedItems(array, identity))
-    if (!was || !isTheirs || !isMine) return undefined
-    const order = orderTogether(was, isTheirs, isMine)
-    if (order === undefined) return undefined
-    if (order.movedBy) note(path, order.movedBy)
-    const removed = [...was.keys()].filter((key) => !isTheirs.has(key) && !isMine.has(key))
-    const items = [...order.keys, ...removed].map((key) => {
-      const [before, there, here] = [was, isTheirs, isMine].map((side) => side.get(key))
-      const index = (there ?? here ?? before)?.index
-      return merged(before?.item, there?.item, here?.item, [...path, String(index)])
+    const items = each(sides, (side) => keyedItems(side, identity))
+    const [theirs, mine, base] = items
+    if (!theirs || !mine || !base) return undefined
+    const { keys, movedBy } = orderTogether(base, theirs, mine)
+    // Both moved items, and differently: there is no order that both meant.
+    if (movedBy === 'both') return undefined
+    note(path, movedBy)
+    return [...new Set([...keys, ...base.keys()])].flatMap((key) => {
+      const found = each(items, (side) => side?.get(key))
+      const index = found.find((item) => item)?.index
+      const item = merged(
+        each(found, (each) => each?.item),
+        [...path, String(index)],
+      )
+      return item === undefined ? [] : [item]
     })
-    return items.filter((item) => item !== undefined)
   }
 
-  function mergedWhole(base: unknown, theirs: unknown, mine: unknown, path: readonly string[]): unknown {
-    const isTheirs = !sameJson(base, theirs)
-    const isMine = !sameJson(base, mine)
-    if (!isTheirs && !isMine) return theirs
-    if (isTheirs !== isMine) {
-      note(path, isTheirs ? 'theirs' : 'mine')
-      return isTheirs ? theirs : mine
+  function mergedWhole([theirs, mine, base]: Sides<unknown>, path: readonly string[]): unknown {
+    const by = changedBy(!sameJson(base, theirs), !sameJson(base, mine), sameJson(theirs, mine))
+    note(path, by)
+    if (by === 'both') {
+      isOne = false
+      if (conflicts.length < most) conflicts.push(formatPointer(path))
     }
-    const alike = sameJson(theirs, mine)
-    note(path, alike ? 'alike' : 'both')
-    if (!alike) isOne = false
-    if (!alike && conflicts.length < most) conflicts.push(formatPointer(path))
-    return theirs
+    return by === 'mine' ? mine : theirs
   }
 
-  function note(path: readonly string[], by: ThreeWayChange['by']): void {
-    if (changes.length < most) changes.push({ pointer: formatPointer(path), by })
+  function note(path: readonly string[], by: ChangedBy | undefined): void {
+    if (by && changes.length < most) changes.push({ pointer: formatPointer(path), by })
   }
+}
+
+/** Theirs, mine, and the base. */
+type Sides<T> = readonly [theirs: T, mine: T, base: T]
+
+function each<A, B>([theirs, mine, base]: Sides<A>, change: (side: A) => B): Sides<B> {
+  return [change(theirs), change(mine), change(base)]
 }
 
 const MAX_DEPTH = 128

@@ -46,8 +46,21 @@ describe.each(['4', '5'])('an app with Express %s that installs the package', (e
   })
 
   test('TypeScript resolves it as a bundler does', async () => {
-    await compile(folder, { module: 'esnext', moduleResolution: 'bundler', noEmit: true }, ['typed.mts'])
+    await compile(folder, { module: 'esnext', moduleResolution: 'bundler', noEmit: true }, [
+      'typed.mts',
+      'client-typed.mts',
+    ])
   })
+
+  test.each(['client.cjs', 'client.mjs', 'node/client-typed.cjs', 'node/client-typed.mjs'])(
+    '%s goes on where somebody was faster',
+    async (file) => {
+      if (file.startsWith('node/'))
+        await compile(folder, { module: 'nodenext', outDir: 'node' }, ['client-typed.cts', 'client-typed.mts'])
+      const counted = await whileRunning(folder, 'app.mjs', (url) => output(folder, file, url))
+      expect(JSON.parse(counted)).toEqual({ text: 'mine', theirs: true })
+    },
+  )
 
   test('the conformance kit runs under node:test', async () => {
     expect(await output(folder, '--test', 'kit.test.mjs')).toMatch(/^# fail 0$/m)

@@ -21,7 +21,7 @@ test('the tarball holds the package, its sources, its documentation, and nothing
       existsSync(join(ROOT, name)),
     ),
   )
-  expect(paths.filter((path) => !/\.(js|ts|map|md|json)$|^LICENSE$/.test(path))).toEqual([])
+  expect(paths.filter((path) => !/\.(m?js|m?ts|map|md|json)$|^LICENSE$/.test(path))).toEqual([])
 })
 
 test('every source has its code, its types and their maps', () => {
@@ -33,7 +33,10 @@ test('every source has its code, its types and their maps', () => {
       expect.arrayContaining([`${built}.js`, `${built}.d.ts`, `${built}.js.map`, `${built}.d.ts.map`]),
     )
   }
-  expect(paths.filter((path) => path.startsWith('dist/'))).toHaveLength(4 * sources.length)
+  // The client as one file, for pages.
+  const module = ['dist/client/index.d.mts', 'dist/client/index.mjs', 'dist/client/index.mjs.map']
+  expect(paths).toEqual(expect.arrayContaining(module))
+  expect(paths.filter((path) => path.startsWith('dist/'))).toHaveLength(4 * sources.length + module.length)
 })
 
 test('every map leads to a source that is in the tarball', () => {
@@ -47,13 +50,20 @@ test('nothing in it names a place on the machine that built it', () => {
   expect(paths.filter((path) => content(path).includes(ROOT))).toEqual([])
 })
 
+interface Conditions {
+  readonly [condition: string]: string | Conditions
+}
+
 test('every entry of exports is in the tarball, types first', () => {
-  const { exports } = JSON.parse(content('package.json')) as {
-    exports: Record<string, Record<string, string> | string>
-  }
+  const filesOf = (entry: string | Conditions): string[] =>
+    typeof entry === 'string' ? [posix.normalize(entry)] : Object.values(entry).flatMap(filesOf)
+  const isTypesFirst = (entry: string | Conditions): boolean =>
+    typeof entry === 'string' ||
+    Object.keys(entry)[0] === 'types' ||
+    Object.values(entry).every((each) => typeof each !== 'string' && isTypesFirst(each))
+  const { exports } = JSON.parse(content('package.json')) as { exports: Conditions }
   for (const entry of Object.values(exports)) {
-    const files = typeof entry === 'string' ? [entry] : Object.values(entry)
-    expect(paths).toEqual(expect.arrayContaining(files.map((file) => posix.normalize(file))))
-    if (typeof entry !== 'string') expect(Object.keys(entry)[0]).toBe('types')
+    expect(paths).toEqual(expect.arrayContaining(filesOf(entry)))
+    expect(isTypesFirst(entry)).toBe(true)
   }
 })

@@ -1,0 +1,91 @@
+import { sameJson } from '../json/equal'
+import { parseArrayKeys } from '../json/members'
+import type { Answer, ChangeOptions, ClientOptions, PostOptions, RequestOptions, ResolvingOptions } from './options'
+import { requestsOf } from './requests'
+import { type Again, askResolver, putResolving, unknownOutcome } from './resolving'
+
+/** Requests that never undo what somebody else did. What a server refuses is thrown as a `ProblemError`. */
+export interface Client {
+  /** Reads a resource. What is remembered of it is sent as `If-None-Match`, and given when nothing is new. */
+  get<T>(url: string, options?: RequestOptions): Promise<Answer<T>>
+  /** Replaces what was read; creates what was not (`If-None-Match: *`). Without a resolver a conflict is thrown. */
+  put<T>(url: string, value: T, options?: ResolvingOptions<T>): Promise<Answer<T | undefined>>
+  /** Changes what was read, by a merge patch, or by a JSON Patch (an array). */
+  patch<T>(url: string, patch: unknown, options?: ChangeOptions): Promise<Answer<T | undefined>>
+  /** Removes what was read. */
+  delete<T>(url: string, options?: ChangeOptions): Promise<Answer<T | undefined>>
+  /** Creates, or carries out an action: once, however often it has to be sent. */
+  post<T>(url: string, value?: unknown, options?: PostOptions): Promise<Answer<T | undefined>>
+  /**
+   * Reads, calls `change`, and stores what it gives; `undefined`, or the same value, stores nothing. Where somebody was
+   * faster `resolve` decides; without it `change` is called again with what they stored.
+   */
+  update<T>(
+    url: string,
+    change: (current: T) => T | undefined | Promise<T | undefined>,
+    options?: Omit<ResolvingOptions<T>, 'condition'>,
+  ): Promise<Answer<T>>
+  /** Drops what is remembered of one resource, or of all: after a change of the user. */
+  forget(url?: string): void
+}
+
+/** A client for any server that speaks RFC 9110, and better still for one that answers with problems of ours. */
+export function createClient(options: ClientOptions = {}): Client {
+  const { tries = 5 } = options
+  const requests = requestsOf(options)
+  const { absolute, memory } = requests
+  const merging = { arrayKeys: parseArrayKeys(options.arrayKeys ?? {}) }
+  const withResolver = <T>(own: ResolvingOptions<T>) => ({ ...own, resolve: own.resolve ?? options.resolve })
+
+  async function change<T>(method: string, relative: string, value: unknown, own: ChangeOptions): Promise<Answer<T>> {
+    const url = absolute(relative)
+    const { answer, refusal } = await requests.change(method, url, value, memory.get(url), own)
+    if (refusal) throw refusal
+    return answer as Answer<T>
+  }
+
+  return {
+    async get(url, own = {}) {
+      const { answer } = await requests.read(absolute(url), own)
+      return answer as Answer<never>
+    },
+
+    async put(relative, value, own = {}) {
+      const url = absolute(relative)
+      const seen = memory.get(url)
+      const resolving = withResolver(own)
+      // Of another state than the one remembered there is no base to compare with.
+      const again = seen && own.condition === undefined ? askResolver(url, seen, value, resolving, merging) : undefined
+      return (await putResolving(requests, url, value, seen, resolving, again, tries)) as Answer<never>
+    },
+
+    patch: (url, patch, own = {}) => change('PATCH', url, patch, own),
+    delete: (url, own = {}) => change('DELETE', url, undefined, own),
+
+    async post(url, value, own = {}) {
+      return (await requests.post(absolute(url), value, own)) as Answer<never>
+    },
+
+    async update<T>(
+      relative: string,
+      change: (current: T) => T | undefined | Promise<T | undefined>,
+      own: ResolvingOptions<T> = {},
+    ) {
+      const url = absolute(relative)
+      const read = await requests.read(url, own)
+      const mine = await change(JSON.parse(read.seen.text))
+      if (mine === undefined || sameJson(mine, read.answer.value)) return read.answer as Answer<T>
+      const anew: Again<T> = async (theirs, refusal, afterUnknown) => {
+        if (afterUnknown) throw unknownOutcome(refusal)
+        return (await change(JSON.parse(theirs.seen.text))) ?? (theirs.answer.value as T)
+      }
+      const resolving = withResolver(own)
+      const again = askResolver(url, read.seen, mine, resolving, merging) ?? anew
+      const answer = await putResolving(requests, url, mine, read.seen, resolving, again, tries)
+      // Where something else was stored than what was sent, only reading tells what.
+      return (answer.etag ? answer : (await requests.read(url, own)).answer) as Answer<T>
+    },
+
+    forget: (url) => memory.forget(url === undefined ? undefined : absolute(url)),
+  }
+}

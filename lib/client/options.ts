@@ -1,0 +1,77 @@
+import type { ProblemError } from './problem-error'
+
+/** What a resolver decides on: three values of one resource, and where two of them meet. */
+export interface Conflict<T> {
+  readonly url: string
+  /** What the change was made from. */
+  readonly base: T
+  /** What is stored now. */
+  readonly theirs: T
+  /** What was to be stored. */
+  readonly mine: T
+  /** Pointers to the members that both changed, and differently. */
+  readonly conflicts: readonly string[]
+  /** What the server refused the change with. */
+  readonly problem: ProblemError['problem']
+  readonly signal: AbortSignal | undefined
+}
+
+/** Gives the value to store on top of theirs; `undefined` gives up, and the refusal is thrown. */
+export type Resolver<T> = (conflict: Conflict<T>) => T | undefined | Promise<T | undefined>
+
+/** What holds for all requests of a client. */
+export interface ClientOptions {
+  /** What relative URLs are relative to. The page, where there is one. */
+  readonly baseUrl?: string | undefined
+  /** Header fields of every request. For those that change, such as a token, give a `fetch` of your own. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /** For requests that bring no resolver of their own. Without one a refusal is thrown. */
+  readonly resolve?: (<T>(conflict: Conflict<T>) => T | undefined | Promise<T | undefined>) | undefined
+  /** How the items of arrays are told apart in `conflicts`: `{ '/items': '/id' }`. */
+  readonly arrayKeys?: Readonly<Record<string, string>> | undefined
+  /** One request with its retries, without the time that a resolver takes. 30,000 by default. */
+  readonly deadlineMs?: number | undefined
+  /** How often a request is sent at the most, and how often a conflict is resolved. 5 by default. */
+  readonly tries?: number | undefined
+  /** How many states are remembered. 500 by default; what was not used for longest goes first. */
+  readonly maxRemembered?: number | undefined
+  /** `false` for a server that does not know Idempotency-Keys: a POST is then not repeated after a lost answer. */
+  readonly idempotencyKeys?: boolean | undefined
+  /** In place of the global `fetch`. */
+  readonly fetch?: typeof fetch | undefined
+}
+
+/** What holds for one request. */
+export interface RequestOptions {
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly deadlineMs?: number | undefined
+}
+
+/** What holds for one change. */
+export interface ChangeOptions extends RequestOptions {
+  /** An `If-Match` in place of what is remembered: an entity tag, or `*` for whatever is stored. */
+  readonly condition?: string | undefined
+}
+
+/** What holds for a change that can be made on top of another one. */
+export interface ResolvingOptions<T> extends ChangeOptions {
+  readonly resolve?: Resolver<T> | undefined
+}
+
+/** What holds for one POST. */
+export interface PostOptions extends RequestOptions {
+  /** In place of a random one, so that a page that was reloaded can ask again. */
+  readonly idempotencyKey?: string | undefined
+}
+
+/** A 2xx answer. */
+export interface Answer<T> {
+  readonly status: number
+  /** The JSON of the body. After a PUT that was stored as it was sent, what was sent. */
+  readonly value: T
+  readonly etag: string | null
+  /** Where a new resource is. */
+  readonly location: string | null
+  readonly headers: Headers
+}

@@ -1,0 +1,44 @@
+import { PROBLEM_JSON, type Problem } from '../http/problem'
+import { isObject } from '../json/member'
+
+const BRAND = Symbol.for('express-conflict.problem-error')
+
+/** A refusal. `problem` is the server's own (RFC 9457), or made from the status where it sent none. */
+export class ProblemError extends Error {
+  readonly problem: Problem
+  readonly status: number
+  readonly headers: Headers
+
+  constructor(problem: Problem, headers: Headers) {
+    super(problem.detail ?? problem.title)
+    this.name = 'ProblemError'
+    this.problem = problem
+    this.status = problem.status
+    this.headers = headers
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+}
+
+/** Known by brand: a page may have loaded two copies of this. */
+export function isProblemError(error: unknown): error is ProblemError {
+  return error instanceof Error && BRAND in error
+}
+
+/** What an answer refuses with; `undefined` for one that does not. */
+export function refusalOf(response: Response, text: string): ProblemError | undefined {
+  const { ok, status, headers } = response
+  if (ok || status === 304) return undefined
+  const plain = { type: 'about:blank', title: `The server answered ${status}`, status }
+  return new ProblemError({ ...plain, ...membersIn(headers, text), status }, headers)
+}
+
+function membersIn(headers: Headers, text: string): object | undefined {
+  if (!headers.get('Content-Type')?.toLowerCase().startsWith(PROBLEM_JSON)) return undefined
+  try {
+    const members: unknown = JSON.parse(text)
+    return isObject(members) ? members : undefined
+  } catch {
+    // A proxy may have cut it off. The status says enough.
+    return undefined
+  }
+}

@@ -1,0 +1,34 @@
+import { parseArrayKeys } from '../json/members'
+import { mergeThreeWay } from '../json/three-way'
+import type { Conflict } from './options'
+
+/** Both sides changed the same members, and differently. `pointers` says which. */
+export class UnmergeableError extends Error {
+  readonly pointers: readonly string[]
+
+  constructor(pointers: readonly string[]) {
+    super(`Both changed ${pointers.join(', ')}.`)
+    this.name = 'UnmergeableError'
+    this.pointers = pointers
+  }
+}
+
+/** Drops what was to be stored: nothing is sent, and what is stored is the result. */
+export function takeTheirs<T>({ theirs }: Conflict<T>): T {
+  return theirs
+}
+
+/** Stores what was to be stored over whatever is there. What others did meanwhile is lost: ask the user first. */
+export function keepMine<T>({ mine }: Conflict<T>): T {
+  return mine
+}
+
+/** Takes each member from whoever changed it. Throws an `UnmergeableError` where both did, and differently. */
+export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonly<Record<string, string>> } = {}) {
+  const keys = parseArrayKeys(arrayKeys)
+  return function mergeDisjointly<T>({ base, theirs, mine }: Conflict<T>): T {
+    const merged = mergeThreeWay(base, theirs, mine, { arrayKeys: keys })
+    if (!merged.ok) throw new UnmergeableError(merged.conflicts)
+    return merged.value as T
+  }
+}

@@ -1,0 +1,73 @@
+import { sameJson } from '../json/equal'
+import { mergeThreeWay, type ThreeWayOptions } from '../json/three-way'
+import type { Seen } from './memory'
+import type { Answer, ResolvingOptions } from './options'
+import { ProblemError } from './problem-error'
+import type { Read, Requests } from './requests'
+
+/** What to do about a state that another one has made: the value to store on top of it, `undefined` to give up. */
+export type Again<T> = (theirs: Read, refusal: ProblemError, afterUnknown: boolean) => Promise<T | undefined>
+
+/**
+ * Stores a value; where somebody was faster, reads what they stored, asks what to store on top of it, and tries again.
+ * Ends without a request when that is what is stored already.
+ */
+export async function putResolving<T>(
+  requests: Requests,
+  url: string,
+  first: T,
+  seen: Seen | undefined,
+  options: ResolvingOptions<T>,
+  again: Again<T> | undefined,
+  tries: number,
+): Promise<Answer<unknown>> {
+  let [mine, from] = [first, seen]
+  let afterUnknown = false
+  for (let attempt = 1; ; attempt++) {
+    const changed = await requests.change('PUT', url, mine, from, options)
+    if (changed.refusal === undefined) return changed.answer
+    afterUnknown ||= changed.afterUnknown
+    if (attempt >= tries || !isStale(changed.refusal) || !(again || afterUnknown)) throw changed.refusal
+    const theirs = await requests.read(url, options)
+    // The answer was lost, and here it is: what was sent is what is stored.
+    if (afterUnknown && sameJson(theirs.answer.value, mine)) return theirs.answer
+    const next = await again?.(theirs, changed.refusal, afterUnknown)
+    if (next === undefined) throw changed.refusal
+    if (sameJson(theirs.answer.value, next)) return theirs.answer
+    mine = next
+    from = theirs.seen
+  }
+}
+
+/** Lets a resolver decide, with both changes and where they meet. */
+export function askResolver<T>(
+  url: string,
+  seen: Seen,
+  first: T,
+  { resolve, signal }: ResolvingOptions<T>,
+  merging: ThreeWayOptions,
+): Again<T> | undefined {
+  if (!resolve) return undefined
+  let [baseText, mine] = [seen.text, first]
+  return async (read, { problem }) => {
+    const [base, theirs] = [JSON.parse(baseText) as T, JSON.parse(read.seen.text) as T]
+    if (sameJson(theirs, mine)) return mine
+    const merged = mergeThreeWay(base, theirs, mine, merging)
+    const conflicts = merged.ok ? [] : merged.conflicts
+    const resolved = await resolve({ url, base, theirs, mine, conflicts, problem, signal })
+    if (resolved !== undefined) [baseText, mine] = [read.seen.text, resolved]
+    return resolved
+  }
+}
+
+/** The state was another one. That a proxy weakened the tag is no such case: the next try would end there too. */
+function isStale({ status, problem: { code } }: ProblemError): boolean {
+  return code === undefined ? status === 412 : code === 'precondition_failed' || code === 'stale_version'
+}
+
+/** A function of the state cannot tell a change of its own from another one's: carried out twice, it might count twice. */
+export function unknownOutcome({ problem, headers }: ProblemError): ProblemError {
+  const code = 'outcome_unknown'
+  const title = 'Nobody knows whether the change was made'
+  return new ProblemError({ ...problem, type: 'about:blank', code, title, detail: title, retryable: false }, headers)
+}

@@ -1,0 +1,41 @@
+const FIRST_MS = 100
+const LONGEST_MS = 10_000
+
+/** Full jitter: anything up to a bound that doubles, on top of what the server asked for. */
+export function retryDelayMs(attempt: number, retryAfter: string, now: number, random = Math.random): number {
+  return askedForMs(retryAfter, now) + random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** (attempt - 1))
+}
+
+/** RFC 9110 §10.2.3: seconds or a date. Of dates, the form that servers have to send; `Date.parse` is sure of that one. */
+function askedForMs(retryAfter: string, now: number): number {
+  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000
+  return /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/.test(retryAfter) ? Math.max(0, Date.parse(retryAfter) - now) || 0 : 0
+}
+
+/** A signal that follows another one, and aborts when the time is up. */
+export function deadline(ms: number, signal: AbortSignal | undefined): { signal: AbortSignal; done(): void } {
+  const controller = new AbortController()
+  const abort = () =>
+    controller.abort(signal?.aborted ? signal.reason : new DOMException(`No answer within ${ms} ms.`, 'TimeoutError'))
+  const timer = setTimeout(abort, ms)
+  signal?.addEventListener('abort', abort)
+  if (signal?.aborted) abort()
+  return {
+    signal: controller.signal,
+    done() {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    },
+  }
+}
+
+/** `signal` is one of `deadline`, which is done with when the wait is. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms)
+    signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      reject(signal.reason)
+    })
+  })
+}
