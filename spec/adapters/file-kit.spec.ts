@@ -1,6 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
 import { fileAdapter, type UploadAdapter, uploadAdapter } from '../../lib/adapters/file'
 import { jsonResources, uploadResources } from '../../lib/adapters/file/adapters'
@@ -15,6 +15,9 @@ const root = mkdtempSync(join(tmpdir(), 'file-adapter-'))
 afterAll(() => rmSync(root, { recursive: true }))
 let count = 0
 const newFolder = () => join(root, String(++count))
+
+/** Where nobody knows what became of a change, its marker is left to the next sweep. */
+const swept = new Set<string>()
 
 describe.each([
   ['without tombstones', false, 1],
@@ -37,6 +40,10 @@ describe.each([
     folder = newFolder()
     return options()
   }
+  const uncertain = <O extends { folder: string }>(given: O): O => {
+    swept.add(basename(given.folder))
+    return given
+  }
   const gone = <A>(adapter: A): A => {
     rmSync(folder, { recursive: true })
     return adapter
@@ -46,7 +53,7 @@ describe.each([
     const kit = adapterKit<unknown>({
       ...common,
       abilities: abilitiesOf('fileAdapter', { tombstones }),
-      makeFaulty: (_adapter, when) => jsonResources(options(), faulty(when)),
+      makeFaulty: (_adapter, when) => jsonResources(uncertain(options()), faulty(when)),
       makeAdapter: () => fileAdapter(fresh()),
       makeSecond: () => fileAdapter(options()),
       makeFailing: () => gone(fileAdapter(fresh())),
@@ -58,7 +65,7 @@ describe.each([
     const kit = adapterKit<unknown>({
       ...common,
       abilities: abilitiesOf('uploadAdapter', { tombstones }),
-      makeFaulty: (_adapter, when) => ofJson(uploadResources(kept(), faulty(when))),
+      makeFaulty: (_adapter, when) => ofJson(uploadResources(uncertain(kept()), faulty(when))),
       makeAdapter: () => ofJson(uploadAdapter({ ...fresh(), ...kept() })),
       makeSecond: () => ofJson(uploadAdapter(kept())),
       makeFailing: () => gone(ofJson(uploadAdapter(fresh()))),
@@ -67,7 +74,8 @@ describe.each([
   })
 
   test('nothing is left in the spool', () => {
-    expect(readdirSync(root).flatMap((each) => readdirSync(join(root, each, '.spool')))).toEqual([])
+    const certain = readdirSync(root).filter((each) => !swept.has(each))
+    expect(certain.flatMap((each) => readdirSync(join(root, each, '.spool')))).toEqual([])
   })
 })
 

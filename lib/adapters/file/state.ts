@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ResourceState } from '../../adapter'
+import { unless } from '../../files/unless'
 import { storeFault } from '../../store-fault'
 import type { Form, Parts } from './form'
 import { nameOf } from './names'
@@ -15,7 +16,8 @@ export interface Current<T> {
 /** What is kept of a generation; `undefined` when it was taken away since the folder was looked at. */
 export async function readKept<T>(files: FileSystem, form: Form<T>, kept: Kept): Promise<Current<T> | undefined> {
   const read = await readText(files, kept.record)
-  return read && stateOf(form, kept, read)
+  // The file that goes with it may be gone by now, too.
+  return read && unless('ENOENT', stateOf(form, kept, read))
 }
 
 /**

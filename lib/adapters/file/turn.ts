@@ -20,6 +20,8 @@ export async function turn(files: FileSystem, { place, head }: Seen, staged: Sta
     await put(files, place, staged)
   } catch (error) {
     await takeBack(files, place, staged)
+    // What was to be kept on is cleared away: there is a newer head.
+    if (codeOf(error) === 'ENOENT') return false
     throw faultOf(error, 'no')
   }
   const moved = await isMoved(files, join(place, head.name), join(place, next), ['ENOENT'], () =>
