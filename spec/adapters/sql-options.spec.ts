@@ -53,7 +53,8 @@ describe('sqlAdapter refuses at start-up', () => {
 
   test('a Kysely instance whose dialect it cannot tell, unless it is said', () => {
     class Strange {}
-    const kysely = { getExecutor: () => ({ adapter: new Strange() }) } as unknown as Kysely<unknown>
+    const executor = { adapter: new Strange(), withoutPlugins: () => executor }
+    const kysely = { getExecutor: () => executor } as unknown as Kysely<unknown>
     expect(() => sqlAdapter({ ...good, client: kysely })).toThrow("say dialect: 'postgres', 'mysql' or 'sqlite'.")
     expect(() => sqlAdapter({ ...good, client: kysely, dialect: 'sqlite' })).not.toThrow()
   })
