@@ -29,7 +29,7 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   const onItem = ['GET', 'HEAD', 'PUT', 'PATCH', ...(adapter.remove ? ['DELETE'] : []), 'OPTIONS']
   const onCollection = [...(create.includes('POST') ? ['POST'] : []), 'OPTIONS']
 
-  const router = express.Router({ mergeParams: true })
+  const router = mergingRouter()
   // The item first, for most requests are about one; in each route last, what refuses the methods that are not there.
   const item = router
     .route('/:id')
@@ -47,8 +47,10 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   return router
 }
 
-const parse = express.json({
-  type: ['application/json', 'application/*+json'],
+const type = ['application/json', 'application/*+json']
+const parse = express.json({ type })
+const parseUnlessEmpty = express.json({
+  type,
   // The parser takes nothing at all, sent in no chunks, for {}: a PUT of it would empty the resource.
   verify(_req, _res, bytes) {
     if (bytes.length === 0) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
@@ -56,7 +58,30 @@ const parse = express.json({
 })
 
 /** A body that was read already was parsed by the app. */
-const parseBody: RequestHandler = (req, res, next) => (req.readableDidRead ? next() : parse(req, res, next))
+const parseBody: RequestHandler = (req, res, next) => {
+  if (req.readableDidRead) return next()
+  const { headers } = req
+  // One whose length is told is not empty, unless the bytes that are counted are those of a compressed one.
+  const isLengthTold = headers['transfer-encoding'] === undefined && headers['content-encoding'] === undefined
+  return isLengthTold ? parse(req, res, next) : parseUnlessEmpty(req, res, next)
+}
+
+/** Merges the parameters of its mount where there are any: Express copies them all for each request, were there none. */
+function mergingRouter(): Router {
+  const router = express.Router() as Router & Handling
+  const { handle } = router
+  router.handle = function handleMerging(req, ...rest) {
+    for (const _ in req.params) router.mergeParams = true
+    return handle.call(router, req, ...rest)
+  }
+  return router
+}
+
+/** What the types of Express leave out, of both its lines. */
+interface Handling {
+  mergeParams: boolean
+  handle(req: Request, ...rest: unknown[]): void
+}
 
 /** RFC 9110 §9.3.7 and RFC 5789 §3.1. */
 function answerOptions(methods: readonly string[]): RequestHandler {

@@ -26,25 +26,32 @@ export function eachMember(
   arrayKeys: ArrayKeys,
   visit: (before: unknown, after: unknown, tokens: readonly string[]) => void,
 ): void {
-  walk(before, after, [])
+  walk(before, after, NOWHERE)
 
   function walk(before: unknown, after: unknown, path: readonly string[]): void {
-    const token = pattern[path.length]
-    if (token === undefined) {
-      visit(before, after, path)
+    const star = pattern.indexOf('*', path.length)
+    const end = star === -1 ? pattern.length : star
+    let [was, is] = [before, after]
+    for (let depth = path.length; depth < end; depth++) {
+      const token = pattern[depth] ?? ''
+      was = memberOf(was, token)
+      is = memberOf(is, token)
+    }
+    // Most patterns have no star, and are the path of the one member that they name.
+    const here = path === NOWHERE && star === -1 ? pattern : [...path, ...pattern.slice(path.length, end)]
+    if (star === -1) {
+      visit(was, is, here)
       return
     }
-    if (token !== '*') {
-      walk(memberOf(before, token), memberOf(after, token), [...path, token])
-      return
-    }
-    const isLast = path.length === pattern.length - 1
-    for (const pair of pairsOf(before, after, identityAt(pattern, path.length, arrayKeys))) {
+    const isLast = star === pattern.length - 1
+    for (const pair of pairsOf(was, is, identityAt(pattern, star, arrayKeys))) {
       const isOther = pair.before === undefined || (pair.after === undefined && pair.byIdentity)
-      if (isLast || !isOther) walk(pair.before, pair.after, [...path, pair.name])
+      if (isLast || !isOther) walk(pair.before, pair.after, [...here, pair.name])
     }
   }
 }
+
+const NOWHERE: readonly string[] = []
 
 interface Pair {
   readonly before: unknown

@@ -234,7 +234,10 @@ describe('looking', () => {
     const inner = memoryStore()
     const store = {
       ...inner,
-      create: (key: string, value: string, ms: number) => inner.create(key, (records.push(value), value), ms),
+      create(key: string, value: string, ms: number) {
+        records.push(value)
+        return inner.create(key, value, ms)
+      },
     }
     const it = await desk({ store: store as ExpiringStore })
     const token = tokenIn(await it.take('ann'))

@@ -1,6 +1,14 @@
 import type express from 'express'
 import request from 'supertest'
-import { type ConflictOptions, commitChange, detectConflicts, fetchState, resourceOf, resourceRouter } from '../../lib'
+import {
+  type ConflictOptions,
+  commitChange,
+  detectConflicts,
+  fetchState,
+  memoryAdapter,
+  resourceOf,
+  resourceRouter,
+} from '../../lib'
 import { appOf, type Doc, type Shelf, shelf } from './app'
 
 const PATH = '/articles/:article/comments/:id'
@@ -173,5 +181,19 @@ describe('a router of resources below the path of another resource', () => {
     const created = await request(app).get(String(headers.location)).expect(200)
     expect(created.body).toEqual({ text: 'new' })
     expect(await it.stored()).toEqual({ text: 'child' })
+  })
+  test('one router on two paths finds the parameters of each', async () => {
+    const adapter = memoryAdapter<{ text: string }>()
+    await adapter.write('all 1', { text: 'of all' }, null)
+    await adapter.write('7 1', { text: 'of 7' }, null)
+    const key = ({ params: { article = 'all', id } }: express.Request) => `${article} ${id}`
+    const comments = resourceRouter({ name: 'comment', adapter, key })
+    const app = appOf((all) => all.use('/comments', comments).use('/articles/:article/comments', comments))
+    for (const [path, text] of [
+      ['/comments/1', 'of all'],
+      ['/articles/7/comments/1', 'of 7'],
+      ['/comments/1', 'of all'],
+    ] as const)
+      expect((await request(app).get(path)).body).toEqual({ text })
   })
 })

@@ -1,6 +1,13 @@
+import { gzipSync } from 'node:zlib'
 import express from 'express'
 import request from 'supertest'
-import { type ConflictOptions, memoryAdapter, type ResourceAdapter, resourceRouter } from '../../lib'
+import {
+  type ConflictOptions,
+  memoryAdapter,
+  type ResourceAdapter,
+  resourceRouter,
+  respondToConflicts,
+} from '../../lib'
 import { appOf, type Doc, raw, shelf } from './app'
 
 const MERGE = 'application/merge-patch+json'
@@ -208,9 +215,10 @@ describe('parsing', () => {
     const it = await shelf()
     const app = express()
     app.use('/articles', ...parsers, resourceRouter<Doc>({ name: 'article', adapter: it.adapter }))
+    app.use(respondToConflicts())
     const patch = (type: string) =>
       request(app).patch('/articles/1').set('If-Match', it.tag).type(type).send('{"title":"second"}')
-    return { ...it, patch }
+    return { ...it, app, patch }
   }
 
   test.each<[string, express.RequestHandler[]]>([
@@ -222,6 +230,14 @@ describe('parsing', () => {
     const { patch, stored } = await bare(...parsers)
     await patch(MERGE).expect(200)
     expect(await stored()).toEqual({ title: 'second' })
+  })
+
+  test('a parser of its own takes nothing, compressed, for no body', async () => {
+    const { app, tag, stored } = await bare()
+    const put = request(app).put('/articles/1').set('If-Match', tag).type('json').set('Content-Encoding', 'gzip')
+    put.write(gzipSync(''))
+    const { status, body } = await put
+    expect([status, body.code, await stored()]).toEqual([400, 'malformed_body', { title: 'first' }])
   })
 
   test('a body that the app took as bytes is a mistake of the app', async () => {
