@@ -31,7 +31,7 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
   const document: unknown = req.body
   if (isStoredFile(document)) return { format: 'value', document, version: undefined }
-  if (!hasBody(headers)) return malformed('The request has no body.')
+  if (!hasBody(headers) || wasEmpty(req)) return malformed('The request has no body.')
   if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe
@@ -81,6 +81,11 @@ function formatOf(method: string, type: string): Sent['format'] | undefined {
 
 export function isJsonType(type: string): boolean {
   return type === 'application/json' || /^application\/[\w.!#$&^-]+\+json$/.test(type)
+}
+
+/** Sent in no chunks: read to its end, and nothing came. */
+export function wasEmpty(req: GuardedRequest<unknown>['req']): boolean {
+  return req.readableEnded && !req.readableDidRead
 }
 
 /** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */

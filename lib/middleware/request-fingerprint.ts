@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 import { ConflictError } from '../conflicts'
 import { fingerprintOf } from '../idempotency/fingerprint'
-import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasParsed } from './body'
+import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasEmpty, wasParsed } from './body'
 import type { IdempotencySettings } from './idempotency-settings'
 
 /** What tells the request from another one with its key, or why that cannot be said. */
@@ -17,7 +17,7 @@ export function requestFingerprint(
       return fingerprintOf({ method, path, query: '', mediaType: '', body: ['own', text] })
     throw new Error(`idempotency.fingerprint has to give a non-empty string; it gave ${JSON.stringify(text)}.`)
   }
-  const body = hasBody(req.headers) ? parsedBody(req) : undefined
+  const body = hasBody(req.headers) && !wasEmpty(req) ? parsedBody(req) : undefined
   if (body instanceof ConflictError) return body
   const at = req.url.indexOf('?')
   const query = at === -1 ? '' : req.url.slice(at)

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { request as clientRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { honorIdempotencyKey, memoryStore } from '../../lib'
 import { type Answer, type Till, till } from './payments'
 
@@ -185,6 +188,29 @@ describe('what makes two requests one', () => {
     it = await till()
     expect(code(await it.ask({ headers: { 'Content-Type': 'image/png' } }))).toBe('415 unsupported_media_type')
     expect(it.runs).toBe(0)
+  })
+
+  test('a body that was sent in no chunks is none', async () => {
+    it = await till()
+    const send = async () => {
+      const { port } = it.server.address() as AddressInfo
+      const headers = {
+        User: 'ann',
+        'Idempotency-Key': '"empty"',
+        'Content-Type': 'application/json',
+        'Transfer-Encoding': 'chunked',
+      }
+      const [response] = await once(
+        clientRequest({ port, path: '/payments', method: 'POST', headers }).end(),
+        'response',
+      )
+      return [response.statusCode, response.headers['idempotency-replayed']]
+    }
+    expect([await send(), await send()]).toEqual([
+      [201, undefined],
+      [201, 'true'],
+    ])
+    expect(it.runs).toBe(1)
   })
 
   test.each([

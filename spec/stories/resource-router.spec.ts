@@ -240,6 +240,13 @@ describe('parsing', () => {
     expect([status, body.code, await stored()]).toEqual([400, 'malformed_body', { title: 'first' }])
   })
 
+  test('a body that turned out to have no bytes is the client’s mistake, also behind a parser of the app', async () => {
+    const { app, tag, stored } = await bare(express.json())
+    const head = ['PUT /articles/1 HTTP/1.1', `If-Match: ${tag}`, 'Content-Type: application/json']
+    const { status } = await raw(app, [...head, 'Transfer-Encoding: chunked', '', '0'])
+    expect([status, await stored()]).toEqual([400, { title: 'first' }])
+  })
+
   test('a body that the app took as bytes is a mistake of the app', async () => {
     const { patch, stored } = await bare(express.raw({ type: '*/*' }))
     expect((await patch(MERGE)).status).toBe(500)
