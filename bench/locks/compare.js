@@ -9,7 +9,7 @@ const LOADS = {
 }
 
 /** Takes and gives back a lock so often. Wrong answers fail it: two at once, or one too few. */
-async function turn(acquire, { workers, keys }, grants) {
+async function turn({ acquire, release }, { workers, keys }, grants) {
   const inside = new Map()
   const waits = []
   let left = grants
@@ -17,37 +17,40 @@ async function turn(acquire, { workers, keys }, grants) {
     const key = `key-${index % keys}`
     while (left-- > 0) {
       const from = performance.now()
-      const release = await acquire(key)
+      const held = await acquire(key)
       waits.push(performance.now() - from)
       if (inside.get(key)) throw new Error('two held one lock at once')
       inside.set(key, true)
       await undefined
       inside.set(key, false)
-      await release()
+      await release(held)
     }
   }
+  const cpu = process.cpuUsage()
   const from = performance.now()
   await Promise.all(Array.from({ length: workers }, (_, index) => work(index)))
   if (waits.length !== grants) throw new Error(`${waits.length} grants in place of ${grants}`)
-  return { perSecond: grants / ((performance.now() - from) / 1000), waits }
+  const seconds = (performance.now() - from) / 1000
+  const { user, system } = process.cpuUsage(cpu)
+  return { perSecond: grants / seconds, cpuUs: (user + system) / grants, waits }
 }
 
 /** What somebody who waits for a lock that is held costs, in bytes of heap. */
-async function waiterBytes(acquire, waiters) {
+async function waiterBytes({ acquire, release }, waiters) {
   if (!globalThis.gc) return undefined
-  const release = await acquire('held')
+  const held = await acquire('held')
   globalThis.gc()
   const before = process.memoryUsage().heapUsed
   const waiting = Array.from({ length: waiters }, () => acquire('held'))
   await new Promise((resolve) => setTimeout(resolve, 20))
   globalThis.gc()
   const bytes = (process.memoryUsage().heapUsed - before) / waiters
-  await release()
-  await Promise.all(waiting.map(async (each) => (await each)()))
+  await release(held)
+  await Promise.all(waiting.map(async (each) => release(await each)))
   return Math.round(bytes)
 }
 
-async function compareOne(name, make, load, { rounds, ms }) {
+async function compareOne(make, load, { rounds, ms }) {
   const { ours, peer, close } = make()
   try {
     // So many grants take about as long as asked for.
@@ -64,11 +67,14 @@ async function compareOne(name, make, load, { rounds, ms }) {
       ratios.push(results.ours.perSecond / results.peer.perSecond)
     }
     const perSecondOf = (turns) => Math.round(median(turns.map((each) => each.perSecond)))
+    const cpuOf = (turns) => Number(median(turns.map(({ cpuUs }) => cpuUs)).toPrecision(2))
     const waitOf = (turns) => Number((median(turns.map(({ waits }) => median(waits))) * 1000).toFixed(1))
     return {
       'ours, grants/s': perSecondOf(seen.ours),
       'peer, grants/s': perSecondOf(seen.peer),
       'ours / peer': spread(ratios, 2),
+      'ours, CPU µs': cpuOf(seen.ours),
+      'peer, CPU µs': cpuOf(seen.peer),
       'ours, median wait µs': waitOf(seen.ours),
       'peer, median wait µs': waitOf(seen.peer),
     }
@@ -97,7 +103,7 @@ async function compare({ rounds, ms, waiters, only }) {
     if (only && !name.startsWith(only)) continue
     if (!isComparable(name, make)) continue
     for (const [how, load] of Object.entries(LOADS))
-      speed[`${name}: ${how}`] = await compareOne(name, make, load, { rounds, ms })
+      speed[`${name}: ${how}`] = await compareOne(make, load, { rounds, ms })
     // A peer that waits by a connection each, or by a poll each, has no more waiters than those.
     const { ours, peer, close } = make()
     const few = name.startsWith('memory') ? waiters : Math.min(waiters, 10)

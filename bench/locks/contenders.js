@@ -1,4 +1,4 @@
-const { mkdtempSync, mkdirSync, rmSync, writeFileSync } = require('node:fs')
+const { mkdtempSync, mkdirSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { createHash } = require('node:crypto')
@@ -19,13 +19,12 @@ const peer = (name) => require(`../peers/node_modules/${name}`)
 function ours(manager) {
   const queue = lockQueue()
   const { signal } = new AbortController()
-  return async (key) => {
-    const { done } = await queue.wait(key, { waitMs: TERMS.waitMs, maxWaiting: Number.POSITIVE_INFINITY, signal })
-    const lease = await manager.acquire(key, TERMS)
-    return async () => {
-      await lease.release()
-      done()
-    }
+  return {
+    acquire: async (key) => {
+      const { done } = await queue.wait(key, { waitMs: TERMS.waitMs, maxWaiting: Number.POSITIVE_INFINITY, signal })
+      return { lease: await manager.acquire(key, TERMS), done }
+    },
+    release: ({ lease, done }) => lease.release().finally(done),
   }
 }
 
@@ -35,14 +34,14 @@ function memory() {
   const locks = memoryLocks()
   return {
     // It queues by itself, so nothing stands in front of it.
-    ours: async (key) => {
-      const lease = await locks.acquire(key, TERMS)
-      return () => lease.release()
-    },
-    peer: (key) => {
-      // It knows no keys. A map that never forgets one is the least that an app would write.
-      if (!mutexes.has(key)) mutexes.set(key, new Mutex())
-      return mutexes.get(key).acquire()
+    ours: { acquire: (key) => locks.acquire(key, TERMS), release: (lease) => lease.release() },
+    peer: {
+      acquire: (key) => {
+        // It knows no keys. A map that never forgets one is the least that an app would write.
+        if (!mutexes.has(key)) mutexes.set(key, new Mutex())
+        return mutexes.get(key).acquire()
+      },
+      release: (free) => free(),
     },
     close: () => {},
   }
@@ -57,10 +56,7 @@ function redis() {
   const redlock = new Redlock([client], { retryCount: -1, retryDelay: 20, retryJitter: 20 })
   return {
     ours: ours(redisLocks({ client, prefix })),
-    peer: async (key) => {
-      const lock = await redlock.lock(`${prefix}:${key}`, TERMS.leaseMs)
-      return () => lock.unlock()
-    },
+    peer: { acquire: (key) => redlock.lock(`${prefix}:${key}`, TERMS.leaseMs), release: (lock) => lock.unlock() },
     close: () => client.del(`{${prefix}}:fence`).then(() => client.quit()),
   }
 }
@@ -73,10 +69,9 @@ function files() {
   const retries = { forever: true, minTimeout: 4, maxTimeout: 50, randomize: true }
   return {
     ours: ours(fileLocks({ folder: join(folder, 'ours') })),
-    peer: (key) => {
-      const file = join(resources, key)
-      writeFileSync(file, '')
-      return lockfile.lock(file, { stale: TERMS.leaseMs, retries, realpath: false })
+    peer: {
+      acquire: (key) => lockfile.lock(join(resources, key), { stale: TERMS.leaseMs, retries, realpath: false }),
+      release: (free) => free(),
     },
     close: () => rmSync(folder, { recursive: true }),
   }
@@ -90,14 +85,17 @@ function postgres() {
   return {
     ours: ours(locks),
     /** As one writes it by hand: a connection of the pool for each lock, which waits in the server. */
-    peer: async (key) => {
-      const client = await pool.connect()
-      const id = idOf(key)
-      await client.query('select pg_advisory_lock($1)', [id])
-      return async () => {
+    peer: {
+      acquire: async (key) => {
+        const client = await pool.connect()
+        const id = idOf(key)
+        await client.query('select pg_advisory_lock($1)', [id])
+        return { client, id }
+      },
+      release: async ({ client, id }) => {
         await client.query('select pg_advisory_unlock($1)', [id])
         client.release()
-      }
+      },
     },
     close: async () => {
       locks.close()
