@@ -4,7 +4,12 @@ import { type LockConnection, sessionLocks } from '../leases/session'
 
 /** What is used of a client of `pg`. */
 export interface PostgresLockClient {
-  query(text: string, values: unknown[]): Promise<{ rows: Array<Record<string, unknown>> }>
+  query(statement: {
+    /** What the connection keeps the plan under. */
+    name?: string
+    text: string
+    values: unknown[]
+  }): Promise<{ rows: Array<Record<string, unknown>> }>
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
   /** Called with `true`: the connection is not to be used again. */
   release(destroy: boolean): void
@@ -20,18 +25,22 @@ export interface PostgresLocksOptions {
   readonly deadlineMs?: number
 }
 
+/** $1: a lock. Gives the id of the transaction as fence, which only ever grows, or null when the lock is held. */
+const TAKE = 'select case when pg_try_advisory_lock($1) then pg_current_xact_id()::text end as fence'
 /**
- * $1: locks. Gives whether each was granted, and the id of the transaction as fence of those that were: it is assigned when
- * all of them are, for the inner query has to be done before the outer one has a row, and it only ever grows.
+ * $1: locks. Gives whether each was granted, and the fence of those that were: it is assigned when all of them are, for the
+ * inner query has to be done before the outer one has a row.
  */
-const TAKE = `
+const TAKE_ALL = `
 select granted, case when true = any (granted) then pg_current_xact_id()::text end as fence
 from (
   select array_agg(pg_try_advisory_lock(id) order by place) as granted
   from unnest($1::bigint[]) with ordinality as locks (id, place)
 ) as taken`
+/** $1: a lock. */
+const FREE = 'select pg_advisory_unlock($1)'
 /** $1: locks. */
-const FREE = 'select pg_advisory_unlock(id) from unnest($1::bigint[]) as locks (id)'
+const FREE_ALL = 'select pg_advisory_unlock(id) from unnest($1::bigint[]) as locks (id)'
 /** $1: milliseconds, as text. */
 const SET_LEASE = `select set_config('idle_session_timeout', $1, false)`
 const IDENTIFY = 'select pg_backend_pid() as pid'
@@ -63,10 +72,13 @@ async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) =
     last = answer.catch(() => {})
     return (await answer).rows[0] ?? {}
   }
-  const first = (text: string, ...values: unknown[]) => inTurn(() => client.query(text, values))
+  const first = (text: string, ...values: unknown[]) => inTurn(() => client.query({ text, values }))
+  // Planning these takes longer than carrying them out, so the connection keeps the plans.
+  const planned = (name: string, text: string, value: unknown) =>
+    client.query({ name: `express-conflict ${name}`, text, values: [value] })
 
   /** What is asked for while another statement is under way goes out together in the next one. */
-  function together(text: string) {
+  function together(verb: string, one: string, all: string) {
     let names: string[] = []
     let answer: Promise<{ names: string[]; row: Record<string, unknown> }> | undefined
     async function send() {
@@ -75,7 +87,8 @@ async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) =
         sent = names
         names = []
         answer = undefined
-        return client.query(text, [sent])
+        const [only] = sent
+        return sent.length === 1 ? planned(verb, one, only) : planned(`${verb} all`, all, sent)
       })
       return { names: sent, row }
     }
@@ -86,18 +99,19 @@ async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) =
     }
   }
 
-  const takeAll = together(TAKE)
-  const freeAll = together(FREE)
+  const taking = together('take', TAKE, TAKE_ALL)
+  const freeing = together('free', FREE, FREE_ALL)
   const ended = (error?: Error) => onEnd(error ?? new Error('the connection to PostgreSQL has ended'))
   client.on('error', ended)
   client.on('end', ended)
 
   const connection = {
     async take(name: string) {
-      const { names, row } = await takeAll(name)
-      return (row.granted as boolean[])[names.indexOf(name)] ? String(row.fence) : undefined
+      const { names, row } = await taking(name)
+      const { granted, fence } = row as { granted?: boolean[]; fence: string | null }
+      return fence === null || granted?.[names.indexOf(name)] === false ? undefined : fence
     },
-    free: async (name: string) => void (await freeAll(name)),
+    free: async (name: string) => void (await freeing(name)),
     setLease: async (leaseMs: number) => void (await first(SET_LEASE, String(Math.ceil(leaseMs)))),
     keepAlive: async () => (await first(IDENTIFY)).pid === pid,
     end() {

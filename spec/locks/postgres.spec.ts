@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { Pool } from 'pg'
+import { Pool, type PoolClient } from 'pg'
 import type { ConnectedLocks } from '../../lib/leases/connected'
 import { postgresLocks } from '../../lib/locks/postgres'
 import { isStoreFault } from '../../lib/store-fault'
@@ -91,9 +91,9 @@ describeWith('PostgreSQL', 'postgresLocks', (url) => {
       async connect() {
         const client = await pool.connect()
         return {
-          query: (text: string, values: unknown[]) => {
-            texts.push(text)
-            return client.query(text, values)
+          query: (statement: { text: string; values: unknown[] }) => {
+            texts.push(statement.text)
+            return client.query(statement)
           },
           on: (event: 'error' | 'end', listener: (error?: Error) => void) => client.on(event as 'error', listener),
           release: (destroy: boolean) => client.release(destroy),
@@ -117,14 +117,38 @@ describeWith('PostgreSQL', 'postgresLocks', (url) => {
     for (const each of [ours, others]) each.close()
   })
 
+  test('plans a statement once, however often it is used', async () => {
+    let client: PoolClient | undefined
+    const watched = {
+      async connect() {
+        client = await pool.connect()
+        return client
+      },
+    }
+    const locks = postgresLocks({ pool: watched, prefix })
+    for (let round = 0; round < 3; round++) {
+      await (await locks.acquire('a', terms))?.release()
+      const leases = await Promise.all(['b', 'c', 'd'].map((key) => locks.acquire(key, terms)))
+      await Promise.all(leases.map((lease) => lease?.release()))
+    }
+    const uses = 'select name, (generic_plans + custom_plans)::int as times from pg_prepared_statements order by name'
+    expect((await client?.query(uses))?.rows).toEqual([
+      { name: 'express-conflict free', times: 3 },
+      { name: 'express-conflict free all', times: 3 },
+      { name: 'express-conflict take', times: 3 },
+      { name: 'express-conflict take all', times: 3 },
+    ])
+    locks.close()
+  })
+
   test('a statement that takes longer than deadlineMs is a fault, and leaves nothing behind', async () => {
     const slow = {
       async connect() {
         const client = await pool.connect()
-        const query = (text: string, values: unknown[]) =>
-          text.includes('pg_try_advisory_lock')
-            ? client.query(`select pg_try_advisory_lock(($1::bigint[])[1]), pg_sleep(0.3)`, values)
-            : client.query(text, values)
+        const query = (statement: { text: string; values: unknown[] }) =>
+          statement.text.includes('pg_try_advisory_lock')
+            ? client.query('select pg_try_advisory_lock($1), pg_sleep(0.3)', statement.values)
+            : client.query(statement)
         return {
           query,
           on: (event: 'error' | 'end', listener: (error?: Error) => void) => client.on(event as 'error', listener),
