@@ -1,6 +1,7 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { ConflictError, isConflictError } from '../conflicts'
 import { withDeadline } from '../deadline'
+import type { ExpiringStore } from '../store'
 import type { EditLock, EditLocks } from './edit-locks'
 import type { GuardedRequest } from './guarded-request'
 import { isMistake } from './store-conflict'
@@ -19,16 +20,22 @@ const MOST_TRIES = 4
 /** The lock on the resource of a request, if one stands. One whose owner is gone is removed on the way. */
 export async function findLock<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<EditLock | undefined> {
   const key = recordKey(guarded)
+  const store = storeOf(guarded, locks)
   return inTime(guarded, async () => {
     for (let tries = 1; ; tries++) {
-      const record = await locks.store.read(key)
+      const record = await store.read(key)
       if (record === undefined) return undefined
       const lock = lockOf(record)
       const isAlive = tries >= MOST_TRIES || (await (locks.ownerIsAlive?.(lock.owner) ?? true))
       if (isAlive) return lock
-      await locks.store.remove(key, record)
+      await store.remove(key, record)
     }
   })
+}
+
+/** On the connection of an open transaction: with another one of its pool, requests would wait for each other. */
+function storeOf<T>({ transaction }: GuardedRequest<T>, { store }: EditLocks): ExpiringStore {
+  return (transaction?.isOpen && store.within?.(transaction.adapter.transactionHandle)) || store
 }
 
 /** Takes a lock that is free, and gives its token, the only time that it is known; `undefined`: another was faster. */
