@@ -1,7 +1,7 @@
 // What an article is, and what may become of it. Everything else follows from these options.
 
 const { editLocks } = require('express-conflict')
-const { articles, locks } = require('./storage')
+const { articles, records } = require('./storage')
 
 const articleOptions = {
   name: 'article',
@@ -37,14 +37,27 @@ const articleOptions = {
   },
   rules: [publishedHasTeaser],
   editLocks: editLocks({
-    store: locks,
-    // In a real newsroom the session says who asks; a header of the client's own proves nothing.
-    owner: (req) => req.get('X-Editor'),
+    store: records,
+    owner: editorOf,
     describeHolder: ({ owner }) => ({ name: nameOf(owner) }),
     // Anybody here may take over. What the other one wrote is not lost: the next save says what came in between.
     mayBreak: () => true,
     leaseMs: 20_000,
   }),
+  // What arrives twice with one Idempotency-Key is carried out once. Where the records are in the database of the articles,
+  // both are written in one transaction: what has no answer when the newsroom goes down was not done, and may run.
+  isolation: 'transaction',
+  idempotency: {
+    store: records,
+    scope: (req) => editorOf(req) ?? 'nobody',
+    onInProgress: 'wait',
+    onUnknown: 'run-again',
+  },
+}
+
+/** In a real newsroom the session says who asks; a header of the client's own proves nothing. */
+function editorOf(req) {
+  return req.get('X-Editor')
 }
 
 /** A header holds no letters beyond Latin, so the page escapes them. */

@@ -1,4 +1,4 @@
-// Where the articles are kept, and who is editing them: in a file of SQLite, or in the database that DATABASE_URL names.
+// Where the articles are kept, and beside them who is editing, and what was answered: in a file of SQLite, or in the database that DATABASE_URL names.
 
 const path = require('node:path')
 const { memoryAdapter, memoryStore } = require('express-conflict')
@@ -6,7 +6,7 @@ const { createTableStatements, sqlAdapter } = require('express-conflict/adapters
 const stores = require('express-conflict/stores/sql')
 
 const TABLE = { table: 'newsroom_articles', json: 'value', lastModified: 'modified', softDelete: 'removed' }
-const LOCKS = { table: 'newsroom_locks' }
+const RECORDS = { table: 'newsroom_records' }
 const FILE = path.join(__dirname, 'newsroom.db')
 
 /** By the scheme of the URL. Each gives a client for the adapter, and a way to run a statement of the newsroom's own. */
@@ -65,13 +65,13 @@ function databaseAt(url) {
 function inDatabase({ dialect, client, run, file }) {
   return {
     articles: sqlAdapter({ client, ...TABLE }),
-    locks: stores.sqlStore({ client, ...LOCKS }),
+    records: stores.sqlStore({ client, ...RECORDS }),
     where: file ? path.relative(process.cwd(), file) : `the table ${TABLE.table}`,
     toBeginAnew: file ? `remove ${path.relative(process.cwd(), file)}` : `drop the table ${TABLE.table}`,
 
     async prepare() {
       const articles = createTableStatements(dialect, TABLE)
-      for (const statement of [...articles, ...stores.createTableStatements(dialect, LOCKS)]) await run(statement)
+      for (const statement of [...articles, ...stores.createTableStatements(dialect, RECORDS)]) await run(statement)
     },
 
     async list() {
@@ -87,7 +87,7 @@ function inMemory() {
   const articles = memoryAdapter({ tombstones: true })
   return {
     articles,
-    locks: memoryStore(),
+    records: memoryStore(),
     prepare: async () => {},
     list: async () => (await articles.entries()).map(({ state }) => state.value),
   }

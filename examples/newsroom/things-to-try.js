@@ -45,6 +45,15 @@ Or try it from a terminal, line by line. Each one says which status it answers, 
   200  an action, by a handler of the newsroom's own: sent for review
   curl -i -X POST ${bridge.at}/submit
 
+  201  a new article; the Idempotency-Key is the client's own, one for each article
+  ${create(url, { title: 'Ferry runs again' })}
+
+  201  the same once more, as when the first answer was lost: the same answer, and no second article
+  ${create(url, { title: 'Ferry runs again' })}
+
+  422  not saved: the key was used for other words
+  ${create(url, { title: 'Ferry sinks' })}
+
   200  archived
   ${change(budget, { status: 'archived' })}
 
@@ -101,6 +110,12 @@ function change({ at, tag }, members) {
   const condition = tag === undefined ? '' : `-H 'If-Match: ${tag}' `
   const body = JSON.stringify({ ...members, editedBy: 'Curl' })
   return `curl -i -X PATCH ${condition}-H 'Content-Type: application/json' -d '${body}' ${at}`
+}
+
+function create(url, members) {
+  const article = { ...members, teaser: '', body: '', author: 'Curl', status: 'draft', editedBy: 'Curl' }
+  const headers = `-H 'Idempotency-Key: "8e03978e"' -H 'Content-Type: application/json'`
+  return `curl -i -X POST ${headers} -d '${JSON.stringify(article)}' ${url}/articles`
 }
 
 module.exports = { openAgain, thingsToTry }

@@ -18,7 +18,7 @@ beforeAll(async () => {
 })
 afterAll(() => newsroom.close())
 
-testWithCurl('each line that the terminal prints answers with the status that is printed above it', () => {
+testWithCurl('each line that the terminal prints answers with the status that is printed above it', async () => {
   const lines = newsroom.text.split('\n')
   const tries = lines.flatMap((line, index) => {
     const [, status] = /^ {2}(\d{3}) {2}\S/.exec(line) ?? []
@@ -32,6 +32,8 @@ testWithCurl('each line that the terminal prints answers with the status that is
   })
   expect(seen).toEqual(tries)
   expect(tries.length).toBeGreaterThanOrEqual(12)
+  const all = (await (await fetch(`${newsroom.url}/articles`)).json()) as { title: string }[]
+  expect(all.filter(({ title }) => title === 'Ferry runs again')).toHaveLength(1)
 })
 
 test('a port that is taken is named, with the way out', () => {

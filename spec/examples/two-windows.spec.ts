@@ -1,31 +1,17 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { chromium as driver } from 'playwright-core'
-import { chromium, type Newsroom, openNewsroom } from './newsroom'
+import { describeInBrowser, launch } from './browser'
+import { type Newsroom, openNewsroom } from './newsroom'
 
-const isNeeded = process.env.CONFLICT_SERVICES === 'required'
-const withBrowser = chromium !== undefined || isNeeded ? describe : describe.skip
-const name = chromium === undefined ? 'two windows on one article (no Chromium found)' : 'two windows on one article'
-
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 jest.setTimeout(120_000)
 
-withBrowser(name, () => {
+describeInBrowser('two windows on one article', () => {
   let newsroom: Newsroom
   let browser: Browser
   let context: BrowserContext
   const mistakes: string[] = []
 
   beforeAll(async () => {
-    if (chromium === undefined) throw new Error('No Chromium found; set CHROMIUM_PATH.')
-    browser = await driver.launch({ executablePath: chromium, args: FLAGS })
+    browser = await launch()
   })
   afterAll(() => browser?.close())
   beforeEach(async () => {

@@ -7,7 +7,7 @@ import { transformSync } from 'esbuild'
 import express from 'express'
 import { chromium as driver } from 'playwright-core'
 import { memoryAdapter, resourceRouter, respondToConflicts } from '../../lib'
-import { chromium } from '../examples/newsroom'
+import { chromium } from '../examples/browser'
 import { ROOT } from './install'
 
 jest.setTimeout(60_000)

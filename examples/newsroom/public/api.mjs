@@ -13,7 +13,15 @@ export const list = () => ask(client.get(ARTICLES))
 
 export const read = (id) => ask(client.get(at(id)))
 
-export const create = (value) => ask(client.post(ARTICLES, value))
+/** `key` is the same each time one article is sent, so that there is one of it, however often that is. */
+export async function create(value, key) {
+  const answer = await ask(client.post(ARTICLES, value, { idempotencyKey: key, headers: lockHeaders() }))
+  // It was stored, and the newsroom went down before it could say more than where.
+  return answer.problem || answer.value ? answer : ask(client.get(answer.location))
+}
+
+/** 128 random bits. `crypto.randomUUID` is there only in pages from this machine, or over TLS. */
+export const newKey = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(16))))
 
 /** `etag` names the state that is on the desk, which need not be the one that was read last. */
 export async function save(value, etag) {
@@ -26,8 +34,8 @@ export const remove = (id, etag) => ask(client.delete(at(id), { condition: etag,
 
 async function ask(answer) {
   try {
-    const { value, etag } = await answer
-    return { value, etag }
+    const { value, etag, location } = await answer
+    return { value, etag, location }
   } catch (error) {
     return { problem: isProblemError(error) ? error.problem : UNREACHABLE }
   }

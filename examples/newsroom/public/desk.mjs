@@ -7,19 +7,22 @@ import { myName } from './name.mjs'
 
 export const BLANK = { title: '', teaser: '', body: '', status: 'draft' }
 
-/** `etag` is undefined for an article that is new, `base` when the desk is empty. */
-export const desk = { base: undefined, etag: undefined }
+/**
+ * `etag` is undefined for an article that is new, `base` when the desk is empty. `sent` is a save of which nobody knows
+ * yet whether it was carried out: `{ value, key }`.
+ */
+export const desk = { base: undefined, etag: undefined, sent: undefined }
 
 export const mine = () => ({ ...desk.base, ...written(), editedBy: myName() })
 
 export const isDirty = () => desk.base !== undefined && differences(desk.base, desk.base, mine()).length > 0
 
 export function put(base, etag) {
-  Object.assign(desk, { base, etag })
+  Object.assign(desk, { base, etag, sent: undefined })
   showArticle(base, { isNew: etag === undefined, isFrozen: base.status === 'archived' })
   void showList(base.id)
 }
 
 export function clear() {
-  Object.assign(desk, { base: undefined, etag: undefined })
+  Object.assign(desk, { base: undefined, etag: undefined, sent: undefined })
 }

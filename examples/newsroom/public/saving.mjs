@@ -12,18 +12,32 @@ import { myName } from './name.mjs'
 export async function save() {
   const { base, etag } = desk
   clearMessages()
-  if (etag && !isDirty()) return say('There is nothing to save.')
+  if (etag && !desk.sent && !isDirty()) return say('There is nothing to save.')
   say('Saving …')
-  const sent = mine()
-  const answer = await (etag ? api.save(sent, etag) : api.create({ ...sent, author: myName() }))
-  if (desk.base !== base) return // Somebody went on to another article.
-  if (answer.problem) return refused(answer.problem, save)
+  const asked = etag ? mine() : { ...mine(), author: myName() }
+  // What was sent and not answered goes again as it was, and counts once. What was written since goes on top of it.
+  desk.sent ??= { value: asked, key: api.newKey() }
+  const { sent } = desk
+  const answer = await (etag ? api.save(sent.value, etag) : api.create(sent.value, sent.key))
+  if (desk.base !== base) return // Somebody went on to another article, or another click has brought this answer.
+  const isOlder = differences(sent.value, sent.value, asked).length > 0
+  if (answer.problem) {
+    if (desk.sent !== sent) return
+    if (isAnswered(answer.problem)) desk.sent = undefined
+    return isOlder && !desk.sent ? save() : refused(answer.problem, save)
+  }
   const since = written()
   if (!etag) history.replaceState(null, '', `#/${answer.value.id}`)
   put(answer.value, answer.etag)
-  showWords({ ...answer.value, ...changedSince(sent, since) })
+  showWords({ ...answer.value, ...changedSince(sent.value, since) })
+  if (isOlder) return save()
   say('Saved.')
   void refreshLock()
+}
+
+/** Whether it is certain that nothing was stored. */
+function isAnswered({ code }) {
+  return code !== undefined && !['unreachable', 'outcome_unknown', 'idempotency_in_progress'].includes(code)
 }
 
 /** What was typed while the request was under way. */
