@@ -1,5 +1,6 @@
 import type { Lease } from '../lock'
 import { storeFault } from '../store-fault'
+import { type Told, tellLoss, toldLease } from './told-lease'
 import { LONGEST_TIMER_MS } from './wait'
 
 /** What a service granted. */
@@ -37,9 +38,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   let timer: NodeJS.Timeout | undefined
   let renewing: Promise<void> | undefined
   let freed: Promise<void> | undefined
-  let lostBy: Error | undefined
-  /** Made when somebody listens: most locks are given back before anybody does. */
-  let listened: AbortController | undefined
+  const told: Told = { fence: grant.fence, lostBy: undefined, listened: undefined }
 
   function free(): Promise<void> {
     if (freed) return freed
@@ -50,10 +49,15 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
     return freed
   }
 
+  function release(): Promise<void> {
+    // After a loss there is nothing left to give back.
+    if (told.lostBy) return Promise.resolve()
+    return free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
+  }
+
   function lose(reason: Error): void {
-    if (freed || lostBy) return
-    lostBy = reason
-    listened?.abort(reason)
+    if (freed || told.lostBy) return
+    tellLoss(told, reason)
     // What cannot be given back runs out in the service too, so nobody needs to hear of it.
     free().catch(() => {})
   }
@@ -62,7 +66,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
     const now = performance.now()
     if (now >= validUntil) lose(new Error('the lease ran out before it was renewed'))
     if (now >= endsAt) lose(new Error(`the lock was held for maxHoldMs (${maxHoldMs})`))
-    return freed !== undefined || lostBy !== undefined
+    return freed !== undefined || told.lostBy !== undefined
   }
 
   async function renewOnce(send: () => Promise<boolean>): Promise<void> {
@@ -93,22 +97,5 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   }
 
   if (!isOver()) sleep(heldSince)
-
-  return {
-    lose,
-    lease: {
-      fence: grant.fence,
-      get signal() {
-        if (listened) return listened.signal
-        listened = new AbortController()
-        if (lostBy) listened.abort(lostBy)
-        return listened.signal
-      },
-      release() {
-        // After a loss there is nothing left to give back.
-        if (lostBy) return Promise.resolve()
-        return free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
-      },
-    },
-  }
+  return { lease: toldLease(told, release), lose }
 }

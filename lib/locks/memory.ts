@@ -1,3 +1,4 @@
+import { type Told, tellLoss, toldLease } from '../leases/told-lease'
 import { LONGEST_TIMER_MS } from '../leases/wait'
 import type { Lease, LockManager } from '../lock'
 
@@ -9,16 +10,13 @@ export interface MemoryLocks extends LockManager {
 
 type Terms = Parameters<LockManager['acquire']>[1]
 
-interface Held {
+interface Held extends Told {
   readonly key: string
   readonly maxHoldMs: number
   readonly endsAt: number
   /** Who waits for it, if anybody does; handed on with the key. */
   waiters: Set<() => void> | undefined
   isOver: boolean
-  lostBy: Error | undefined
-  /** Made when somebody listens: most locks are given back before anybody does. */
-  listened: AbortController | undefined
 }
 
 const DONE = Promise.resolve()
@@ -31,29 +29,28 @@ export function memoryLocks(): MemoryLocks {
 
   function grant(key: string, { maxHoldMs }: Terms, waiters?: Set<() => void>): Lease {
     const endsAt = performance.now() + maxHoldMs
-    const it: Held = { key, maxHoldMs, endsAt, waiters, isOver: false, lostBy: undefined, listened: undefined }
+    const it: Held = {
+      key,
+      maxHoldMs,
+      endsAt,
+      waiters,
+      isOver: false,
+      fence: ++grants,
+      lostBy: undefined,
+      listened: undefined,
+    }
     held.set(key, it)
     wakeBy(endsAt)
-    const fence = ++grants
-    return {
-      get fence() {
-        return String(fence)
-      },
-      get signal() {
-        return signalOf(it)
-      },
-      release() {
-        end(it)
-        return DONE
-      },
-    }
+    return toldLease(it, () => {
+      end(it)
+      return DONE
+    })
   }
 
   function end(it: Held, lostBy?: Error): void {
     if (it.isOver) return
     it.isOver = true
-    it.lostBy = lostBy
-    if (lostBy) it.listened?.abort(lostBy)
+    if (lostBy) tellLoss(it, lostBy)
     const next = it.waiters?.values().next().value
     // The key keeps its entry while it is handed on, so nobody comes in between.
     if (next) next()
@@ -98,13 +95,6 @@ function turn(queue: Set<() => void>, { waitMs, signal }: Terms): Promise<boolea
     signal?.addEventListener('abort', giveUp)
     queue.add(take)
   })
-}
-
-function signalOf(held: Held): AbortSignal {
-  if (held.listened) return held.listened.signal
-  held.listened = new AbortController()
-  if (held.lostBy) held.listened.abort(held.lostBy)
-  return held.listened.signal
 }
 
 /** Rings at the earliest of the times that it was given. One timer for all locks: each costs more than a lock does. */
