@@ -21,6 +21,7 @@ async function connect(port) {
   return {
     send: (text) =>
       new Promise((resolve, reject) => {
+        if (socket.destroyed) return reject(new Error('The server closed the connection while nobody asked.'))
         waiting = { resolve, reject }
         socket.write(text, 'latin1')
       }),

@@ -11,6 +11,8 @@ async function serve() {
   for (let id = 0; id < Number(resources); id++)
     await adapter.write(String(id), articleOf(String(id), Number(bytes)), null)
   const server = contenders[name](adapter).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+  // Its connections are idle while it is the others' turn.
+  server.keepAliveTimeout = 0
   process.on('message', () => {
     const { user, system } = process.cpuUsage()
     process.send({ cpuUs: user + system })

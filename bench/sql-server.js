@@ -100,6 +100,8 @@ async function serve() {
     await sql`insert into ${sql.table(table)} values (${String(id)}, ${value}, 'first')`.execute(kysely)
   }
   const server = CONTENDERS[name](kysely).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+  // Its connections are idle while it is the others' turn.
+  server.keepAliveTimeout = 0
   process.on('message', async (message) => {
     if (message === 'end') {
       await sql.raw(`drop table ${table}`).execute(kysely)

@@ -4,7 +4,7 @@ import { stateStageOf } from './middleware/fetch-state'
 import { lockStage } from './middleware/hold-lock'
 import { idempotencyStage } from './middleware/honor-idempotency-key'
 import type { ConflictOptions } from './middleware/options'
-import { readSettings } from './middleware/settings'
+import { readSettings, type Settings } from './middleware/settings'
 import { changeStage } from './middleware/validate-change'
 
 /**
@@ -15,7 +15,11 @@ import { changeStage } from './middleware/validate-change'
  * behind a body parser, authentication and authorization, and in front of a handler that commits.
  */
 export function detectConflicts<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  const settings = readSettings('detectConflicts', options)
+  return chainWith(readSettings('detectConflicts', options))
+}
+
+/** The chain for options that were read already. */
+export function chainWith<T>(settings: Settings<T>): ConflictMiddleware {
   const stages = [stateStageOf(settings), changeStage, preconditionStage]
   const { idempotency, lock } = settings
   return chainOf('detectConflicts', settings, [

@@ -1,11 +1,14 @@
-import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
+import express, { type Request, type RequestHandler, type Router } from 'express'
 import { ConflictError } from './conflicts'
-import { detectConflicts } from './detect-conflicts'
+import { chainWith } from './detect-conflicts'
 import { editLockRouter } from './edit-lock-router'
 import { ACCEPT_PATCH } from './middleware/body'
 import { commitChange } from './middleware/commit-change'
+import { inTurn } from './middleware/in-turn'
+import { onRoute } from './middleware/mount'
 import type { ConflictOptions } from './middleware/options'
 import { currentRepresentation } from './middleware/resource'
+import { readSettings } from './middleware/settings'
 import { truncatedHeaders } from './middleware/truncated-headers'
 
 /**
@@ -21,11 +24,15 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
     throw new TypeError(
       "resourceRouter(): its handlers write through the adapter; with writes: 'by-app' put detectConflicts on your own routes.",
     )
-  const chain = detectConflicts(options)
+  const settings = { ...readSettings('resourceRouter', options), mount: onRoute }
+  const chain = chainWith(settings)
   // What is created has no key yet, whatever parameters the path above has.
-  const creation = detectConflicts({ ...options, key: () => undefined })
+  const creation = chainWith({ ...settings, key: () => undefined })
   const commit = commitChange()
   const { adapter, create = ['PUT', 'POST'] } = options
+  const show: RequestHandler = (req, res) => {
+    res.json(currentRepresentation(req, adapter))
+  }
   const onItem = ['GET', 'HEAD', 'PUT', 'PATCH', ...(adapter.remove ? ['DELETE'] : []), 'OPTIONS']
   const onCollection = [...(create.includes('POST') ? ['POST'] : []), 'OPTIONS']
 
@@ -33,15 +40,13 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   // The item first, for most requests are about one; in each route last, what refuses the methods that are not there.
   const item = router
     .route('/:id')
-    .get(chain, (req: Request, res: Response) => {
-      res.json(currentRepresentation(req, adapter))
-    })
-    .put(parseBody, chain, commit)
-    .patch(parseBody, chain, commit)
-  if (adapter.remove) item.delete(chain, commit)
+    .get(inTurn(chain, show))
+    .put(inTurn(parseBody, chain, commit))
+    .patch(inTurn(parseBody, chain, commit))
+  if (adapter.remove) item.delete(inTurn(chain, commit))
   item.options(answerOptions(onItem)).all(refuseOthers(onItem))
   const collection = router.route('/')
-  if (create.includes('POST')) collection.post(parseBody, creation, commit)
+  if (create.includes('POST')) collection.post(inTurn(parseBody, creation, commit))
   collection.options(answerOptions(onCollection)).all(refuseOthers(onCollection, ['GET', 'HEAD']))
   if (options.editLocks) router.use(editLockRouter(options))
   return router

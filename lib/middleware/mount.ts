@@ -14,6 +14,9 @@ export const onResource: Mount = (req, middleware) =>
     ? (req.params as Params)
     : undefined
 
+/** For a chain of which it is known that it stands on a route. */
+export const onRoute: Mount = ({ params }) => params as Params
+
 /** The resource is what `path` matches below the mount, and the mount itself is their collection. */
 export function belowMount(path: string): Mount {
   const pattern = segmentsOf(path)

@@ -585,7 +585,7 @@ describe('wrong options are found when the app starts', () => {
   test('the option takes what editLocks() gives, and editLockRouter needs it', () => {
     const options = { name: 'note', adapter: memoryAdapter<Note>() }
     expect(() => resourceRouter({ ...options, editLocks: { store, owner } as never })).toThrow(
-      'detectConflicts(): editLocks has to be what editLocks({ store, owner }) gives; got {"store":{"size":0}}.',
+      'resourceRouter(): editLocks has to be what editLocks({ store, owner }) gives; got {"store":{"size":0}}.',
     )
     expect(() => editLockRouter(options)).toThrow('editLockRouter(): give editLocks: editLocks({ store, owner }).')
   })
