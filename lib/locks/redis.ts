@@ -4,6 +4,7 @@ import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
 import type { LockManager } from '../lock'
 import { isRedisClient, type RedisClient, script, scriptRunner } from '../redis/scripts'
+import { together } from '../redis/together'
 import { storeFault } from '../store-fault'
 
 export type { IoredisScripts, NodeRedisScripts } from '../redis/scripts'
@@ -19,29 +20,46 @@ export interface RedisLocksOptions {
 }
 
 /**
- * KEYS: the lock, the last fence of the prefix. ARGV: token, leaseMs. Gives the fence, or 0 when the lock is held.
+ * KEYS: the last fence of the prefix, the locks. ARGV: token and leaseMs of each. Gives the fence of each, or 0 when it is held.
  *
  * The fence is the server's time in microseconds or one more than the last: a server that lost its data goes on growing.
- * A client that sends the script again after it lost its connection finds its own token.
+ * A client that sends the script again after it lost its connection finds its own tokens.
  */
 const TAKE = script(`
-local taken = redis.call('set', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
-if not taken and redis.call('get', KEYS[1]) ~= ARGV[1] then return '0' end
-local time = redis.call('time')
-local fence = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('get', KEYS[2]) or 0) + 1)
-local text = string.format('%.0f', fence)
-redis.call('set', KEYS[2], text)
-return text`)
+local fences, now = {}
+for lock = 2, #KEYS do
+  local fence, token = 0, ARGV[2 * lock - 3]
+  if redis.call('set', KEYS[lock], token, 'NX', 'PX', ARGV[2 * lock - 2]) or redis.call('get', KEYS[lock]) == token then
+    if not now then
+      local time = redis.call('time')
+      now = time[1] * 1000000 + time[2]
+    end
+    fence = redis.call('incr', KEYS[1])
+    if fence < now then fence = redis.call('incrby', KEYS[1], string.format('%.0f', now - fence)) end
+  end
+  fences[lock - 1] = fence
+end
+return fences`)
 
 /** KEYS: the lock. ARGV: token, leaseMs. Gives 1 when the lock is still ours, else 0. */
 const RENEW = script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('pexpire', KEYS[1], ARGV[2])`)
 
-/** KEYS: the lock. ARGV: token. Gives 1 when the lock was ours, else 0. */
+/** KEYS: the locks. ARGV: the token of each. */
 const RELEASE = script(`
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('del', KEYS[1])`)
+for lock = 1, #KEYS do
+  if redis.call('get', KEYS[lock]) == ARGV[lock] then redis.call('del', KEYS[lock]) end
+end`)
+
+interface Held {
+  readonly name: string
+  readonly token: string
+}
+
+interface Asked extends Held {
+  readonly lease: string
+}
 
 /**
  * Locks in one Redis server, for every process that uses the prefix. They end with the server's data: after a restart
@@ -65,6 +83,20 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
   // One tag in braces keeps a lock and the fence in one slot; the hash bounds what clients can make of a key.
   const lockKey = (key: string) => `{${prefix}}:lock:${createHash('sha256').update(key).digest('base64url')}`
   const fenceKey = `{${prefix}}:fence`
+  const takeAll = together(async (asked: Asked[]) => {
+    const [keys, args] = [[fenceKey], [] as string[]]
+    for (const { name, token, lease } of asked) {
+      keys.push(name)
+      args.push(token, lease)
+    }
+    return (await run(TAKE, keys, args)) as unknown[]
+  })
+  const freeAll = together(async (asked: Held[]) => {
+    const names = asked.map(({ name }) => name)
+    const tokens = asked.map(({ token }) => token)
+    await run(RELEASE, names, tokens)
+    return []
+  })
 
   return {
     async acquire(key, terms) {
@@ -74,16 +106,17 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
       async function look(): Promise<Grant | undefined> {
         const token = randomUUID()
         const askedAt = performance.now()
-        const free = async () => void (await inTime(run(RELEASE, [name], [token])))
-        const taken = run(TAKE, [name, fenceKey], [token, lease])
-        const fence = await inTime(taken).catch((fault) => {
+        const free = async () => void (await inTime(freeAll({ name, token })))
+        const taken = takeAll({ name, token, lease })
+        const renew = async () => Number(await inTime(run(RENEW, [name], [token, lease]))) === 1
+        try {
+          const fence = String(await inTime(taken))
+          return fence === '0' ? undefined : { fence, askedAt, free, renew }
+        } catch (fault) {
           // It may be granted all the same, late or without our hearing of it.
           taken.then(free, free).catch(() => {})
           throw fault
-        })
-        if (String(fence) === '0') return undefined
-        const renew = async () => Number(await inTime(run(RENEW, [name], [token, lease]))) === 1
-        return { fence: String(fence), askedAt, free, renew }
+        }
       }
 
       const grant = await pollFor({ look, giveBack: ({ free }) => free() }, terms)

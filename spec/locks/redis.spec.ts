@@ -101,7 +101,44 @@ describeWith('Redis', 'redisLocks', (url) => {
     answer()
     for (let seen = 0; seen < 20 && (await admin.exists(lockOf(prefix, 'a'))); seen++) await admin.ping()
     expect(await admin.exists(lockOf(prefix, 'a'))).toBe(0)
-    expect(await answers[0]).toMatch(/^\d{16}$/)
+    expect(String(await answers[0])).toMatch(/^\d{16}$/)
+  })
+
+  test('what is asked for at once goes out together, and each gets its own answer', async () => {
+    const prefix = ownName('locks')
+    const sent: string[][] = []
+    const counting = {
+      eval: (script: string, count: number, ...rest: string[]) => ioredis.eval(script, count, ...rest),
+      evalsha: (sha: string, count: number, ...rest: string[]) => {
+        sent.push(rest.slice(0, count).filter((key) => key.includes(':lock:')))
+        return ioredis.evalsha(sha, count, ...rest)
+      },
+    }
+    const [ours, others] = [redisLocks({ client: counting, prefix }), redisLocks({ client: nodeRedis, prefix })]
+    const held = await others.acquire('key 3', terms)
+    const keys = Array.from({ length: 120 }, (_, index) => `key ${index}`)
+    const leases = await Promise.all(keys.map((key) => ours.acquire(key, terms)))
+    expect(leases.flatMap((lease, index) => (lease ? [] : [index]))).toEqual([3])
+    const fences = leases.flatMap((lease) => (lease?.fence ? [lease.fence] : []))
+    expect(new Set(fences).size).toBe(119)
+    for (const fence of fences) expect(BigInt(fence)).toBeGreaterThan(BigInt(held?.fence ?? 0))
+    await Promise.all(leases.map((lease) => lease?.release()))
+    expect(sent.map((names) => names.length)).toEqual([100, 20, 100, 19])
+    expect(await others.acquire('key 3', terms)).toBeUndefined()
+    await held?.release()
+    expect(await admin.keys(`{${prefix}}:lock:*`)).toEqual([])
+    await admin.del(`{${prefix}}:fence`)
+  })
+
+  test('the fence goes on growing when the clock of the server is set back', async () => {
+    const prefix = ownName('locks')
+    const ahead = (Date.now() + 3_600_000) * 1000
+    await admin.set(`{${prefix}}:fence`, String(ahead))
+    const locks = redisLocks({ client: ioredis, prefix })
+    const leases = await Promise.all(['a', 'b'].map((key) => locks.acquire(key, terms)))
+    expect(leases.map((lease) => lease?.fence)).toEqual([String(ahead + 1), String(ahead + 2)])
+    await Promise.all(leases.map((lease) => lease?.release()))
+    await admin.del(`{${prefix}}:fence`)
   })
 
   test('a script that the client sends twice is granted once', async () => {
