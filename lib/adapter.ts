@@ -85,7 +85,11 @@ export interface ResourceAdapter<T, Handle = unknown> {
    */
   transaction?<R>(run: (tx: TransactionalAdapter<T, Handle>) => Promise<R>): Promise<R>
 
-  /** The state as it was at `version`; `undefined` when that is not kept. The version that is stored now always is. */
+  /**
+   * The state as it was at `version`, tombstones included; `undefined` when that is not kept. The version that is stored
+   * now always is. What is removed without a tombstone takes its versions along: what is made later under its key is
+   * another resource.
+   */
   readVersion?(key: string, version: Version): Promise<ResourceState<T> | undefined>
 }
 

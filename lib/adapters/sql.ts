@@ -1,8 +1,10 @@
 import type { Transaction } from 'kysely'
-import type { ResourceAdapter, TransactionalAdapter } from '../adapter'
+import type { ResourceAdapter, TransactionalAdapter, Version } from '../adapter'
+import type { Execute } from '../sql/client'
 import { databaseOf } from '../sql/database'
 import { answered, attempted } from '../sql/faults'
 import type { SqlTransaction } from '../sql/transactions'
+import { type KeepingOperations, keepingAt } from './sql/keeping'
 import { type Operations, operationsAt, type Place } from './sql/operations'
 import type { SqlAdapterOptions } from './sql/options'
 import { planOf } from './sql/plan'
@@ -10,7 +12,7 @@ import { rowsOf } from './sql/rows'
 
 export type { SqlClient, SqlDialect } from '../sql/client'
 export { addColumnStatements, createTableStatements } from './sql/create-table'
-export type { SqlAdapterOptions, SqlTable } from './sql/options'
+export type { SqlAdapterOptions, SqlHistory, SqlTable } from './sql/options'
 
 const WHO = 'sqlAdapter()'
 
@@ -36,11 +38,16 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   if (generatedKeys && plan.key.length > 1)
     throw new TypeError('sqlAdapter(): generatedKeys needs a key of one column.')
 
-  const operationsIn = (place: Place) => operationsAt<T>(place, plan, rows, dialect, now)
-  const outside = operationsIn({ execute: database.execute, together: database.together, locks: false })
+  const plainIn = (place: Place) => operationsAt<T>(place, plan, rows, dialect, now)
+  const operationsIn = (place: Place): Operations<T> | KeepingOperations<T> =>
+    plan.history
+      ? keepingAt<T>(place, plainIn, plan.history, rows, dialect, plan.softDelete !== undefined)
+      : plainIn(place)
+  const outside = operationsIn({ ...database, locks: false })
 
   function inside({ execute, handle, abandon }: SqlTransaction): TransactionalAdapter<T, Transaction<DB>> {
-    const operations = operationsIn({ execute, together: (run) => run(execute), locks: true })
+    const here = <R>(run: (execute: Execute) => Promise<R>) => run(execute)
+    const operations = operationsIn({ execute, together: here, atomically: here, locks: true })
     // What fails here has failed: it took the transaction with it.
     const methods = methodsOf(operations, answered, generatedKeys)
     return { ...methods, transactionHandle: handle as Transaction<DB>, abandon }
@@ -53,14 +60,17 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
 }
 
 function methodsOf<T>(
-  { read, write, remove, create }: Operations<T>,
+  { read, write, remove, create, ...kept }: Operations<T> | KeepingOperations<T>,
   run: typeof attempted,
   generatedKeys: boolean,
-): Pick<SqlAdapter<T>, 'read' | 'write' | 'remove' | 'create'> {
+): Pick<SqlAdapter<T>, 'read' | 'write' | 'remove' | 'create' | 'readVersion'> {
   return {
     read: (key) => run(() => read(key), WHO),
     write: (key, value, expected) => run(() => write(key, value, expected), WHO),
     remove: (key, expected) => run(() => remove(key, expected), WHO),
     ...(generatedKeys && { create: (value: T) => run(() => create(value), WHO) }),
+    ...('readVersion' in kept && {
+      readVersion: (key: string, version: Version) => run(() => kept.readVersion(key, version), WHO),
+    }),
   }
 }

@@ -1,12 +1,14 @@
 import { Kysely, MysqlDialect, PostgresDialect, type PostgresPool, type SqliteDatabase, SqliteDialect } from 'kysely'
 import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
-import { type Transact, transactionsOn } from './transactions'
+import { type Atomically, changesOn, type Transact, transactionsOn } from './transactions'
 
 export interface SqlDatabase {
   readonly dialect: SqlDialect
   readonly execute: Execute
   /** Runs several on one connection, all or none. */
   together<R>(run: (execute: Execute) => Promise<R>): Promise<R>
+  /** As `together`, but what was read cannot change before it ends: as in a transaction of the app. */
+  readonly atomically: Atomically
   /** Several that others decide on: everything that the app may want of a transaction. */
   readonly transact: Transact
 }
@@ -15,11 +17,13 @@ export interface SqlDatabase {
 export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, who: string): SqlDatabase {
   const kysely = kyselyOf(client, who)
   const known = dialect ?? dialectOf(kysely, who)
+  const source = { client, kysely, dialect: known, who }
   return {
     dialect: known,
     execute: executeOn(kysely),
     together: (run) => kysely.transaction().execute((transaction) => run(executeOn(transaction))),
-    transact: transactionsOn(client, kysely, known, who),
+    atomically: changesOn(source),
+    transact: transactionsOn(source),
   }
 }
 

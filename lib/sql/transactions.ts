@@ -1,83 +1,25 @@
-import {
-  CompiledQuery,
-  type Dialect,
-  type Driver,
-  Kysely,
-  MysqlIntrospector,
-  PostgresIntrospector,
-  type QueryExecutorProvider,
-  SqliteIntrospector,
-  type Transaction,
-} from 'kysely'
 import { recogniseStoreError } from '../store-errors'
 import { isStoreFault, storeFault } from '../store-fault'
-import { type Borrowed, fromKysely, fromMysqlPool, fromPgPool } from './borrowed'
-import { type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
+import type { Execute } from './client'
 import { attempted, faultOf } from './faults'
-import { type Watched, watched } from './watched'
+import { type Source, type SqlTransaction, type Stage, staged } from './staged'
 
-/** One transaction, on a connection of its own. */
-export interface SqlTransaction {
-  readonly handle: Transaction<unknown>
-  readonly execute: Execute
-  /** Nothing is carried out any more, and the connection is ended. */
-  abandon(): void
-}
+export type { SqlTransaction } from './staged'
 
 export type Transact = <R>(run: (transaction: SqlTransaction) => Promise<R>) => Promise<R>
 
-/** READ COMMITTED, as in PostgreSQL: REPEATABLE READ locks the gap where a key is missing, and two creators deadlock. */
-const BEGIN: Readonly<Record<SqlDialect, readonly string[]>> = {
-  postgres: ['begin'],
-  mysql: ['set transaction isolation level read committed', 'begin'],
-  // Without the word, two that have read both want to write, and one of them can never.
-  sqlite: ['begin immediate'],
-}
-
-const KILL_SELF: Readonly<Partial<Record<SqlDialect, string>>> = { mysql: 'kill connection_id()' }
-
-const INTROSPECTORS = { postgres: PostgresIntrospector, mysql: MysqlIntrospector, sqlite: SqliteIntrospector }
-
 /** What `run` rejects with comes through as it is; an error of ours is a store fault that says what may have been written. */
-export function transactionsOn(
-  client: SqlClient,
-  kysely: QueryExecutorProvider,
-  dialect: SqlDialect,
-  who: string,
-): Transact {
+export function transactionsOn(source: Source): Transact {
+  const { who } = source
   return async (run) => {
-    // Until COMMIT is sent nothing can have been written, whatever happens.
-    let stage = 'unsent' as 'unsent' | 'run' | 'sent'
-    let isSound = true
-    let borrowed: Borrowed | undefined
+    let stage = 'unsent' as Stage
     try {
-      borrowed = await borrow(client, kysely, dialect)
-      const { connection: inner, cut, canBeEnded } = borrowed
-      const watch = watched(inner, dialect)
-      const driver: Driver = {
-        ...driverOn(watch, dialect, who),
-        async commitTransaction() {
-          stage = 'unsent'
-          if (watch.failure() !== undefined) throw watch.failure()
-          stage = 'sent'
-          await execute(watch, 'commit')
+      // Nothing has been read yet: where another process is at work it can simply be tried again.
+      return await staged(source, run, {
+        begin: (step) => attempted(step, who),
+        at: (now) => {
+          stage = now
         },
-        async rollbackTransaction() {
-          isSound = !watch.isCut()
-          // The server rolls back what is ended.
-          if (!isSound && canBeEnded) return
-          await inner.executeQuery(CompiledQuery.raw('rollback')).catch(() => {
-            isSound = false
-          })
-        },
-      }
-      return await boundTo(kysely, driver, dialect).execute(async (handle) => {
-        stage = 'run'
-        const abandon = () => {
-          watch.cut()
-          cut?.()
-        }
-        return run({ handle, execute: executeOn(handle), abandon })
       })
     } catch (error) {
       if (stage === 'run') throw error
@@ -85,45 +27,29 @@ export function transactionsOn(
       const known = recogniseStoreError(error)
       if (stage === 'unsent') throw faultOf(error, known, who, 'no')
       throw known ? faultOf(error, known, who) : storeFault(error, { applied: 'unknown' })
-    } finally {
-      await borrowed?.giveBack(isSound)
     }
   }
 }
 
-/** A Kysely of its own for one connection; it knows the plugins and the words of the app's. */
-function boundTo(kysely: QueryExecutorProvider, driver: Driver, dialect: SqlDialect) {
-  const executor = kysely.getExecutor()
-  const bound: Dialect = {
-    createAdapter: () => executor.adapter,
-    createDriver: () => driver,
-    createIntrospector: (database) => new INTROSPECTORS[dialect](database),
-    createQueryCompiler: () => ({ compileQuery: (node, id) => executor.compileQuery(node, id) }),
+export type Atomically = <R>(run: (execute: Execute) => Promise<R>) => Promise<R>
+
+/**
+ * A change of ours that takes several statements. Errors come as they are, so that all of it can be tried again where it
+ * was only in another's way; but a connection that was lost before COMMIT was sent has written nothing.
+ */
+export function changesOn(source: Source): Atomically {
+  return async (run) => {
+    let stage = 'unsent' as Stage
+    try {
+      return await staged(source, ({ execute }) => run(execute), {
+        begin: (step) => step(),
+        at: (now) => {
+          stage = now
+        },
+      })
+    } catch (error) {
+      const known = stage === 'sent' || isStoreFault(error) ? undefined : recogniseStoreError(error)
+      throw known?.applied === 'unknown' ? faultOf(error, known, source.who, 'no') : error
+    }
   }
-  return new Kysely<unknown>({ dialect: bound, plugins: [...executor.plugins] }).transaction()
-}
-
-function driverOn(watch: Watched, dialect: SqlDialect, who: string) {
-  const nothing = async () => {}
-  return {
-    init: nothing,
-    destroy: nothing,
-    acquireConnection: async () => watch.connection,
-    releaseConnection: nothing,
-    async beginTransaction() {
-      // Nothing has been read yet: where another process is at work it can simply be tried again.
-      for (const text of BEGIN[dialect]) await attempted(() => execute(watch, text), who)
-    },
-  }
-}
-
-async function execute({ connection }: Watched, text: string): Promise<void> {
-  await connection.executeQuery(CompiledQuery.raw(text))
-}
-
-function borrow(client: SqlClient, kysely: QueryExecutorProvider, dialect: SqlDialect): Promise<Borrowed> {
-  if ('pool' in client && !('promise' in client)) return fromMysqlPool(client.pool)
-  if ('getConnection' in client) return fromMysqlPool(client)
-  if ('connect' in client && !('getExecutor' in client)) return fromPgPool(client)
-  return fromKysely(kysely, KILL_SELF[dialect])
 }

@@ -5,6 +5,7 @@ import { dateChecks } from './adapter/dates'
 import { faultChecks } from './adapter/faults'
 import { historyChecks } from './adapter/history'
 import { isolationChecks } from './adapter/isolation'
+import { keptVersionChecks } from './adapter/kept-versions'
 import { keyChecks } from './adapter/keys'
 import { type FaultMoment, lostAnswerChecks } from './adapter/lost-answers'
 import { ownershipChecks } from './adapter/ownership'
@@ -43,6 +44,8 @@ export interface AdapterKitOptions<T> {
   readonly disposeAdapter?: (adapter: ResourceAdapter<T>) => Promise<void> | void
   /** Moves the clock behind `lastModified`, backwards too, where the adapter takes a clock. */
   readonly advance?: (ms: number) => void
+  /** How many versions before the current one the adapter keeps, exactly; one at least. */
+  readonly keepVersions?: number
   /** How often a race is run. */
   readonly rounds?: number
   /** How many take part in a race. */
@@ -58,7 +61,15 @@ export interface KitCase {
 /** The rules of `ResourceAdapter` as cases. A case fails with an error that says what the contract demands. */
 export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
   demandUsable(options)
-  const { abilities, extraValues = [], makeFailing, makeFaulty, disposeAdapter = () => {}, advance } = options
+  const {
+    abilities,
+    extraValues = [],
+    makeFailing,
+    makeFaulty,
+    disposeAdapter = () => {},
+    advance,
+    keepVersions,
+  } = options
   const isFresh = !abilities.contentVersions
   const chosen: ReadonlyArray<Checks<T> | false | undefined> = [
     abilityChecks(abilities),
@@ -80,7 +91,8 @@ export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
     abilities.transaction && transactionChecks(abilities),
     abilities.transaction && isFresh && freshTransactionChecks(),
     abilities.transaction && isolationChecks(abilities),
-    abilities.readVersion && historyChecks(),
+    abilities.readVersion && historyChecks(abilities),
+    abilities.readVersion && keepVersions !== undefined && keptVersionChecks(keepVersions),
     makeFailing && faultChecks(makeFailing, abilities),
     makeFaulty && lostAnswerChecks(makeFaulty, disposeAdapter, abilities),
   ]
@@ -106,7 +118,7 @@ async function runCheck<T>(check: Check<T>, options: AdapterKitOptions<T>): Prom
 
 const ABILITIES = ['remove', 'create', 'tombstones', 'lastModified', 'transaction', 'readVersion'] as const
 
-function demandUsable<T>({ values, abilities, rounds = 1, writers = 2 }: AdapterKitOptions<T>): void {
+function demandUsable<T>({ values, abilities, keepVersions = 1, rounds = 1, writers = 2 }: AdapterKitOptions<T>): void {
   const [one, two, three] = values
   if (sameJson(one, two) || sameJson(two, three) || sameJson(one, three)) {
     throw new TypeError(`adapterKit(): values are ${JSON.stringify(values)}; give three different ones.`)
@@ -115,6 +127,9 @@ function demandUsable<T>({ values, abilities, rounds = 1, writers = 2 }: Adapter
     // An ability that is forgotten would leave its rules unchecked without a word.
     if (typeof abilities[name] === 'boolean') continue
     throw new TypeError(`adapterKit(): abilities.${name} is ${abilities[name]}; say true or false.`)
+  }
+  if (!Number.isSafeInteger(keepVersions) || keepVersions < 1) {
+    throw new TypeError(`adapterKit(): keepVersions is ${keepVersions}; give a positive integer, or leave it out.`)
   }
   if (!Number.isSafeInteger(rounds) || rounds < 1) {
     throw new TypeError(`adapterKit(): rounds is ${rounds}; give a positive integer.`)

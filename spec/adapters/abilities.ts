@@ -24,6 +24,7 @@ export const ADAPTERS = {
       create: '`generatedKeys`',
       tombstones: '`softDelete`',
       lastModified: '`lastModified`',
+      readVersion: '`history`',
       contentVersions: '`version: false`',
     },
     values: 'any JSON, or columns',

@@ -12,7 +12,7 @@ export async function breakable(url: string, other: ResourceAdapter<unknown>, de
   way.port = String(proxy.port)
 
   async function breakWhenChanged(before: string | undefined): Promise<void> {
-    proxy.swallowFrom(deciding)
+    void proxy.swallowFrom(deciding)
     for (let tries = 0; tries < 1000; tries++) {
       const seen = await other.read('a')
       if (seen?.version !== before) break

@@ -53,6 +53,7 @@ describe.each([
     const kit = adapterKit<unknown>({
       ...common,
       abilities: abilitiesOf('fileAdapter', { tombstones }),
+      ...(keepVersions < 10 && { keepVersions }),
       makeFaulty: (_adapter, when) => jsonResources(uncertain(options()), faulty(when)),
       makeAdapter: () => fileAdapter(fresh()),
       makeSecond: () => fileAdapter(options()),

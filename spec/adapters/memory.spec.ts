@@ -18,12 +18,15 @@ describe.each([false, true])('with tombstones: %s, the memory adapter keeps the 
 })
 
 describe('a memory adapter with history', () => {
-  const kit = adapterKit<unknown>({
-    makeAdapter: () => memoryAdapter({ history: 2 }),
-    values: [{ n: 1 }, { n: 2 }, { n: 3 }],
-    abilities: abilitiesOf('memoryAdapter', { readVersion: true }),
+  describe.each([false, true])('with tombstones: %s', (tombstones) => {
+    const kit = adapterKit<unknown>({
+      makeAdapter: () => memoryAdapter({ history: 2, tombstones }),
+      values: [{ n: 1 }, { n: 2 }, { n: 3 }],
+      abilities: abilitiesOf('memoryAdapter', { readVersion: true, tombstones }),
+      keepVersions: 2,
+    })
+    for (const { name, run } of kit) test(name, run)
   })
-  for (const { name, run } of kit) test(name, run)
 
   test('keeps so many versions before the current one, and no more', async () => {
     const adapter = memoryAdapter<number>({ history: 2 })

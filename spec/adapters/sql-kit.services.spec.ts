@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ResourceAdapter } from '../../lib/adapter'
-import { type SqlTable, sqlAdapter } from '../../lib/adapters/sql'
+import { addColumnStatements, type SqlTable, sqlAdapter } from '../../lib/adapters/sql'
 import { type Abilities, adapterKit, type FaultMoment, jsonValues } from '../../lib/testing'
 import { describeWith, ownName } from '../services'
 import { abilitiesOf } from './abilities'
@@ -17,6 +17,7 @@ interface Shape {
   readonly abilities?: Partial<Abilities>
   readonly generatedKeys?: boolean
   readonly key?: string
+  readonly keepVersions?: number
 }
 
 const members = { columns: { title: 'article_title', count: 'counted', tags: { type: 'json' } } } as const
@@ -71,8 +72,16 @@ const SHAPES: Readonly<Record<string, Shape>> = {
   },
 }
 
+const KEEP_VERSIONS = 2
+
+/** Each again, with what it replaces kept. */
+const KEEPING = Object.entries(SHAPES).map(([name, shape]) => {
+  const abilities = { ...shape.abilities, readVersion: true }
+  return [`${name}, history`, { ...shape, abilities, keepVersions: KEEP_VERSIONS }] as const
+})
+
 for (const server of SQL_SERVERS) {
-  describe.each(Object.entries(SHAPES))(`on ${server.service}: %s`, (_, shape) => {
+  describe.each([...Object.entries(SHAPES), ...KEEPING])(`on ${server.service}: %s`, (_, shape) => {
     describeWith(server.service, 'the SQL adapter keeps the contract', (url) => runKit(server, url, shape))
   })
 }
@@ -89,8 +98,10 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
     opened.push(one)
     return one
   }
+  const { keepVersions } = shape
+  const history = keepVersions === undefined ? {} : { history: { table: `${table}_history`, keepVersions } }
   const over = ({ client }: Opened): ResourceAdapter<unknown> => {
-    const adapter = sqlAdapter<unknown>({ ...shape.table, client, table, now: () => ms })
+    const adapter = sqlAdapter<unknown>({ ...shape.table, ...history, client, table, now: () => ms })
     return Array.isArray(shape.table.key) ? underPart(adapter) : adapter
   }
 
@@ -103,9 +114,13 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
     await first.run(
       `create table ${table} (id ${key} not null, ${shape.columns(server.types)}, primary key (${shape.key ?? 'id'}))`,
     )
+    const marks = ['version', 'revision', 'modified', 'removed', 'removed_at']
+    for (const statement of addColumnStatements(server.dialect, { ...shape.table, ...history, table }, marks))
+      await first.run(statement)
   })
   afterAll(async () => {
     await first.run(`drop table ${table}`)
+    if (keepVersions) await first.run(`drop table ${table}_history`)
     for (const one of opened) await one.close()
     rmSync(folder, { recursive: true })
   })
@@ -114,6 +129,7 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
   const kit = adapterKit<unknown>({
     makeAdapter: async () => {
       await first.run(`delete from ${table}`)
+      if (keepVersions) await first.run(`delete from ${table}_history`)
       return over(first)
     },
     makeSecond: () => over(second),
@@ -121,9 +137,7 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
     // SQLite has no connection that could break.
     ...(server.dialect !== 'sqlite' && {
       makeFaulty: async (adapter: ResourceAdapter<unknown>, when: FaultMoment) => {
-        // MySQL gives no row back, and a hash has to be read before others may write: a transaction.
-        const deciding =
-          shape.abilities?.contentVersions && server.dialect === 'mysql' ? /commit|delete from/i : undefined
+        const deciding = decidingOf(shape, server, table)
         const { url: way, breakAt } = await breakable(url, adapter, deciding)
         const broken = server.open(way, 1)
         opened.push(broken)
@@ -140,6 +154,7 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
     ],
     extraValues: shape.json ? jsonValues : [{ title: "'; --", count: 2 ** 31 - 1, tags: { a: [null, 'é'] } }],
     rounds: 10,
+    ...(keepVersions && { keepVersions }),
     abilities: abilitiesOf('sqlAdapter', { lastModified: true, ...shape.abilities }),
     advance: (by) => {
       ms += by
@@ -149,11 +164,25 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
   for (const { name, run } of kit) test(name, run)
 }
 
+/** What carries a change out, where that is no single statement. */
+function decidingOf({ keepVersions, abilities }: Shape, { dialect }: SqlServer, table: string): RegExp | undefined {
+  // MySQL gives no row back, and a hash has to be read before others may write: a transaction.
+  const isAlwaysOne = abilities?.contentVersions && dialect === 'mysql'
+  if (keepVersions) return isAlwaysOne ? COMMIT : new RegExp(`${COMMIT.source}|insert into [\`"]${table}[\`"]`, 'i')
+  return isAlwaysOne ? /commit|delete from/i : undefined
+}
+
+/** Not what MySQL is told first, which isolation it is: read committed. */
+const COMMIT = /\bcommit\b/i
+
 /** Keys of a kit have one part. */
 function underPart(adapter: ReturnType<typeof sqlAdapter<unknown>>): ResourceAdapter<unknown> {
   const partOf = (key: string) => `p\u0001${key}`
-  const under = (inner: Pick<ResourceAdapter<unknown>, 'read' | 'write' | 'remove'>) => ({
+  const under = (inner: Pick<ResourceAdapter<unknown>, 'read' | 'write' | 'remove' | 'readVersion'>) => ({
     read: (key: string) => inner.read(partOf(key)),
+    ...(inner.readVersion && {
+      readVersion: async (key: string, version: string) => inner.readVersion?.(partOf(key), version),
+    }),
     write: (key: string, value: unknown, expected: string | null) =>
       inner.write?.(partOf(key), value, expected) as ReturnType<typeof adapter.write>,
     remove: (key: string, expected: string) =>

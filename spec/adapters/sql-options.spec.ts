@@ -38,6 +38,28 @@ describe('sqlAdapter refuses at start-up', () => {
     [{ version: { column: 'v', type: 'float' } }, 'version cannot be of type "float"; say text, bigint, integer.'],
     [{ lastModified: { column: 'm', type: 's' } }, 'lastModified cannot be of type "s"; say date, ms.'],
     [{ softDelete: 'x y' }, 'softDelete "x y" is not a plain identifier.'],
+    [{ history: 100 }, 'history is 100; give { table, keepVersions }.'],
+    [{ history: null }, 'history is null; give { table, keepVersions }.'],
+    [{ history: {} }, 'history.table undefined is not a plain identifier.'],
+    [{ history: { table: 'a; b' } }, 'history.table "a; b" is not a plain identifier.'],
+    [{ history: { table: 'articles' } }, 'history.table is the table of the resources; give it another one.'],
+    [{ history: { table: 'h', keep: 5 } }, '"keep" is not an option of history; it takes table, keepVersions.'],
+    [
+      { history: { table: 'h', keepVersions: 0 } },
+      'history.keepVersions is 0; give a positive integer, or leave history out.',
+    ],
+    [
+      { history: { table: 'h', keepVersions: '9' } },
+      'history.keepVersions is "9"; give a positive integer, or leave history out.',
+    ],
+    [
+      { history: { table: 'h' }, key: 'position' },
+      'history has a column "position" of its own, so no key or scope can be called that.',
+    ],
+    [
+      { history: { table: 'h' }, scope: { VALUE: 1 } },
+      'history has a column "value" of its own, so no key or scope can be called that.',
+    ],
     [{ key: ['a', 'b'], generatedKeys: true }, 'generatedKeys needs a key of one column.'],
     [{ client: {} }, 'client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.'],
   ])('%j', (options, message) => {
@@ -73,6 +95,20 @@ describe('statements', () => {
     ])
     expect(addColumnStatements('postgres', options, ['version'])).toEqual([
       'alter table "app"."articles" add column "modified" timestamptz(3) not null default current_timestamp',
+    ])
+  })
+
+  test('make the table of a history too, whatever the resources are made of', () => {
+    const history = { table: 'app.articles_history' }
+    const [, made] = createTableStatements('mysql', { table: 'app.articles', json: 'value', history })
+    const columns: SqlTable = { table: 'app.articles', columns: ['title'], scope: { tenant: 'acme' }, history }
+    expect([made, ...addColumnStatements('postgres', columns, ['version'])]).toEqual([
+      'create table if not exists `app`.`articles_history` (`id` varbinary(2700) not null, `version` varbinary(255) not null, ' +
+        '`value` longtext character set utf8mb4 not null, `modified_ms` bigint, `gone` boolean not null, `position` bigint not null, ' +
+        'primary key (`id`, `version`))',
+      'create table if not exists "app"."articles_history" ("tenant" text not null, "id" text not null, "version" text not null, ' +
+        '"value" json not null, "modified_ms" bigint, "gone" boolean not null, "position" bigint not null, ' +
+        'primary key ("tenant", "id", "version"))',
     ])
   })
 

@@ -41,13 +41,17 @@ for (const server of SQL_SERVERS) {
 
     test.each(Object.entries(TABLES))('make a table that the adapter works on: %s', async (_, options) => {
       const table = ownName('made')
-      await run(table, createTableStatements(dialect, { ...options, table }))
-      const adapter = sqlAdapter<object>({ client: opened.client, ...options, table })
+      const history = { table: `${table}_history` }
+      await run(table, createTableStatements(dialect, { ...options, table, history }))
+      made.push(history.table)
+      const adapter = sqlAdapter<object>({ client: opened.client, ...options, table, history })
       const result = await adapter.write(KEY, { text: 'é\0' }, null)
       if (!result.ok) throw new Error('the key is taken')
       expect(await adapter.read(KEY)).toEqual(result.state)
       expect(await adapter.write(KEY, { text: 'no' }, null)).toEqual({ ok: false, current: result.state })
-      expect(await adapter.remove(KEY, result.state.version)).toEqual({ ok: true })
+      const next = await adapter.write(KEY, { text: 'two' }, result.state.version)
+      expect(await adapter.readVersion?.(KEY, result.state.version)).toEqual(result.state)
+      expect(await adapter.remove(KEY, next.ok ? next.state.version : '')).toEqual({ ok: true })
     })
 
     test.each(['text', 'bigint', 'integer'] as const)('add to a table what it lacks: version as %s', async (type) => {
@@ -58,7 +62,9 @@ for (const server of SQL_SERVERS) {
         version: { column: 'version', type },
         lastModified: 'modified',
         softDelete: { column: 'removed', type: 'boolean' },
+        history: { table: `${table}_history` },
       }
+      made.push(`${table}_history`)
       await run(table, [`create table ${table} (id varchar(50) primary key, title varchar(50))`])
       await opened.run(`insert into ${table} values ('a', 'one')`)
       for (const statement of addColumnStatements(dialect, options, ['id', 'title'])) await opened.run(statement)
@@ -66,7 +72,10 @@ for (const server of SQL_SERVERS) {
       const state = await adapter.read('a')
       expect(state).toMatchObject({ value: { title: 'one' }, version: expect.stringMatching(/./) })
       expect(await adapter.write('a', { title: 'two' }, state?.version ?? null)).toMatchObject({ ok: true })
-      expect(addColumnStatements(dialect, options, ['version', 'modified', 'removed'])).toEqual([])
+      expect(await adapter.readVersion?.('a', state?.version ?? '')).toEqual(state)
+      const { history, ...bare } = options
+      expect(addColumnStatements(dialect, bare, ['version', 'modified', 'removed'])).toEqual([])
+      expect(addColumnStatements(dialect, options, ['version', 'modified', 'removed'])).toHaveLength(1)
     })
   })
 }

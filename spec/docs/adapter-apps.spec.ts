@@ -18,6 +18,7 @@ interface App {
 const APPS: readonly App[] = [
   { service: 'PostgreSQL', names: "require('pg')" },
   { service: 'PostgreSQL', names: "isolation: 'transaction'" },
+  { service: 'PostgreSQL', names: "merge: 'disjoint'" },
   {
     service: 'MariaDB',
     names: "require('mysql2')",
@@ -65,6 +66,7 @@ describe.each(APPS)('the app of docs/adapters.md on $service', ({ service, names
         .replace("table: 'articles'", `table: '${name}'`)
         .replace('from articles', `from ${name}`)
         .replaceAll('articles_log', `${name}_log`)
+        .replaceAll('articles_history', `${name}_history`)
         .replace("prefix: 'articles'", `prefix: '${name}'`)
         .replace('app.listen(3000)', 'ready(app)')
       app = await new Promise<Express>((ready) => new Function('require', 'ready', own)(requireForApp, ready))
@@ -72,7 +74,8 @@ describe.each(APPS)('the app of docs/adapters.md on $service', ({ service, names
     })
     afterAll(async () => {
       for (const close of closing) await close()
-      if (service === 'PostgreSQL') await withPostgres(url, `drop table if exists ${name}, ${name}_log`)
+      if (service === 'PostgreSQL')
+        await withPostgres(url, `drop table if exists ${name}, ${name}_log, ${name}_history`)
       if (service === 'MariaDB') await withMariadb(url, `drop table ${name}`)
       rmSync(folder, { recursive: true })
     })

@@ -37,6 +37,11 @@ test.each([
   expect(namesUnder(heading).sort()).toEqual(membersOf(path, name).sort())
 })
 
+test('docs/reference.md, Options of sqlAdapter: nothing is missing, nothing is made up', () => {
+  const options = ['SqlAdapterOptions', 'SqlTable'].flatMap((name) => membersOf('adapters/sql/options.ts', name))
+  expect(namesUnder('Options of sqlAdapter').sort()).toEqual(options.sort())
+})
+
 test.each([
   ['Exports of express-conflict', 'index.ts'],
   ['Exports of express-conflict/testing', 'testing/index.ts'],

@@ -13,8 +13,8 @@ export interface Cuttable {
   resume(): void
   /** Requests come through from now on, and answers do not. */
   swallow(): void
-  /** As `swallow`, from the first request on that holds this. */
-  swallowFrom(words: RegExp): void
+  /** As `swallow`, from the first request on that holds this; resolves when that has come by. */
+  swallowFrom(words: RegExp): Promise<void>
   close(): Promise<void>
 }
 
@@ -23,6 +23,7 @@ export async function cuttable(target: number | (() => number)): Promise<Cuttabl
   const sockets = new Map<Socket, Socket>()
   const fars = new Set<Socket>()
   let words: RegExp | undefined
+  let comeBy: () => void = () => {}
   let isCut = false
   const server = createServer((near) => {
     if (isCut) {
@@ -42,7 +43,9 @@ export async function cuttable(target: number | (() => number)): Promise<Cuttabl
     fars.add(far)
     far.on('close', () => fars.delete(far))
     near.on('data', (chunk) => {
-      if (words?.test(chunk.toString('latin1'))) far.unpipe().resume()
+      if (!words?.test(chunk.toString('latin1'))) return
+      far.unpipe().resume()
+      comeBy()
     })
     near.pipe(far).pipe(near)
   })
@@ -72,6 +75,9 @@ export async function cuttable(target: number | (() => number)): Promise<Cuttabl
     },
     swallowFrom(first) {
       words = first
+      return new Promise((resolve) => {
+        comeBy = resolve
+      })
     },
     async close() {
       cut()

@@ -33,6 +33,12 @@ const rightOnes: Record<string, Options> = {
     abilities: { ...ALL, tombstones: true },
     values,
   },
+  'an adapter that keeps so many versions, and no more': {
+    makeAdapter: () => toyAdapter({ keepVersions: 2 }),
+    abilities: ALL,
+    values,
+    keepVersions: 2,
+  },
   'an adapter that can only read and write': {
     makeAdapter: () => onlyReadsAndWrites(toyAdapter()),
     abilities: {
@@ -102,6 +108,7 @@ describe('adapterKit', () => {
       values,
       makeFailing: down,
       makeFaulty: faulty(),
+      keepVersions: 2,
     }).map((it) => it.name)
     expect(new Set(names).size).toBe(names.length)
     expect(names.length).toBeGreaterThan(70)
@@ -115,6 +122,7 @@ describe('adapterKit', () => {
       values,
       makeFailing: down,
       makeFaulty: faulty(),
+      keepVersions: 2,
     }).map((it) => it.name)
     const caught = new Set<string>()
     for (const { options } of brokenAdapters) for (const name of (await failures(options)).keys()) caught.add(name)
@@ -152,6 +160,7 @@ describe('adapterKit', () => {
     [{ values: [1, 2, 1] }, 'adapterKit(): values are [1,2,1]; give three different ones.'],
     [{ abilities: { ...ALL, create: undefined } }, 'adapterKit(): abilities.create is undefined; say true or false.'],
     [{ rounds: 0 }, 'adapterKit(): rounds is 0; give a positive integer.'],
+    [{ keepVersions: 0 }, 'adapterKit(): keepVersions is 0; give a positive integer, or leave it out.'],
     [{ writers: 1 }, 'adapterKit(): writers is 1; a race needs two of them at least.'],
   ])('refuses %j at once', (wrong, message) => {
     const options = { makeAdapter: () => toyAdapter(), abilities: ALL, values, ...wrong } as Options

@@ -23,6 +23,9 @@ export const ALL: Abilities = {
 
 const withTombstones = { abilities: { ...ALL, tombstones: true } }
 
+const keepingTwo = { keepVersions: 2 }
+const EXACTLY = 'so many versions before the current one are kept as they were, and no more'
+
 /** The toy with one seam replaced. */
 function broken(name: string, seams: Partial<Seams>, caught: readonly string[], more: Partial<Options> = {}) {
   return { name, caught, options: { makeAdapter: () => toyAdapter(seams), ...more } }
@@ -207,6 +210,36 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     'readVersion gives the state as it was at a version',
     'readVersion resolves to undefined for a version that was never given',
   ]),
+  broken('dates an old version anew', { rowAt: (kept, version) => redated(kept, version) }, [
+    'readVersion gives the state as it was at a version',
+  ]),
+  changed('finds a version under every key', (toy) => ({ ...toy, readVersion: underAnyKey(toy) }), [
+    'readVersion resolves to undefined for a version that was never given',
+  ]),
+  changed('gives the object of an old version that it keeps', (toy) => ({ ...toy, readVersion: remembered(toy) }), [
+    'what readVersion gives may be changed without touching the store',
+  ]),
+  broken('keeps what is refused, in place of what was', { keepVersions: 2, keepsRefused: true }, [
+    'what is refused leaves no version behind, and drives none out',
+  ]),
+  broken('keeps the versions of what was removed', { forgets: false }, ['what is removed takes its versions along']),
+  broken(
+    'does not say of an old version that it was a tombstone',
+    { tombstones: true, rowAt: (kept, version) => alive(kept, version) },
+    ['a tombstone is a version among the others'],
+    withTombstones,
+  ),
+  broken('rolls back all but the history', { rollBackHistory: () => {} }, [
+    'a transaction that is rolled back leaves no version behind',
+  ]),
+  broken('keeps one version too few', { keepVersions: 1 }, [EXACTLY], keepingTwo),
+  broken('keeps one version too many', { keepVersions: 3 }, [EXACTLY], keepingTwo),
+  changed(
+    'looks at what is stored twice, and never into the history',
+    (toy) => ({ ...toy, readVersion: currentOnly(toy) }),
+    ['a version is found while it is being replaced', EXACTLY],
+    keepingTwo,
+  ),
   broken('does not roll back', { rollBack: () => {} }, [
     'a transaction that rejects is rolled back, and rejects with the same error',
   ]),
@@ -466,6 +499,42 @@ function perProcess() {
     return instance()
   }
   return { makeAdapter, makeSecond: instance }
+}
+
+const rowOf = (kept: readonly Row[], version: string) => kept.find((row) => String(row.version) === version)
+
+function redated(kept: readonly Row[], version: string): Row | undefined {
+  const row = rowOf(kept, version)
+  return row && row !== kept.at(-1) ? { ...row, ms: row.ms + 1 } : row
+}
+
+function alive(kept: readonly Row[], version: string): Row | undefined {
+  const row = rowOf(kept, version)
+  return row && row !== kept.at(-1) ? { ...row, gone: false } : row
+}
+
+function underAnyKey({ readVersion }: ResourceAdapter<unknown>): NonNullable<typeof readVersion> {
+  return async (key, version) => {
+    const own = await readVersion?.(key, version)
+    return own ?? (await readVersion?.('a', version)) ?? readVersion?.('b', version)
+  }
+}
+
+function remembered({ readVersion }: ResourceAdapter<unknown>): NonNullable<typeof readVersion> {
+  const given = new Map<string, ResourceState<unknown> | undefined>()
+  return async (key, version) => {
+    const state = given.get(version) ?? (await readVersion?.(key, version))
+    given.set(version, state)
+    return state
+  }
+}
+
+function currentOnly({ read }: ResourceAdapter<unknown>): NonNullable<ResourceAdapter<unknown>['readVersion']> {
+  return async (key, version) => {
+    const first = await read(key)
+    const second = await read(key)
+    return first?.version === version && second?.version === version ? second : undefined
+  }
 }
 
 function touch({ read, write }: ResourceAdapter<unknown>): typeof read {

@@ -30,6 +30,13 @@ export interface Seams {
   /** Whether a transaction that is over rejects. */
   readonly ends: boolean
   rollBack(restore: () => void): void
+  rollBackHistory(restore: () => void): void
+  /** How many versions before the current one are kept. */
+  readonly keepVersions: number
+  /** Whether a removal takes the history along. */
+  readonly forgets: boolean
+  /** Whether what is refused is kept all the same. */
+  readonly keepsRefused: boolean
 }
 
 const json = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
@@ -40,7 +47,7 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
   const seams: Seams = { ...whole, look: broken.look ?? whole.exclusively }
   const { keyOf, matches, exclusively } = seams
   let rows = new Map<string, Row>()
-  const history = new Map<string, Row[]>()
+  let history = new Map<string, readonly Row[]>()
   let count = 0
 
   function put(key: string, value: unknown, gone: boolean): Row {
@@ -48,8 +55,12 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
     const version = seams.nextVersion(before, value, ++count)
     const row = { value: seams.keep(value), version, ms: seams.nextMs(seams.now(), before), gone }
     rows.set(key, row)
-    history.set(key, [...(history.get(key) ?? []), row])
+    keep(key, row)
     return row
+  }
+
+  function keep(key: string, row: Row): void {
+    history.set(key, [...(history.get(key) ?? []), row].slice(-seams.keepVersions - 1))
   }
 
   async function read(key: string): Promise<ResourceState<unknown> | undefined> {
@@ -60,7 +71,10 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
   async function write(key: string, value: unknown, expected: Version | null): Promise<WriteResult<unknown>> {
     const row = rows.get(keyOf(key))
     await null
-    if (!matches(row, expected)) return { ok: false, current: seams.refusal(row) }
+    if (!matches(row, expected)) {
+      if (row && seams.keepsRefused) keep(keyOf(key), { ...row, value })
+      return { ok: false, current: seams.refusal(row) }
+    }
     return { ok: true, state: stateOf(put(keyOf(key), value, false), seams.give) }
   }
 
@@ -69,7 +83,10 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
     await null
     if (!seams.removable(row, expected)) return { ok: false as const, current: seams.refusal(row) }
     if (row && seams.tombstones) put(keyOf(key), row.value, true)
-    else rows.delete(keyOf(key))
+    else {
+      rows.delete(keyOf(key))
+      if (seams.forgets) history.delete(keyOf(key))
+    }
     return { ok: true as const }
   }
 
@@ -85,6 +102,7 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
 
   async function transact<R>(run: (tx: TransactionalAdapter<unknown>) => Promise<R>): Promise<R> {
     const before = new Map(rows)
+    const historyBefore = new Map(history)
     let isOver = false
     const open =
       <A extends unknown[], R>(call: (...values: A) => Promise<R>) =>
@@ -98,6 +116,9 @@ export function toyAdapter(broken: Partial<Seams> = {}): ResourceAdapter<unknown
     } catch (error) {
       seams.rollBack(() => {
         rows = before
+      })
+      seams.rollBackHistory(() => {
+        history = historyBefore
       })
       throw error
     } finally {
@@ -138,6 +159,10 @@ function right(): Seams {
     look: oneAfterAnother(),
     ends: true,
     rollBack: (restore) => restore(),
+    rollBackHistory: (restore) => restore(),
+    keepVersions: Number.MAX_SAFE_INTEGER - 1,
+    forgets: true,
+    keepsRefused: false,
   }
 }
 

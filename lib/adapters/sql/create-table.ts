@@ -1,95 +1,80 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { SqlDialect } from '../../sql/client'
 import { compiled } from '../../sql/compiled'
-import type { SqlKeyType } from './keys'
+import { type ColumnTypes, TYPES } from './column-types'
 import type { SqlTable } from './options'
 import { planOf, type TablePlan } from './plan'
-
-/** A type, and what a column that is added gives to the rows that are there. */
-interface ColumnTypes {
-  key(type: SqlKeyType, isOneOfSeveral: boolean): string
-  scope(value: string | number): string
-  readonly json: string
-  readonly version: Readonly<Record<'text' | 'bigint' | 'integer', readonly [type: string, added: string]>>
-  readonly date: string
-  readonly addedDate: string
-}
-
-const postgres: ColumnTypes = {
-  key: (type) => ({ text: 'text', integer: 'bigint', uuid: 'uuid', sha256: 'char(64)' })[type],
-  scope: (value) => (typeof value === 'number' ? 'bigint' : 'text'),
-  // Not jsonb: it refuses the NUL that a JSON string may hold.
-  json: 'json',
-  version: {
-    text: ['text', 'gen_random_uuid()::text'],
-    bigint: ['bigint', '(extract(epoch from clock_timestamp()) * 1000000)::bigint'],
-    integer: ['integer', '1'],
-  },
-  date: 'timestamptz(3)',
-  addedDate: 'not null default current_timestamp',
-}
-
-const mysql: ColumnTypes = {
-  // Bytes: the default collations take abc, ABC and Ábc for one key.
-  key: (type, isOneOfSeveral) =>
-    ({
-      text: `varbinary(${isOneOfSeveral ? 255 : 1024})`,
-      integer: 'bigint',
-      uuid: 'varbinary(36)',
-      sha256: 'varbinary(64)',
-    })[type],
-  scope: (value) => (typeof value === 'number' ? 'bigint' : 'varbinary(255)'),
-  json: 'longtext character set utf8mb4',
-  version: {
-    text: ['varchar(40) character set ascii collate ascii_bin', '(uuid())'],
-    bigint: ['bigint', '(floor(unix_timestamp(now(6)) * 1000000))'],
-    integer: ['integer', '1'],
-  },
-  date: 'datetime(3)',
-  addedDate: 'not null default current_timestamp(3)',
-}
-
-/** It adds no column whose default is not a constant. */
-const sqlite: ColumnTypes = {
-  key: (type) => (type === 'integer' ? 'integer' : 'text'),
-  scope: (value) => (typeof value === 'number' ? 'integer' : 'text'),
-  json: 'text',
-  version: { text: ['text', "'0'"], bigint: ['integer', '0'], integer: ['integer', '1'] },
-  date: 'text',
-  addedDate: '',
-}
-
-const TYPES = { postgres, mysql, sqlite }
 
 /** The statements that make the table of an adapter which keeps its values as JSON. */
 export function createTableStatements(dialect: SqlDialect, options: SqlTable): string[] {
   const plan = planOf(options, 'createTableStatements()')
   const types = TYPES[dialect]
-  const { json, key, keyTypes, scope } = plan
+  const { json } = plan
   if (json === undefined)
     throw new TypeError(
       'createTableStatements(): the types of columns are not known; give json, or use addColumnStatements().',
     )
-  const keys = [...scope.map(([column]) => column), ...key]
   const lines = [
-    ...scope.map(([column, value]) => line(column, `${types.scope(value)} not null`)),
-    ...key.map((column, index) => line(column, `${types.key(keyTypes[index] ?? 'text', keys.length > 1)} not null`)),
+    ...keyLines(plan, types, keyColumnsOf(plan).length > 1 ? 255 : 1024),
     line(json, `${types.json} not null`),
     ...marksOf(plan, types).map(({ column, type, isRequired }) => line(column, isRequired ? `${type} not null` : type)),
-    sql`primary key (${sql.join(keys.map((column) => sql.ref(column)))})`,
+    primaryKey(keyColumnsOf(plan)),
   ]
-  return [compiled(sql`create table if not exists ${sql.table(plan.table)} (${sql.join(lines)})`, dialect)]
+  return [
+    compiled(sql`create table if not exists ${sql.table(plan.table)} (${sql.join(lines)})`, dialect),
+    ...historyTable(plan, dialect),
+  ]
+}
+
+/** The values may be of any table, so they are JSON, whatever their columns are there. */
+function historyTable(plan: TablePlan, dialect: SqlDialect): string[] {
+  if (!plan.history) return []
+  const types = TYPES[dialect]
+  const lines = [
+    ...keyLines(plan, types, mostBytesIn(plan)),
+    line('version', `${types.anyVersion} not null`),
+    line('value', `${types.json} not null`),
+    line('modified_ms', 'bigint'),
+    line('gone', 'boolean not null'),
+    line('position', 'bigint not null'),
+    primaryKey([...keyColumnsOf(plan), 'version']),
+  ]
+  return [compiled(sql`create table if not exists ${sql.table(plan.history.table)} (${sql.join(lines)})`, dialect)]
+}
+
+/** As long as an index of MySQL allows: the keys of a table that is there may be longer than those that are made here. */
+function mostBytesIn({ scope, keyTypes }: TablePlan): number {
+  const texts = keyTypes.filter((type) => type === 'text').length
+  return Math.floor((2700 - 255 * scope.length) / Math.max(texts, 1))
+}
+
+function keyColumnsOf({ scope, key }: TablePlan): string[] {
+  return [...scope.map(([column]) => column), ...key]
+}
+
+function keyLines(plan: TablePlan, types: ColumnTypes, mostBytes: number): RawBuilder<unknown>[] {
+  return [
+    ...plan.scope.map(([column, value]) => line(column, `${types.scope(value)} not null`)),
+    ...plan.key.map((column, index) =>
+      line(column, `${types.key(plan.keyTypes[index] ?? 'text', mostBytes)} not null`),
+    ),
+  ]
+}
+
+function primaryKey(columns: readonly string[]): RawBuilder<unknown> {
+  return sql`primary key (${sql.join(columns.map((column) => sql.ref(column)))})`
 }
 
 /**
- * The statements that add what a table lacks: the columns of version, date and removal that are not among `existing`.
+ * The statements that add what a table lacks: the columns of version, date and removal that are not among `existing`, and
+ * the table of its history.
  *
  * In PostgreSQL and MySQL rows that others insert get a version of their own. In SQLite they begin at '0', so there a
  * row has to be removed and made again through the adapter.
  */
 export function addColumnStatements(dialect: SqlDialect, options: SqlTable, existing: readonly string[]): string[] {
   const plan = planOf(options, 'addColumnStatements()')
-  return marksOf(plan, TYPES[dialect])
+  const columns = marksOf(plan, TYPES[dialect])
     .filter(({ column }) => !existing.includes(column))
     .map(({ column, type, added }) =>
       compiled(
@@ -97,6 +82,7 @@ export function addColumnStatements(dialect: SqlDialect, options: SqlTable, exis
         dialect,
       ),
     )
+  return [...columns, ...historyTable(plan, dialect)]
 }
 
 interface Mark {

@@ -14,6 +14,8 @@ export interface Place {
   readonly execute: Execute
   /** Runs several on one connection, all or none. */
   together<R>(run: (execute: Execute) => Promise<R>): Promise<R>
+  /** As `together`; and what was read cannot change before it ends. */
+  atomically<R>(run: (execute: Execute) => Promise<R>): Promise<R>
   /** A read locks the row. */
   readonly locks: boolean
 }

@@ -44,6 +44,19 @@ export interface SqlTable {
   readonly lastModified?: string | { readonly column: string; readonly type: 'date' | 'ms' }
   /** A removal sets this column (a date, or true) and keeps the row: clients get 410. */
   readonly softDelete?: string | { readonly column: string; readonly type: 'date' | 'boolean' }
+  /**
+   * Keeps what a change replaces, for `readVersion`: as JSON in a table beside this one, which no other table of
+   * resources may share. A change is then a transaction of several statements. A removal takes the history along, unless
+   * `softDelete` keeps the row.
+   */
+  readonly history?: SqlHistory
+}
+
+export interface SqlHistory {
+  /** A table, or `schema.table`, made by `createTableStatements` or `addColumnStatements`. */
+  readonly table: string
+  /** How many versions before the current one are kept of each resource. 100 if left out. */
+  readonly keepVersions?: number
 }
 
 export interface SqlAdapterOptions extends SqlTable {

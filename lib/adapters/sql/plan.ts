@@ -1,5 +1,6 @@
+import { HISTORY_COLUMNS, type HistoryPlan } from './history'
 import type { SqlKeyType } from './keys'
-import type { SqlTable } from './options'
+import type { SqlHistory, SqlTable } from './options'
 import type { MemberColumn } from './values'
 import type { SqlVersionType } from './versions'
 
@@ -15,9 +16,14 @@ export interface TablePlan {
   readonly version: { readonly column: string; readonly type: SqlVersionType } | undefined
   readonly lastModified: { readonly column: string; readonly type: 'date' | 'ms' } | undefined
   readonly softDelete: { readonly column: string; readonly type: 'date' | 'boolean' } | undefined
+  readonly history: HistoryPlan | undefined
 }
 
-const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version lastModified softDelete'.split(' ')
+const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version lastModified softDelete history'.split(
+  ' ',
+)
+const HISTORY_OPTIONS = ['table', 'keepVersions']
+const OWN_COLUMNS = new Set<string>(HISTORY_COLUMNS)
 const ADAPTER_OPTIONS = [...TABLE_OPTIONS, 'client', 'dialect', 'generatedKeys', 'now']
 
 export function planOf(options: SqlTable, who: string): TablePlan {
@@ -47,7 +53,24 @@ export function planOf(options: SqlTable, who: string): TablePlan {
   const named = [...keyColumns, ...marks, ...members, ...(plan.json === undefined ? [] : [plan.json])]
   const twice = named.find((name, index) => named.indexOf(name) !== index)
   if (twice !== undefined) fail(`the column "${twice}" is named for two purposes.`)
+  if (options.history !== undefined) checkHistory(options.history, plan, fail)
   return plan
+}
+
+function checkHistory(history: SqlHistory, plan: TablePlan, fail: (what: string) => never): void {
+  if (typeof history !== 'object' || history === null)
+    fail(`history is ${JSON.stringify(history)}; give { table, keepVersions }.`)
+  const stranger = Object.keys(history).find((name) => !HISTORY_OPTIONS.includes(name))
+  if (stranger !== undefined) fail(`"${stranger}" is not an option of history; it takes ${HISTORY_OPTIONS.join(', ')}.`)
+  const { table, keepVersions = 1 } = history
+  if (!isIdentifier(table, 2)) fail(`history.table ${JSON.stringify(table)} is not a plain identifier.`)
+  if (table === plan.table) fail('history.table is the table of the resources; give it another one.')
+  if (!Number.isSafeInteger(keepVersions) || keepVersions < 1)
+    fail(`history.keepVersions is ${JSON.stringify(keepVersions)}; give a positive integer, or leave history out.`)
+  // Most databases take VALUE for value.
+  const keyColumns = [...plan.key, ...plan.scope.map(([column]) => column)].map((column) => column.toLowerCase())
+  const taken = keyColumns.find((column) => OWN_COLUMNS.has(column))
+  if (taken !== undefined) fail(`history has a column "${taken}" of its own, so no key or scope can be called that.`)
 }
 
 function filledIn(options: SqlTable): TablePlan {
@@ -64,6 +87,7 @@ function filledIn(options: SqlTable): TablePlan {
     version: typeof version === 'string' ? { column: version, type: 'text' } : version || undefined,
     lastModified: typeof lastModified === 'string' ? { column: lastModified, type: 'date' } : lastModified,
     softDelete: typeof softDelete === 'string' ? { column: softDelete, type: 'date' } : softDelete,
+    history: options.history && { keepVersions: 100, ...options.history },
   }
 }
 

@@ -1,25 +1,129 @@
-import { demand } from '../demand'
-import { demandSame, stored } from './outcome'
-import type { Checks } from './trial'
+import type { ResourceState, TransactionalAdapter } from '../../adapter'
+import { demand, rejection } from '../demand'
+import type { Abilities } from './abilities'
+import { demandSame, present, refused, stored } from './outcome'
+import { spoil } from './ownership'
+import { type AbleAdapter, able, type Checks } from './trial'
 
-export function historyChecks<T>(): Checks<T> {
+/** What holds wherever old versions can be read, however many are kept: an old one is given as it was, or not at all. */
+export function historyChecks<T>({ remove, tombstones, transaction }: Abilities): Checks<T> {
   return {
     'readVersion gives the state as it was at a version': async ({ adapter, second, values: [one, two] }) => {
       const first = stored(await adapter.write('a', one, null))
       demandSame(await adapter.readVersion('a', first.version), first, 'the version that is stored is kept')
       const next = stored(await adapter.write('a', two, first.version))
       demandSame(await second.readVersion('a', next.version), next, 'the version that is stored is kept')
-      const old = await adapter.readVersion('a', first.version)
-      // How long a version is kept is the store's affair.
-      if (old !== undefined) demandSame(old, first, 'an old version is given as it was, or not at all')
+      await demandAsItWas(adapter, first)
+      await demandAsItWas(second, first)
     },
 
-    'readVersion resolves to undefined for a version that was never given': async ({ adapter, values: [one] }) => {
-      const { version } = stored(await adapter.write('a', one, null))
-      for (const [key, other] of [['a', `${version}0`] as const, ['a', ''] as const, ['b', version] as const]) {
-        const seen = await adapter.readVersion(key, other)
-        demand(seen === undefined, `nothing was stored under ${key} at ${JSON.stringify(other)}`, seen)
-      }
+    'readVersion resolves to undefined for a version that was never given': async ({ adapter, values }) => {
+      const [one, two, three] = values
+      const first = stored(await adapter.write('a', one, null))
+      const { version } = stored(await adapter.write('a', two, first.version))
+      await demandUnknown(adapter, 'b', [first.version, version])
+      const other = stored(await adapter.write('b', three, null))
+      const near = [first.version, version].flatMap((known) => [`${known}0`, `0${known}`, `${known} `])
+      // Where versions count from 1, every key has had the first one.
+      const theirs = [other.version].filter((each) => each !== first.version)
+      await demandUnknown(adapter, 'a', [...near, '', '0', 'never given', ...theirs])
+      await demandUnknown(adapter, 'b', [...near, version])
+      if (theirs.length > 0) await demandUnknown(adapter, 'b', [first.version])
     },
+
+    'what readVersion gives may be changed without touching the store': async ({ adapter, values: [one, two] }) => {
+      const first = stored(await adapter.write('a', one, null))
+      const { version } = stored(await adapter.write('a', two, first.version))
+      const seen = [await adapter.readVersion('a', first.version), await adapter.readVersion('a', version)]
+      const before = JSON.stringify(seen)
+      for (const state of seen) if (state) spoil(state)
+      const after = [await adapter.readVersion('a', first.version), await adapter.readVersion('a', version)]
+      demand(JSON.stringify(after) === before, 'a state that a method gives belongs to the caller', after)
+    },
+
+    'what is refused leaves no version behind, and drives none out': async ({ adapter, values, rounds }) => {
+      const [one, two, three] = values
+      const first = stored(await adapter.write('a', one, null))
+      const next = stored(await adapter.write('a', two, first.version))
+      const kept = await adapter.readVersion('a', first.version)
+      for (let round = 0; round < rounds; round++) {
+        refused(await adapter.write('a', three, first.version), 'an old version is refused')
+        refused(await adapter.write('a', three, null), 'null is refused where something is stored')
+        if (remove) refused(await adapter.remove('a', first.version), 'an old version is refused')
+      }
+      demandSame(await adapter.readVersion('a', next.version), next, 'the version that is stored is kept')
+      const seen = await adapter.readVersion('a', first.version)
+      if (kept === undefined) demand(seen === undefined, 'a refusal makes no old version readable', seen)
+      else demandSame(seen, first, 'a refusal makes no old version unreadable')
+    },
+
+    ...(remove &&
+      !tombstones && {
+        'what is removed takes its versions along': async ({ adapter, second, values: [one, two, three] }) => {
+          const first = stored(await adapter.write('a', one, null))
+          const next = stored(await second.write('a', two, first.version))
+          demand((await adapter.remove('a', next.version)).ok, 'the version that is stored is good for a removal', next)
+          await demandUnknown(second, 'a', [first.version, next.version])
+          const back = stored(await adapter.write('a', three, null), 'what was removed can be made again')
+          await demandUnknown(adapter, 'a', [first.version, next.version])
+          demandSame(await second.readVersion('a', back.version), back, 'the version that is stored is kept')
+        },
+      }),
+
+    ...(tombstones && {
+      'a tombstone is a version among the others': async ({ adapter, values: [one, two] }) => {
+        const first = stored(await adapter.write('a', one, null))
+        demand((await adapter.remove('a', first.version)).ok, 'the version that is stored is good for a removal', first)
+        const tombstone = present(await adapter.read('a'), 'a removal leaves a tombstone')
+        demandSame(await adapter.readVersion('a', tombstone.version), tombstone, 'the version that is stored is kept')
+        await demandAsItWas(adapter, first)
+        const back = stored(await adapter.write('a', two, tombstone.version))
+        demandSame(await adapter.readVersion('a', back.version), back, 'the version that is stored is kept')
+        await demandAsItWas(adapter, tombstone)
+        await demandAsItWas(adapter, first)
+      },
+    }),
+
+    ...(transaction && {
+      'a transaction that is rolled back leaves no version behind': async ({ adapter, values: [one, two, three] }) => {
+        const first = stored(await adapter.write('a', one, null))
+        const kept = stored(await adapter.write('a', two, first.version))
+        const before = await adapter.readVersion('a', first.version)
+        const made: string[] = []
+        const giveUp = async (tx: TransactionalAdapter<T>) => {
+          let { version } = kept
+          for (const value of [three, two, three]) {
+            const written = stored(await able(tx).write('a', value, version))
+            demandSame(await able(tx).readVersion('a', written.version), written, 'a transaction sees its own versions')
+            version = written.version
+            if (value === three) made.push(version)
+          }
+          throw new Error('given up')
+        }
+        await rejection(() => adapter.transaction(giveUp), 'a transaction rejects when run does')
+        await demandUnknown(adapter, 'a', made)
+        demandSame(await adapter.readVersion('a', kept.version), kept, 'the version that is stored is kept')
+        const seen = await adapter.readVersion('a', first.version)
+        if (before === undefined) demand(seen === undefined, 'a rollback makes no old version readable', seen)
+        else demandSame(seen, first, 'a rollback drives no old version out')
+      },
+    }),
+  }
+}
+
+/** How long a version is kept is the store's affair, what it gives is not. */
+async function demandAsItWas<T>(adapter: AbleAdapter<T>, state: ResourceState<T>): Promise<void> {
+  const seen = await adapter.readVersion('a', state.version)
+  if (seen !== undefined) demandSame(seen, state, 'an old version is given as it was, or not at all')
+}
+
+export async function demandUnknown<T>(
+  adapter: AbleAdapter<T>,
+  key: string,
+  versions: readonly string[],
+): Promise<void> {
+  for (const version of versions) {
+    const seen = await adapter.readVersion(key, version)
+    demand(seen === undefined, `nothing is kept under ${key} at ${JSON.stringify(version)}`, seen)
   }
 }

@@ -40,7 +40,7 @@ function frozenIn<T>(state: ResourceState<T>): ResourceState<T> {
   return { ...state, value: copyOf(state.value), lastModified: state.lastModified && new Date(state.lastModified) }
 }
 
-function spoil(state: ResourceState<unknown>): void {
+export function spoil(state: ResourceState<unknown>): void {
   state.lastModified?.setTime(0)
   spoilValue(state.value)
 }
