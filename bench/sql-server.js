@@ -7,7 +7,7 @@ const { resourceRouter, respondToConflicts } = require('express-conflict')
 const { sqlAdapter } = require('express-conflict/adapters/sql')
 const { articleOf, schema, immutable } = require('./article')
 
-/** A process of its own for each contender. All have the same driver, the same Kysely, and a table of the same shape. */
+/** A process of its own for each contender. All have the same driver behind the same Kysely, and a table of the same shape. */
 const [name, database, address, table, resources] = process.argv.slice(2)
 
 let statements = 0
@@ -19,7 +19,20 @@ function openPostgres() {
     statements++
     return query.apply(this, args)
   }
-  return new Kysely({ dialect: new PostgresDialect({ pool: new Pool({ connectionString: address, max: 8 }) }) })
+  const client = new Pool({ connectionString: address, max: 8 })
+  return { client, kysely: new Kysely({ dialect: new PostgresDialect({ pool: client }) }) }
+}
+
+/** A statement can be kept, and used again. */
+function counted(statement) {
+  for (const method of ['all', 'run']) {
+    const carryOut = statement[method]
+    statement[method] = (parameters) => {
+      statements++
+      return carryOut.call(statement, parameters)
+    }
+  }
+  return statement
 }
 
 function openSqlite() {
@@ -27,21 +40,18 @@ function openSqlite() {
   client.pragma('journal_mode = WAL')
   client.pragma('synchronous = normal')
   const { prepare } = client
-  client.prepare = (text) => {
-    statements++
-    return prepare.call(client, text)
-  }
-  return new Kysely({ dialect: new SqliteDialect({ database: client }) })
+  client.prepare = (text) => counted(prepare.call(client, text))
+  return { client, kysely: new Kysely({ dialect: new SqliteDialect({ database: client }) }) }
 }
 
 const validate = addFormats(new Ajv2020({ strictTypes: false })).compile(schema)
 
 const CONTENDERS = {
-  'express-conflict': (kysely) => guarded(kysely, {}),
-  'in a transaction': (kysely) => guarded(kysely, { isolation: 'transaction' }),
+  'express-conflict': ({ client }) => guarded(client, {}),
+  'in a transaction': ({ client }) => guarded(client, { isolation: 'transaction' }),
 
   /** As somebody would write it who knows RFC 9110: a SELECT, the checks, and an UPDATE that names the version. */
-  'hand-written': (kysely) => {
+  'hand-written': ({ kysely }) => {
     const app = express()
     const from = sql.table(table)
     const read = async (id) => {
@@ -91,7 +101,8 @@ function refuse(res, status) {
 }
 
 async function serve() {
-  const kysely = database === 'SQLite' ? openSqlite() : openPostgres()
+  const opened = database === 'SQLite' ? openSqlite() : openPostgres()
+  const { kysely } = opened
   const json = database === 'SQLite' ? 'text' : 'json'
   const create = `create table ${table} (id text primary key, value ${json} not null, version text not null)`
   await sql.raw(create).execute(kysely)
@@ -99,7 +110,7 @@ async function serve() {
     const value = JSON.stringify(articleOf(String(id), 0))
     await sql`insert into ${sql.table(table)} values (${String(id)}, ${value}, 'first')`.execute(kysely)
   }
-  const server = CONTENDERS[name](kysely).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+  const server = CONTENDERS[name](opened).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
   // Its connections are idle while it is the others' turn.
   server.keepAliveTimeout = 0
   process.on('message', async (message) => {

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../adapter'
 import { jsonText } from '../json/text'
 import { redisFault } from '../redis/faults'
@@ -73,7 +73,7 @@ export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
 
   async function change(key: string, script: Script, expected: string | null, ...value: string[]) {
     // Random, so that a key which is removed and comes back never has a version that it had before.
-    const version = randomBytes(12).toString('base64url')
+    const version = randomUUID()
     const condition = expected === null ? ['absent', ''] : ['version', expected]
     const args = [...condition, version, String(Math.floor(now())), String(ttlMs), ...value]
     const answer = (await run(script, nameOf(prefix, key), args)) as Answer

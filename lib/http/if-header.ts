@@ -35,9 +35,8 @@ export function parseIf(field: string): IfList[] | undefined {
       if (named === undefined) return undefined
       resource = named.text
       at = skipSpace(field, named.end)
-      // A resource without a list says nothing.
-      if (field[at] !== '(') return undefined
     }
+    // A resource without a list says nothing.
     const list = listAt(field, at, MOST_CONDITIONS - count)
     if (list === undefined) return undefined
     lists.push({ resource, conditions: list.conditions })
@@ -81,12 +80,14 @@ function conditionAt(field: string, start: number): Read<IfCondition> | undefine
     const token = bracketed(field, at)
     return token && { end: token.end, part: { not, token: token.text } }
   }
-  if (field[at] !== '[') return undefined
-  const end = endOfTag(field, at + 1)
-  const tag = end === -1 ? undefined : parseEntityTag(field.slice(at + 1, end))
-  return tag && { end: end + 1, part: { not, tag } }
+  TAG.lastIndex = at
+  const [, text] = TAG.exec(field) ?? []
+  const tag = text === undefined ? undefined : parseEntityTag(text)
+  return tag && { end: TAG.lastIndex, part: { not, tag } }
 }
 
+// A "]" may stand inside the quotes; of what else is in them `parseEntityTag` is asked.
+const TAG = /\[([^"]{0,2}"[^"]*")\]/y
 // A URI has no space, no bracket and no control character; of what is in it nothing is asked here.
 const URI = /<([!-;=?-~]{1,2048})>/y
 
@@ -94,13 +95,6 @@ function bracketed(field: string, start: number): { text: string; end: number } 
   URI.lastIndex = start
   const [, text] = URI.exec(field) ?? []
   return text === undefined ? undefined : { text, end: URI.lastIndex }
-}
-
-/** The `]` behind a tag; one may stand inside its quotes. */
-function endOfTag(field: string, start: number): number {
-  const open = field.indexOf('"', start)
-  const close = open === -1 || open > start + 2 ? -1 : field.indexOf('"', open + 1)
-  return close !== -1 && field[close + 1] === ']' ? close + 1 : -1
 }
 
 function skipSpace(field: string, start: number): number {

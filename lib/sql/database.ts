@@ -1,5 +1,6 @@
 import { Kysely, MysqlDialect, PostgresDialect, type PostgresPool, type SqliteDatabase, SqliteDialect } from 'kysely'
 import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
+import { keepingStatements } from './kept-statements'
 import { type Atomically, changesOn, type Transact, transactionsOn } from './transactions'
 
 export interface SqlDatabase {
@@ -60,7 +61,7 @@ const ofDatabases = new WeakMap<SqliteDatabase, KyselyInstance>()
 
 /** One for all who use the database: it has one connection, and a statement must not slip into another's transaction. */
 function sharedBy(database: SqliteDatabase): KyselyInstance {
-  const known = ofDatabases.get(database) ?? instance(new SqliteDialect({ database }))
+  const known = ofDatabases.get(database) ?? instance(new SqliteDialect({ database: keepingStatements(database) }))
   ofDatabases.set(database, known)
   return known
 }

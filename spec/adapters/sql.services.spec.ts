@@ -100,6 +100,16 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(verbs()).toEqual(['update', 'select', 'delete', 'select'])
     })
 
+    test('a table may gain columns while it is in use', async () => {
+      const table = await made(article)
+      const used = over(table)
+      const { version } = await created(used, 'a', { title: 'one' })
+      await used.read('a')
+      await one.run(`alter table ${table} add column note varchar(10) default 'x'`)
+      expect(await used.write('a', { title: 'two' }, version)).toMatchObject({ ok: true })
+      expect((await used.read('a'))?.value).toEqual({ title: 'two', count: null })
+    })
+
     test('what a key or a value holds is never in one', async () => {
       await created(adapter, "x'; drop table y; --", { title: "z'" })
       expect(statements.join()).not.toMatch(/drop|z'/)

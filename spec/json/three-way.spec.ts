@@ -124,6 +124,20 @@ describe('mergeThreeWay', () => {
       '{"items":[{"id":1},{"id":3},{"id":2}]}',
       ['/items'],
     ],
+    [
+      'an array of which no identity is named',
+      '{"others":[{"id":1}],"rooms":{"a":{"chairs":[{"no":1}]}}}',
+      '{"others":[{"id":1},{"id":2}],"rooms":{"a":{"chairs":[{"no":1},{"no":2}]}}}',
+      '{"others":[{"id":1},{"id":3}],"rooms":{"a":{"chairs":[{"no":1},{"no":3}]}}}',
+      ['/others', '/rooms/a/chairs'],
+    ],
+    [
+      'an array within an item',
+      '{"items":[{"id":1,"parts":[{"id":1}]}]}',
+      '{"items":[{"id":1,"parts":[{"id":1},{"id":2}]}]}',
+      '{"items":[{"id":1,"parts":[{"id":1},{"id":3}]}]}',
+      ['/items/0/parts'],
+    ],
     ['names that a pointer escapes', '{"a/b":{"~":1}}', '{"a/b":{"~":2}}', '{"a/b":{"~":3}}', ['/a~1b/~0']],
     ['several', '{"a":1,"b":1}', '{"a":2,"b":2}', '{"a":3,"b":3}', ['/a', '/b']],
   ])('conflict: %s', (_, base, theirs, mine, conflicts) => {

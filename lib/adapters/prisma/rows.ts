@@ -1,4 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../adapter'
 import { jsonText } from '../../json/text'
 import { storableText } from '../../sql/storable-text'
@@ -41,7 +41,7 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
 
 /** What follows a version, and where a new row begins: with none that its key had before, but for an Int. */
 export function nextVersions(type: PrismaVersionType): (expected: string | null) => unknown {
-  if (type === 'text') return () => randomBytes(12).toString('base64url')
+  if (type === 'text') return () => randomUUID()
   if (type === 'integer') return (expected) => (expected === null ? 1 : Number(expected) + 1)
   let latest = 0
   return (expected) => {

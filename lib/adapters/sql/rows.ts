@@ -40,10 +40,11 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
     ...versions.selection,
     ...(lastModified ? [sql`${sql.ref(lastModified.column)} as ${sql.ref('modified')}`] : []),
     ...(softDelete ? [sql`${sql.ref(softDelete.column)} as ${sql.ref('deleted')}`] : []),
-    ...plan.key.map((column, index) => sql`${fragments.textOf(column)} as ${sql.ref(`k${index}`)}`),
   ])
+  const keyColumns = plan.key.map((column, index) => sql`${fragments.textOf(column)} as ${sql.ref(`k${index}`)}`)
   const selection = settledText(columns, dialect)
   const returning = dialect === 'mysql' ? NOTHING : settledText(sql` returning ${selection}`, dialect)
+  const returningKey = dialect === 'mysql' ? NOTHING : settledText(sql`${returning}, ${sql.join(keyColumns)}`, dialect)
   const unlessTaken =
     dialect === 'mysql'
       ? NOTHING
@@ -66,6 +67,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       return softDelete && isSet(row.deleted) ? { ...dated, gone: true } : dated
     },
 
+    /** Of a row to which the database gave its key. */
     keyOf: (row: Row): string => plan.key.map((_, index) => String(row[`k${index}`])).join(plan.keySeparator),
 
     /** SQLite has no locks on rows: who began to write holds all of them. */
@@ -103,7 +105,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       ]
       const names = sql.join(all.map(([column]) => nameOf(column)))
       const contents = sql.join(all.map(([, content]) => sql`${content}`))
-      return sql<Row>`insert into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${returning}`
+      return sql<Row>`insert into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${keyValues ? returning : returningKey}`
     },
 
     remove: (where: Condition): Statement =>
