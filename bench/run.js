@@ -16,7 +16,7 @@ const size = isSmoke
       race: { rounds: 5, clients: 10 },
       locks: { rounds: 1, ms: 20, waiters: 100 },
       sql: { rounds: 2, requests: 40 },
-      overhead: { rounds: 2, requests: 50 },
+      overhead: { generations: 1, rounds: 2, requests: 50 },
       correctness: { rounds: 3, duplicates: 10 },
     }
   : {
@@ -26,7 +26,7 @@ const size = isSmoke
       race: { rounds: 50, clients: 50 },
       locks: { rounds: 20, ms: 250, waiters: 10_000 },
       sql: { rounds: 30, requests: 400 },
-      overhead: { rounds: 30, requests: 400 },
+      overhead: { generations: 4, rounds: 30, requests: 200 },
       correctness: { rounds: 50, duplicates: 20 },
     }
 

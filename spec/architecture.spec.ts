@@ -19,7 +19,15 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(PURE.map((file) => [file, [...VALUES, ...CONTRACTS, ...PURE]])),
   'tag.ts': [...VALUES, ...CONTRACTS, ...PURE, 'etag', 'node:crypto'],
   // Over the contract of stores: nothing of Express, and nothing of a database.
-  'idempotency/': [...VALUES, ...CONTRACTS, 'conflicts.ts', 'idempotency/', 'node:crypto', 'node:buffer'],
+  'idempotency/': [
+    ...VALUES,
+    ...CONTRACTS,
+    'conflicts.ts',
+    'idempotency/',
+    'records/sha256.ts',
+    'node:crypto',
+    'node:buffer',
+  ],
   // Each has its own client library too, by name, and may ask what an error of it says.
   'adapters/sql.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
   'adapters/sql/': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
@@ -35,7 +43,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'stores/file/': ['files/', 'stores/file/', ...NODE],
   'stores/sql/': [...CONTRACTS, 'sql/', 'kysely'],
   'stores/': [...CONTRACTS, 'json/', 'records/', 'redis/', ...NODE],
-  'records/': ['node:crypto'],
+  'records/': ['records/', 'node:crypto'],
   // How adapters, locks and stores of one service talk to it.
   'files/': ['files/', ...NODE],
   'redis/': [...CONTRACTS, 'redis/', 'node:crypto'],

@@ -45,7 +45,7 @@ export async function claimKey(
 ): Promise<Claimed> {
   const mine: Running = { state: 'running', fingerprint, token: randomUUID(), isWatched: false }
   const myText = printRecord(mine)
-  const won = (): Claimed => ({ outcome: 'claimed', claim: claimOf(store, key, mine, terms) })
+  const won = (): Claimed => ({ outcome: 'claimed', claim: claimOf(store, key, mine, myText, terms) })
   for (let looks = 0; looks < LOOKS; looks++) {
     if (await store.claim(key, myText, terms.ttlMs)) return won()
     const text = await store.read(key)
@@ -85,13 +85,24 @@ async function stateOf(
   return (await store.read(key)) === text ? 'unknown' : 'changed'
 }
 
-function claimOf(store: ExpiringStore, key: string, mine: Running, { ttlMs, leaseMs }: ClaimTerms): Claim {
+function claimOf(
+  store: ExpiringStore,
+  key: string,
+  mine: Running,
+  myText: string,
+  { ttlMs, leaseMs }: ClaimTerms,
+): Claim {
   const { fingerprint, token } = mine
-  /** What may stand in the store for this claim, the likeliest first. */
-  const texts = [printRecord(mine), printRecord({ ...mine, isWatched: true })]
+  /** What may stand in the store for this claim, the likeliest first; and at the last what it becomes when it is watched. */
+  const texts = [myText]
+
+  async function withEach(change: (text: string) => Promise<boolean>): Promise<boolean> {
+    for (const each of texts) if (await change(each)) return true
+    return change(printRecord({ ...mine, isWatched: true }))
+  }
 
   async function swap(next: string, on = store): Promise<boolean> {
-    for (const each of texts) if (await on.replace(key, each, next, ttlMs)) return true
+    if (await withEach((each) => on.replace(key, each, next, ttlMs))) return true
     // A call of which nobody knew whether it was carried out was.
     return (await on.read(key)) === next
   }
@@ -111,7 +122,7 @@ function claimOf(store: ExpiringStore, key: string, mine: Running, { ttlMs, leas
       return isDone
     },
     async release() {
-      for (const each of texts) if (await store.remove(key, each)) return true
+      if (await withEach((each) => store.remove(key, each))) return true
       return (await store.read(key)) === undefined
     },
   }

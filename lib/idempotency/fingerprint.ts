@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { canonicalJson } from '../json/canonical'
 import { type MemberPattern, withoutMembers } from '../json/members'
+import { sha256 } from '../records/sha256'
 
 /** What tells one request from another that has the same key. */
 export interface FingerprintParts {
@@ -19,11 +19,10 @@ export function fingerprintOf(
   { method, path, query, mediaType, body }: FingerprintParts,
   ignoreFields: readonly MemberPattern[] = [],
 ): string {
-  const hash = createHash('sha256')
-  hash.update(canonicalJson([method, path, sortedQuery(query), mediaType]))
-  if (Buffer.isBuffer(body)) return hash.update('bytes').update(body).digest('base64url')
+  const head = JSON.stringify([method, path, sortedQuery(query), mediaType])
+  if (Buffer.isBuffer(body)) return sha256(Buffer.concat([Buffer.from(`${head}bytes`), body]), 'base64url')
   const counts = ignoreFields.length === 0 ? body : withoutMembers(body, ignoreFields)
-  return hash.update(counts === undefined ? 'none' : canonicalJson(counts)).digest('base64url')
+  return sha256(head + (counts === undefined ? 'none' : canonicalJson(counts)), 'base64url')
 }
 
 /** By name alone: the order of two parameters of one name may mean something. */

@@ -20,10 +20,11 @@ export type IdempotencyRecord =
 /** JSON in one line, and the body below it as it is: JSON escapes would make it a third longer. */
 export function printRecord(record: IdempotencyRecord): string {
   if (!('answer' in record)) return JSON.stringify(record)
-  const { answer, ...rest } = record
+  const { state, fingerprint, token, answer } = record
   const { status, headers, body } = answer
   const isText = isUtf8(body)
-  return `${JSON.stringify({ ...rest, status, headers, isText })}\n${body.toString(isText ? 'utf8' : 'base64')}`
+  const head = JSON.stringify({ state, fingerprint, token, status, headers, isText })
+  return `${head}\n${body.toString(isText ? 'utf8' : 'base64')}`
 }
 
 export function parseRecord(text: string): IdempotencyRecord {

@@ -70,6 +70,7 @@ function unreadable(code: 'idempotency_key_missing' | 'idempotency_key_invalid',
 /** Whoever has no scope has that of nobody, and nobody's answers would be anybody's. */
 function scopeOf<T>({ req, settings }: GuardedRequest<T>, { scope }: IdempotencySettings): string | readonly string[] {
   const given: unknown = scope(req)
+  if (typeof given === 'string' && given !== '') return given
   const parts = [given].flat()
   if (parts.length > 0 && parts.every((part) => typeof part === 'string' && part !== '')) return given as string
   throw new Error(

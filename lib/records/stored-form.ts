@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
+import { sha256 } from './sha256'
 
 /** A name of 64 hexadecimal digits for any key, however long. As UTF-16, for half a surrogate pair has no form in UTF-8. */
 export function keyHash(key: string): string {
-  return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('hex')
+  return sha256(Buffer.from(key, 'utf16le'), 'hex')
 }
 
 /** What some back ends cannot keep: NUL, and half a surrogate pair. */

@@ -57,11 +57,8 @@ export function redisStore(options: RedisStoreOptions): ExpiringStore {
   const run = (one: typeof READ, key: string, args: string[]) =>
     send(one, [`${prefix}:${keyHash(key)}`], args).catch((error: unknown) => Promise.reject(redisFault(error, WHO)))
   const isDone = async (answer: Promise<unknown>) => Number(await answer) === 1
-  const put = (value: string, ttlMs: number) => [
-    randomBytes(12).toString('base64url'),
-    storedText(value),
-    String(Math.ceil(ttlMs)),
-  ]
+  const mark = marks()
+  const put = (value: string, ttlMs: number) => [mark(), storedText(value), String(Math.ceil(ttlMs))]
 
   return {
     async read(key) {
@@ -73,6 +70,18 @@ export function redisStore(options: RedisStoreOptions): ExpiringStore {
     remove: (key, expected) => isDone(run(REMOVE, key, [storedText(expected)])),
   }
 }
+
+/** 72 random bits and a count: to draw anew for each call costs more. */
+function marks(): () => string {
+  let store = ''
+  let count = MARKS
+  return () => {
+    if (count === MARKS) [store, count] = [randomBytes(9).toString('base64url'), 0]
+    return store + (count++).toString(36).padStart(4, '0')
+  }
+}
+
+const MARKS = 36 ** 4
 
 const OPTIONS = ['client', 'prefix']
 
