@@ -16,6 +16,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 const placeOf = (key: string) => join(folder, createHash('sha256').update(key).digest('hex'))
 const generations = (key: string) =>
   readdirSync(placeOf(key))
+    .filter((name) => name !== 'wanted')
     .map(Number)
     .sort((a, b) => a - b)
 
@@ -105,6 +106,45 @@ describe('fileLocks', () => {
     const lease = await locks.acquire('a', terms)
     expect(lease?.fence).toBe('9')
     await lease?.release()
+  })
+
+  test('gets nothing by the generation that it gave back, when others have had the lock since, and cleared away', async () => {
+    const [locks, others] = [fileLocks({ folder }), fileLocks({ folder })]
+    await (await locks.acquire('a', terms))?.release()
+    for (let grant = 0; grant < 6; grant++) await (await others.acquire('a', terms))?.release()
+    const held = await others.acquire('a', terms)
+    expect(generations('a')).not.toContain(2)
+    expect(await locks.acquire('a', terms)).toBeUndefined()
+    expect(generations('a')).toEqual([5, 6, 7, 8])
+    await held?.release()
+    const next = await locks.acquire('a', terms)
+    expect([held?.fence, next?.fence]).toEqual(['8', '9'])
+    await next?.release()
+  })
+
+  test('says that it wants a lock that is held, until somebody has given that back', async () => {
+    const [locks, others] = [fileLocks({ folder }), fileLocks({ folder })]
+    const held = await locks.acquire('a', terms)
+    expect(readdirSync(placeOf('a'))).not.toContain('wanted')
+    expect(await others.acquire('a', terms)).toBeUndefined()
+    expect(readdirSync(placeOf('a'))).toContain('wanted')
+    await held?.release()
+    const next = await locks.acquire('a', terms)
+    expect(next?.fence).toBe('2')
+    await next?.release()
+    expect(readdirSync(placeOf('a'))).not.toContain('wanted')
+  })
+
+  test('finds its way when another process has the lock that it gave back', async () => {
+    const [locks, others] = [fileLocks({ folder }), fileLocks({ folder })]
+    for (const fence of ['1', '3', '5']) {
+      const lease = await locks.acquire('a', terms)
+      expect(lease?.fence).toBe(fence)
+      await lease?.release()
+      const other = await others.acquire('a', terms)
+      expect(await locks.acquire('a', terms)).toBeUndefined()
+      await other?.release()
+    }
   })
 
   test('refuses a folder that is a symbolic link', () => {
