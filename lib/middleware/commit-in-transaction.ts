@@ -2,6 +2,7 @@ import type { ResourceState } from '../adapter'
 import { ConflictError } from '../conflicts'
 import { type Committed, committed, unchanged } from './after-change'
 import { noteChange, recordChange } from './carried-out'
+import { endLockOfRemoved } from './edit-lock-conflict'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { type Intent, intendedChange } from './intended-change'
 import { lostRace } from './lost-race'
@@ -31,6 +32,7 @@ export async function commitInTransaction<T>(
     await transaction.commit().catch(async (error: unknown) => {
       throw isMistake(error) ? error : await storeConflict(guarded, error, 'write')
     })
+    if (state === undefined) await endLockOfRemoved(guarded, attempt)
     noteChange(guarded, change, state)
     return committed(guarded, change, state)
   } catch (error) {

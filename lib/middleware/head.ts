@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Application, Response } from 'express'
-import { find, type GuardedRequest, guardedOn } from './guarded-request'
+import { endLockOfRemoved } from './edit-lock-conflict'
+import { type Attempt, find, type GuardedRequest, guardedOn } from './guarded-request'
 
 /** What the types of Express leave out, of both its lines. */
 interface ExpressApp {
@@ -55,7 +56,18 @@ function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: 
   const tag = res.getHeader('ETag')
   if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')
   if (!guarded.isSafe && isSuccess) warnOfForgottenCommit(guarded)
+  if (isRemovedByApp(guarded, status)) void endLockOfRemoved(guarded, guarded.attempt)
   return status
+}
+
+/** That it has removed the resource by itself is told by its answer alone. 202 says that it has yet to (RFC 9110 §15.3.3). */
+function isRemovedByApp<T>(
+  guarded: GuardedRequest<T>,
+  status: number,
+): guarded is GuardedRequest<T> & { readonly attempt: Attempt<T> } {
+  const { settings, outcome, attempt } = guarded
+  const isDone = status >= 200 && status < 300 && status !== 202
+  return isDone && settings.byApp && outcome === 'open' && attempt?.change.action === 'remove'
 }
 
 const warned = new Set<string>()

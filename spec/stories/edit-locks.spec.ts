@@ -348,6 +348,31 @@ describe('changing', () => {
     expect(it.store.size).toBe(0)
   })
 
+  test('the holder who removes the resource in a transaction ends the lock', async () => {
+    const it = await desk({}, { isolation: 'transaction' })
+    const token = tokenIn(await it.take('ann'))
+    const removed = await request(it.app)
+      .delete('/notes/1')
+      .set({ user: 'ann', 'If-Match': await it.tag(), If: `(${token})` })
+    expect(removed.status).toBe(204)
+    expect(it.store.size).toBe(0)
+  })
+
+  test.each([
+    [204, 0, 'removes the resource by itself'],
+    [202, 1, 'will remove it later'],
+    [409, 1, 'removes nothing'],
+  ])('an answer of %i to DELETE leaves %i locks: the app %s', async (status, locks) => {
+    const it = await desk({}, { writes: 'by-app' }, (app, options) => {
+      app.use('/notes', editLockRouter(options))
+      app.delete('/notes/:id', detectConflicts(options), (_req, res) => res.sendStatus(status))
+    })
+    const token = tokenIn(await it.take('ann'))
+    const change = { user: 'ann', 'If-Match': await it.tag(), If: `(${token})` }
+    expect((await request(it.app).delete('/notes/1').set(change)).status).toBe(status)
+    expect(it.store.size).toBe(locks)
+  })
+
   test('creating on the collection is nobody’s lock', async () => {
     const it = await desk()
     await it.take('ann')
