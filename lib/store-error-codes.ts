@@ -20,6 +20,12 @@ export const NAMES: Readonly<Record<string, StoreErrorKind>> = {
   SequelizeOptimisticLockError: 'stale',
   OptimisticLockError: 'stale', // MikroORM
   VersionError: 'stale', // Mongoose
+  MongooseServerSelectionError: 'connection',
+  MongoServerSelectionError: 'connection',
+  MongoNetworkError: 'connection',
+  MongoNetworkTimeoutError: 'connection',
+  MongoWriteConcernError: 'connection', // written, but not where it was asked for
+  MongoWaitQueueTimeoutError: 'busy',
   KnexTimeoutError: 'busy',
   SequelizeConnectionAcquireTimeoutError: 'busy',
   PrismaClientValidationError: 'check', // a value that is not of the field's type
@@ -133,7 +139,9 @@ export const SQLITE: Readonly<Record<number, StoreErrorKind>> = {
 /** MongoDB's: a duplicate key, a write conflict, no time left. */
 export const MONGO: Readonly<Record<number, StoreErrorKind>> = { 11000: 'unique', 112: 'serialization', 50: 'busy' }
 
-/** What is known to fail before anything is sent. */
+/** Codes and names of what is known to fail before anything is sent. */
 export const NEVER_SENT = new Set(
-  'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03'.split(' '),
+  'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03 MongoServerSelectionError MongooseServerSelectionError'.split(
+    ' ',
+  ),
 )

@@ -96,15 +96,21 @@ const NOT_GOT =
   /^timeout exceeded when trying to connect|^Connection terminated due to connection timeout|^Cannot use a pool after/
 
 function lostByMessage({ message }: ErrorShape): StoreErrorKind | undefined {
-  return typeof message === 'string' && (LOST.test(message) || NOT_GOT.test(message)) ? 'connection' : undefined
+  const said = saidBy(message)
+  return LOST.test(said) || NOT_GOT.test(said) ? 'connection' : undefined
+}
+
+/** What the driver said: Knex and MikroORM put the statement in front of it. */
+function saidBy(message: unknown): string {
+  return typeof message === 'string' ? message.slice(message.lastIndexOf(' - ') + 1).replace(/^- /, '') : ''
 }
 
 /** A server that answered has not done it. A connection that ended, in whatever way, leaves it open. */
 function isUnanswered(error: ErrorShape): boolean {
-  const { code, message } = error
+  const { name, code, message } = error
   if (kindOf(error) !== 'connection') return false
   if (typeof code === 'string') return !NEVER_SENT.has(code)
-  return !(typeof message === 'string' && NOT_GOT.test(message))
+  return !(NEVER_SENT.has(String(name)) || NOT_GOT.test(saidBy(message)))
 }
 
 /** A name where the server gives one, else the columns as SQLite and Prisma list them: `articles.tenant, articles.slug`. */

@@ -178,6 +178,11 @@ const orms: readonly Row[] = [
     pg('23505', 'insert into "a" … - duplicate key value', { constraint: 'a_slug_unique' }),
     no('unique', 'a_slug_unique'),
   ],
+  [
+    'Knex: a connection that ended',
+    thrown('Error', 'update "a" set "b" = $1 - Connection terminated unexpectedly'),
+    { kind: 'connection', applied: 'unknown' },
+  ],
   ['Knex: no connection of the pool', thrown('KnexTimeoutError', 'Knex: Timeout acquiring a connection.'), no('busy')],
   ['Kysely: unique, as the driver threw it', duplicate, no('unique', 'articles_slug_key')],
   // drizzle-orm/src/errors.ts: DrizzleQueryError(query, params, cause).
@@ -246,6 +251,11 @@ const orms: readonly Row[] = [
     thrown('OptimisticLockError', 'The optimistic lock on entity A failed'),
     no('stale'),
   ],
+  [
+    'MikroORM: a connection that ended',
+    thrown('DriverException', 'update "a" set "b" = 1 - Connection terminated unexpectedly', { code: undefined }),
+    { kind: 'connection', applied: 'unknown' },
+  ],
   // mongoose/lib/error/version.js; mongodb: MongoServerError with a numeric code.
   [
     'Mongoose: a version',
@@ -262,6 +272,13 @@ const orms: readonly Row[] = [
     thrown('MongoServerError', 'WriteConflict', { code: 112, errorLabels: ['TransientTransactionError'] }),
     no('serialization'),
   ],
+  ['Mongoose: no server', thrown('MongooseServerSelectionError', 'connect ECONNREFUSED'), no('connection')],
+  ['MongoDB: no server', thrown('MongoServerSelectionError', 'connect ECONNREFUSED'), no('connection')],
+  ['MongoDB: a pool with nothing to give', thrown('MongoWaitQueueTimeoutError', 'Timed out'), no('busy')],
+  ...['MongoNetworkError', 'MongoNetworkTimeoutError', 'MongoWriteConcernError'].map(
+    (name) =>
+      [`MongoDB: ${name}`, thrown(name, 'x', { code: 64 }), { kind: 'connection', applied: 'unknown' }] as const,
+  ),
 ]
 
 describe.each([
@@ -281,6 +298,7 @@ test.each([
   ['an error with a number', Object.assign(new Error('x'), { code: 11000 })],
   ['a missing file', Object.assign(new Error('x'), { code: 'ENOENT', errno: -2 })],
   ['an error named like a member of every object', thrown('toString', 'x', { code: 'constructor' })],
+  ['an error that quotes what a lost connection says', new Error('Connection terminated - or so they say')],
   ['text', '23505'],
   ['nothing', undefined],
 ])('%s is not one of a database', (_, error) => {
