@@ -11,6 +11,7 @@ import type { IdempotencySettings } from './idempotency-settings'
 import type { ConflictOptions } from './options'
 import { requestFingerprint } from './request-fingerprint'
 import { readSettings, type Settings } from './settings'
+import { truncatedHeaders } from './truncated-headers'
 
 /** The options of the chain, of which `name` and `idempotency` are needed. */
 export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
@@ -34,6 +35,11 @@ export function honorIdempotencyKey<T>(options: IdempotencyKeyOptions<T>): Confl
 export const idempotencyStage: Stage = {
   name: 'honorIdempotencyKey',
   begins: true,
+  // A key among the lines that were dropped would be one that nobody honours.
+  prepare({ req, settings }) {
+    const { idempotency } = settings
+    return idempotency && isCovered(req, settings, idempotency) ? truncatedHeaders(req) : undefined
+  },
   async enter(guarded) {
     const { req } = guarded
     const { idempotency } = guarded.settings
