@@ -125,6 +125,18 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(await rowsIn(`${options.table}_history`)).toBe(3 + 2)
     })
 
+    test('stays what it is when changes are refused', async () => {
+      const options = await made({ softDelete: 'removed' }, 1)
+      const adapter = over(options)
+      const versions = await written(adapter, 'a', 'one', 'two')
+      for (const stale of [versions[0] ?? '', 'never given']) {
+        expect(await adapter.write('a', { title: 'three' }, stale)).toMatchObject({ ok: false })
+        expect(await adapter.remove('a', stale)).toMatchObject({ ok: false })
+      }
+      expect(await titlesAt(adapter, 'a', versions)).toEqual(['one', 'two'])
+      expect(await rowsIn(`${options.table}_history`)).toBe(1)
+    })
+
     test('is never found under another key, tenant, or spelling of a key', async () => {
       const options = await made({ scope: { tenant: 'acme', region: 1 }, key: ['part', 'id'] })
       const acme = over(options)
@@ -150,8 +162,8 @@ function runSpecs(server: SqlServer, url: string): void {
       await adapter.remove('a', '3')
       expect(await titlesAt(adapter, 'a', ['1', '2', '3'])).toEqual([undefined, undefined, undefined])
       // Its versions come back: what they show is the new one's.
-      await written(adapter, 'a', 'new', 'newer')
-      expect(await titlesAt(adapter, 'a', ['1', '2', '3'])).toEqual(['new', 'newer', undefined])
+      await written(adapter, 'a', 'new')
+      expect(await titlesAt(adapter, 'a', ['1', '2', '3'])).toEqual(['new', undefined, undefined])
       expect(await titlesAt(adapter, 'b', ['1', '2'])).toEqual(['x', 'y'])
     })
 
@@ -312,17 +324,20 @@ function runSpecs(server: SqlServer, url: string): void {
       const { href } = Object.assign(new URL(url), { port: String(way.port) })
       const cut = server.open(href, 1)
       const adapter = over(options, cut.client)
-      await adapter.read('a')
-      const swallowed = way.swallowFrom(/update [`"]/i)
-      const change = adapter.write('a', { title: 'two' }, version).catch((error: unknown) => error)
-      await swallowed
-      way.cut()
-      const error = await change
-      expect(isStoreFault(error) && error.applied).toBe('no')
-      expect(await over(options).read('a')).toMatchObject({ version, value: { title: 'one' } })
-      expect(await rowsIn(`${options.table}_history`)).toBe(0)
-      await cut.close()
-      await way.close()
+      try {
+        await adapter.read('a')
+        const swallowed = way.swallowFrom(/update [`"]/i)
+        const change = adapter.write('a', { title: 'two' }, version).catch((error: unknown) => error)
+        await swallowed
+        way.cut()
+        const error = await change
+        expect(isStoreFault(error) && error.applied).toBe('no')
+        expect(await over(options).read('a')).toMatchObject({ version, value: { title: 'one' } })
+        expect(await rowsIn(`${options.table}_history`)).toBe(0)
+      } finally {
+        await cut.close()
+        await way.close()
+      }
     })
   }
 
