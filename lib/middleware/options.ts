@@ -171,7 +171,10 @@ export interface ConflictOptions<T> {
   readonly tag?: 'version' | TagScheme
   /** A header that carries the tag after every commit, also where RFC 9110 §9.3.4 forbids `ETag`. */
   readonly tagHeader?: string
-  /** Methods whose false `If-Match` is forgiven when the request would change nothing. Default: PUT and DELETE. */
+  /**
+   * Methods whose false `If-Match` is forgiven when the request would change nothing. Default: PUT and DELETE. Two who
+   * make one value of one state are then both told that they stored it: give `[]` for counters.
+   */
   readonly alreadyApplied?: readonly ('PUT' | 'PATCH' | 'DELETE')[]
   /**
    * `'disjoint'`: a PUT or PATCH that was made from an older state goes through when nobody else has touched what it

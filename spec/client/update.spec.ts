@@ -188,3 +188,25 @@ test('what is gone is said to be gone', async () => {
   expect(isProblemError(error) && error.problem).toMatchObject({ code: 'not_found', status: 404 })
   await server.close()
 })
+
+test.each([
+  ['by default', {}, 1],
+  ['with alreadyApplied: []', { alreadyApplied: [] }, 2],
+])('two who make the same value of the same state, %s', async (_, options, end) => {
+  const server = await ourServer({ id: '1', n: 0 }, options)
+  let reads = 0
+  let release = () => {}
+  const bothHaveRead = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const count = () =>
+    createClient().update<Doc>(server.url, async (note) => {
+      reads += 1
+      if (reads === 2) release()
+      await bothHaveRead
+      return { ...note, n: Number(note.n) + 1 }
+    })
+  await Promise.all([count(), count()])
+  expect(await server.stored()).toEqual({ id: '1', n: end })
+  await server.close()
+})
