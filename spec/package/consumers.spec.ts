@@ -45,6 +45,12 @@ describe.each(['4', '5'])('an app with Express %s that installs the package', (e
     expect(await whileRunning(folder, 'node/typed.mjs', story)).toEqual(RIGHT)
   })
 
+  test('what keeps its resources in files compiles as both, and runs', async () => {
+    await compile(folder, { module: 'nodenext', outDir: 'node' }, ['files-typed.cts', 'files-typed.mts'])
+    expect(await whileRunning(folder, 'node/files-typed.cjs', story)).toEqual(RIGHT)
+    expect(await whileRunning(folder, 'node/files-typed.mjs', story)).toEqual(RIGHT)
+  })
+
   test('TypeScript resolves it as a bundler does', async () => {
     await compile(folder, { module: 'esnext', moduleResolution: 'bundler', noEmit: true }, [
       'typed.mts',
