@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -35,11 +35,25 @@ export async function pack(folder: string): Promise<Packed> {
   return { tarball: join(folder, filename), files }
 }
 
+const CONSUMER = JSON.stringify({ name: 'consumer', private: true })
+
 /** A project of a user: the package as packed, beside what the user has chosen. */
 export async function install(folder: string, ...packages: string[]): Promise<void> {
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'consumer', private: true }))
+  writeFileSync(join(folder, 'package.json'), CONSUMER)
   cpSync(join(__dirname, 'consumers'), folder, { recursive: true })
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', ...packages], { cwd: folder })
+}
+
+/** The package as packed, beside everything that the repository has installed: for what takes long to install. */
+export async function unpack(folder: string): Promise<void> {
+  const { tarball } = await pack(folder)
+  const modules = join(folder, 'node_modules')
+  const own = join(modules, 'express-conflict')
+  mkdirSync(own, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), CONSUMER)
+  await run('tar', ['-xzf', tarball, '-C', own, '--strip-components=1'])
+  for (const name of readdirSync(join(ROOT, 'node_modules')))
+    if (name !== 'express-conflict') symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
 }
 
 /** Type-checks strictly, libraries included, and compiles. Rejects with what the compiler says. */
@@ -60,8 +74,17 @@ export async function output(folder: string, ...args: string[]): Promise<string>
 }
 
 /** Starts an app that prints its port, and stops it when `work` is done. */
-export async function whileRunning<R>(folder: string, file: string, work: (url: string) => Promise<R>): Promise<R> {
-  const app = spawn(process.execPath, [file], { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] })
+export async function whileRunning<R>(
+  folder: string,
+  file: string,
+  work: (url: string) => Promise<R>,
+  env: Readonly<Record<string, string>> = {},
+): Promise<R> {
+  const app = spawn(process.execPath, [file], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  })
   try {
     for await (const line of createInterface({ input: app.stdout })) return await work(`http://127.0.0.1:${line}`)
     throw new Error(`${file} ended before it listened.`)

@@ -1,0 +1,105 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pageAt } from '../docs/page'
+import { describeWith, ownName, type ServiceName } from '../services'
+import { newFolder, removeFolder, unpack, whileRunning } from './install'
+
+interface App {
+  readonly service: ServiceName
+  readonly names: string
+  /** What the page takes to be there. */
+  readonly table?: string
+  readonly path?: string
+}
+
+const APPS: readonly App[] = [
+  { service: 'PostgreSQL', names: "require('pg')" },
+  { service: 'PostgreSQL', names: "isolation: 'transaction'" },
+  { service: 'PostgreSQL', names: "merge: 'disjoint'" },
+  {
+    service: 'MariaDB',
+    names: "require('mysql2')",
+    table: '(article_id integer auto_increment primary key, title varchar(50), published tinyint)',
+    path: '/articles/7',
+  },
+  { service: 'SQLite', names: "require('better-sqlite3')" },
+  { service: 'Redis', names: "require('ioredis')" },
+]
+
+const parent = newFolder()
+beforeAll(() => unpack(parent))
+afterAll(() => removeFolder(parent))
+
+/** The app that the page prints, with a name of its own for what others have too. */
+function appOn(folder: string, names: string, name: string): Promise<void> {
+  const text = pageAt('docs/adapters.md').blocks.find((block) => block.text.includes(names))?.text ?? ''
+  const own = text
+    .replace("table: 'articles'", `table: '${name}'`)
+    .replace('from articles', `from ${name}`)
+    .replaceAll('articles_log', `${name}_log`)
+    .replaceAll('articles_history', `${name}_history`)
+    .replace("prefix: 'articles'", `prefix: '${name}'`)
+    .replace('app.listen(3000)', 'app.listen(0, function () { console.log(this.address().port) })')
+  return writeFile(join(folder, 'app.js'), own)
+}
+
+async function loseNothing(app: string, path: string): Promise<void> {
+  const ask = (method: string, headers: Record<string, string>, title?: string) =>
+    fetch(app + path, {
+      method,
+      headers: { 'Content-Type': 'application/json', ...headers },
+      ...(title && { body: JSON.stringify({ title }) }),
+    })
+  expect((await ask('PUT', { 'If-None-Match': '*' }, 'one')).status).toBe(201)
+  const read = await ask('GET', {})
+  expect(await read.json()).toMatchObject({ title: 'one' })
+  const tag = read.headers.get('ETag') ?? ''
+  const answers = await Promise.all(['two', 'three', 'four'].map((title) => ask('PUT', { 'If-Match': tag }, title)))
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 412, 412])
+  const last = (await ask('GET', {})).headers.get('ETag') ?? ''
+  expect((await ask('DELETE', { 'If-Match': last })).status).toBe(204)
+}
+
+describe.each(APPS)('the app of docs/adapters.md on $service, $names', ({ service, names, table, path }) => {
+  describeWith(service, 'runs as printed, from the tarball', (url) => {
+    const name = ownName('docs')
+    const folder = join(parent, name)
+    beforeAll(async () => {
+      await mkdir(folder)
+      await appOn(folder, names, name)
+      if (table) await withMariadb(url, `create table ${name} ${table}`)
+    })
+    afterAll(async () => {
+      if (service === 'PostgreSQL')
+        await withPostgres(url, `drop table if exists ${name}, ${name}_log, ${name}_history`)
+      if (service === 'MariaDB') await withMariadb(url, `drop table ${name}`)
+    })
+
+    test('and lets no update get lost', async () => {
+      const env = { DATABASE_URL: service === 'SQLite' ? join(folder, 'app.db') : url, REDIS_URL: url }
+      await whileRunning(folder, 'app.js', (app) => loseNothing(app, path ?? '/articles/a'), env)
+    })
+  })
+})
+
+test('the app of docs/adapters.md on files runs as printed, from the tarball', async () => {
+  const folder = join(parent, 'files')
+  await mkdir(folder)
+  await appOn(folder, "'data/articles'", 'articles')
+  await whileRunning(folder, 'app.js', (app) => loseNothing(app, '/articles/a'))
+})
+
+async function withMariadb(url: string, statement: string): Promise<void> {
+  const { createConnection } = require('mysql2/promise')
+  const connection = await createConnection(url)
+  await connection.query(statement)
+  await connection.end()
+}
+
+async function withPostgres(url: string, statement: string): Promise<void> {
+  const { Client } = require('pg')
+  const client = new Client(url)
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
