@@ -1,5 +1,5 @@
-/** A longer script would hold up the other clients of the server. */
-const MOST = 100
+/** Few, so that the server is at work on some while others are on their way; and a long script holds up its other clients. */
+const MOST = 4
 
 /** Who asked, in the order of what was asked for. */
 type Asker = { resolve: (answer: unknown) => void; reject: (error: unknown) => void }
