@@ -8,8 +8,8 @@ import { claimOn } from './claimed-request'
 import type { GuardedRequest } from './guarded-request'
 
 /**
- * In the transaction of a change: it counts together with the record that says so, or neither does. Where the store is of
- * another kind than the database nothing happens here, and the two are stored one after the other.
+ * In the transaction of a change: it counts together with the record that says so, or neither does. Where the store has no
+ * `within` nothing happens here, and the two are stored one after the other.
  */
 export async function recordChange<T>(
   guarded: GuardedRequest<T>,

@@ -54,7 +54,10 @@ export function sqlStore(options: SqlStoreOptions): SqlStore {
     },
     sweep,
     within(transaction) {
-      if (!isKysely(transaction)) throw new TypeError(`${WHO}: within() takes a transaction of Kysely.`)
+      if (!isKysely(transaction))
+        throw new TypeError(
+          `${WHO}: within() takes a transaction of Kysely, as sqlAdapter() opens it. Beside another adapter leave isolation: 'transaction' out, or take that adapter's store.`,
+        )
       const execute = executeOn(transaction)
       return storeOf(statements, (statement) => answered(() => execute(statement), WHO))
     },

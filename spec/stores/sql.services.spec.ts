@@ -141,7 +141,7 @@ describe.each(SQL_SERVERS)('over $service', (server) => {
 
     test('within takes a transaction of Kysely alone', async () => {
       const store = sqlStore({ client: opened.client })
-      expect(() => store.within({})).toThrow('sqlStore(): within() takes a transaction of Kysely.')
+      expect(() => store.within({})).toThrow('sqlStore(): within() takes a transaction of Kysely')
     })
   })
 })
