@@ -5,9 +5,9 @@ import { storeFault } from '../store-fault'
 /** An adapter's transaction, turned inside out: it stays open until one of its ends is called. */
 export interface OpenTransaction<T> {
   readonly adapter: TransactionalAdapter<T>
-  readonly isOpen: boolean
+  isOpen: boolean
   /** COMMIT is on its way, or was: only before that it is certain that nothing is written. */
-  readonly isSent: boolean
+  isSent: boolean
   commit(): Promise<void>
   /** Nothing is done where it has ended already. */
   rollBack(): Promise<void>
@@ -37,26 +37,19 @@ export async function openTransaction<T>(
     end.reject(GIVEN_UP)
     throw error
   })
-  let isOpen = true
-  let isSent = false
-
   function abandon(): void {
-    isOpen = false
+    open.isOpen = false
     end.reject(GIVEN_UP)
     adapter.abandon?.()
   }
 
-  return {
+  const open: OpenTransaction<T> = {
     adapter,
-    get isOpen() {
-      return isOpen
-    },
-    get isSent() {
-      return isSent
-    },
+    isOpen: true,
+    isSent: false,
     commit() {
-      isOpen = false
-      isSent = true
+      open.isOpen = false
+      open.isSent = true
       end.resolve()
       return withDeadline(done, ms, () => {
         adapter.abandon?.()
@@ -64,8 +57,8 @@ export async function openTransaction<T>(
       })
     },
     async rollBack() {
-      if (!isOpen) return
-      isOpen = false
+      if (!open.isOpen) return
+      open.isOpen = false
       end.reject(GIVEN_UP)
       // However it comes back, nothing was committed.
       await withDeadline(done, ms, () => late(ms)).catch((error: unknown) => {
@@ -74,6 +67,7 @@ export async function openTransaction<T>(
     },
     abandon,
   }
+  return open
 }
 
 function late(ms: number): Error {
