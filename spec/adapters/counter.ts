@@ -39,16 +39,20 @@ export function adapterOn({ at, address, name = '' }: Kept): ResourceAdapter<Cou
 
 async function count(adapter: ResourceAdapter<Count>, me: string, goal: number): Promise<void> {
   let last: number | undefined
+  let heard = Promise.resolve()
   for (;;) {
     const state = await adapter.read('a/count')
     const { total, by } = state?.value ?? { total: 0, by: {} }
     const mine = by[me] ?? 0
     if (last !== undefined && mine !== last) process.send?.({ lost: `${me} read ${mine} after it had written ${last}` })
-    if (mine >= goal) return
+    if (mine >= goal) return heard
     const next = { total: total + 1, by: { ...by, [me]: mine + 1 } }
     const result = await adapter.write?.('a/count', next, state?.version ?? null)
     if (!result?.ok) continue
     last = mine + 1
+    // One count ahead of whoever kills it, and no further: the kill falls into the next one, however fast that is.
+    await heard
+    heard = new Promise((resolve) => process.once('message', () => resolve()))
     process.send?.({ counted: last })
   }
 }

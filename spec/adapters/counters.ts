@@ -19,7 +19,8 @@ export function live(kept: Kept, me: string, goal: number, isKilledAt: (count: n
       child.on('message', (report: Report) => {
         if ('lost' in report) return life.lost.push(report.lost)
         life.acknowledged.push(report.counted)
-        if (isKilledAt(report.counted) && child.kill('SIGKILL')) life.kills += 1
+        if (!isKilledAt(report.counted)) return child.send('heard')
+        if (child.kill('SIGKILL')) life.kills += 1
         return undefined
       })
       child.on('exit', (code, signal) => {
