@@ -39,7 +39,7 @@ async function run() {
   console.table(await idempotency.overhead(size.overhead))
   console.log('Parsing If-Match and If-None-Match, ns for each byte')
   console.table(parsing(size.parsing))
-  console.log('Each stage, µs of CPU')
+  console.log('Each stage, µs')
   console.table(await stages(size.stages))
   console.log('Locks, against what is used in their place')
   const locks = await compare(size.locks)

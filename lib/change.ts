@@ -82,13 +82,13 @@ export function changesIn(
   arrayKeys: ArrayKeys,
 ): MemberChange[] {
   const changes: MemberChange[] = []
-  for (const pattern of patterns) {
-    eachMember(pattern, before, after, arrayKeys, (was, is, tokens) => {
-      const kind = kindOfChange(was, is)
-      if (kind) changes.push({ pointer: formatPointer(tokens), kind })
-    })
-  }
+  for (const pattern of patterns) eachMember(pattern, before, after, arrayKeys, note)
   return changes
+
+  function note(was: unknown, is: unknown, tokens: readonly string[]): void {
+    const kind = kindOfChange(was, is)
+    if (kind) changes.push({ pointer: formatPointer(tokens), kind })
+  }
 }
 
 function kindOfChange(was: unknown, is: unknown): MemberChange['kind'] | undefined {

@@ -1,4 +1,4 @@
-import { isContainer, isObject, type JsonContainer, memberOf } from './member'
+import { isContainer, isObject, type JsonContainer, type JsonObject, memberOf } from './member'
 
 export type Unsafe = 'too-deep' | 'prototype-key' | 'infinite-number' | 'broken-text'
 
@@ -17,9 +17,7 @@ export function findUnsafe(document: unknown, maxDepth: number): Unsafe | undefi
     if (depth > maxDepth) return 'too-deep'
     const next: JsonContainer[] = []
     for (const container of level) {
-      const unsafe = Array.isArray(container)
-        ? firstUnsafe(container, next)
-        : (unsafeName(container) ?? firstUnsafe(Object.values(container), next))
+      const unsafe = Array.isArray(container) ? unsafeItem(container, next) : unsafeMember(container, next)
       if (unsafe) return unsafe
     }
     level = next
@@ -37,27 +35,33 @@ export function isTooDeep(document: unknown, maxDepth: number): boolean {
   return false
 }
 
-/** What is nested goes to the next level. */
-function firstUnsafe(values: readonly unknown[], next: JsonContainer[]): Unsafe | undefined {
-  for (const value of values) {
-    if (isContainer(value)) {
-      next.push(value)
-      continue
-    }
-    const unsafe = unsafeScalar(value)
+function unsafeItem(items: readonly unknown[], next: JsonContainer[]): Unsafe | undefined {
+  for (const item of items) {
+    const unsafe = unsafeValue(item, next)
     if (unsafe) return unsafe
   }
+  return undefined
+}
+
+function unsafeMember(object: JsonObject, next: JsonContainer[]): Unsafe | undefined {
+  if (hasPrototypeKey(object)) return 'prototype-key'
+  for (const name of Object.keys(object)) {
+    const unsafe = name.isWellFormed() ? unsafeValue(object[name], next) : 'broken-text'
+    if (unsafe) return unsafe
+  }
+  return undefined
+}
+
+/** What is nested goes to the next level. */
+function unsafeValue(value: unknown, next: JsonContainer[]): Unsafe | undefined {
+  if (!isContainer(value)) return unsafeScalar(value)
+  next.push(value)
   return undefined
 }
 
 function unsafeScalar(value: unknown): Unsafe | undefined {
   if (typeof value === 'string') return value.isWellFormed() ? undefined : 'broken-text'
   return typeof value === 'number' && !Number.isFinite(value) ? 'infinite-number' : undefined
-}
-
-function unsafeName(object: object): Unsafe | undefined {
-  if (hasPrototypeKey(object)) return 'prototype-key'
-  return Object.keys(object).every((name) => name.isWellFormed()) ? undefined : 'broken-text'
 }
 
 /** `constructor` alone is a word like any other; only `constructor.prototype` leads to one. */

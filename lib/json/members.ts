@@ -26,19 +26,16 @@ export function eachMember(
   arrayKeys: ArrayKeys,
   visit: (before: unknown, after: unknown, tokens: readonly string[]) => void,
 ): void {
-  walk(before, after, NOWHERE)
+  // Most patterns have no star, and are the path of the one member that they name.
+  if (pattern.includes('*')) walk(before, after, [])
+  else visit(valueAt(before, pattern), valueAt(after, pattern), pattern)
 
   function walk(before: unknown, after: unknown, path: readonly string[]): void {
     const star = pattern.indexOf('*', path.length)
     const end = star === -1 ? pattern.length : star
-    let [was, is] = [before, after]
-    for (let depth = path.length; depth < end; depth++) {
-      const token = pattern[depth] ?? ''
-      was = memberOf(was, token)
-      is = memberOf(is, token)
-    }
-    // Most patterns have no star, and are the path of the one member that they name.
-    const here = path === NOWHERE && star === -1 ? pattern : [...path, ...pattern.slice(path.length, end)]
+    const steps = pattern.slice(path.length, end)
+    const here = [...path, ...steps]
+    const [was, is] = [valueAt(before, steps), valueAt(after, steps)]
     if (star === -1) {
       visit(was, is, here)
       return
@@ -50,8 +47,6 @@ export function eachMember(
     }
   }
 }
-
-const NOWHERE: readonly string[] = []
 
 interface Pair {
   readonly before: unknown

@@ -44,7 +44,7 @@ export function begin<T>(
     notModifiedLate: false,
   }
   remember(req, guarded)
-  guardHeads(req.app, res)
+  guardHeads(req, res)
   return guarded
 }
 

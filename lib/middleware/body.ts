@@ -85,7 +85,7 @@ export function isJsonType(type: string): boolean {
 
 /** Sent in no chunks: read to its end, and nothing came. */
 export function wasEmpty(req: GuardedRequest<unknown>['req']): boolean {
-  return req.readableEnded && !req.readableDidRead
+  return !req.readableDidRead && req.readableEnded
 }
 
 /** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Application, Response } from 'express'
+import type { Request, Response } from 'express'
 import { endLockOfRemoved } from './edit-lock-conflict'
 import { type Attempt, find, type GuardedRequest, guardedOn } from './guarded-request'
 
@@ -9,8 +9,8 @@ interface ExpressApp {
   readonly response: Response & { [GUARDED_HEAD]?: true }
 }
 
-/** Most processes have one. */
-let latest: Application | undefined
+/** What the latest answer was made from. Most processes have one app. */
+let latest: object | null = null
 
 const GUARDED_HEAD = Symbol.for('express-conflict.guarded-head')
 
@@ -21,10 +21,11 @@ const GUARDED_HEAD = Symbol.for('express-conflict.guarded-head')
  * Once for each app, on the prototype that it gives its answers, for a `writeHead` of its own on each of them is dear.
  * The apps that are mounted below inherit it.
  */
-export function guardHeads(app: Application, res: Response): void {
-  if (app === latest) return
-  latest = app
-  let root = app as unknown as ExpressApp
+export function guardHeads(req: Request, res: Response): void {
+  const made = Object.getPrototypeOf(res)
+  if (made === latest) return
+  latest = made
+  let root = req.app as unknown as ExpressApp
   while (root.parent) root = root.parent
   const prototype: ExpressApp['response'] = root.response
   if (prototype[GUARDED_HEAD]) return
