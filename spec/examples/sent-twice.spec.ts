@@ -1,44 +1,20 @@
-import type { Browser, BrowserContext, Page, Route } from 'playwright-core'
-import { describeInBrowser, launch } from './browser'
-import { type Newsroom, openNewsroom } from './newsroom'
+import type { Page, Route } from 'playwright-core'
+import { describeInBrowser } from './browser'
+import { windows } from './windows'
 
 jest.setTimeout(120_000)
 
 describeInBrowser('a save that is sent twice', () => {
-  let newsroom: Newsroom
-  let browser: Browser
-  let context: BrowserContext
-  const mistakes: string[] = []
-
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser?.close())
-  beforeEach(async () => {
-    newsroom = await openNewsroom()
-    context = await browser.newContext()
-    context.on('weberror', (error) => mistakes.push(String(error.error())))
-  })
-  afterEach(async () => {
-    await context.close()
-    await newsroom.close()
-    expect(mistakes.splice(0)).toEqual([])
-  })
-
-  async function open(id: string): Promise<Page> {
-    const page = await context.newPage()
-    await page.goto(`${newsroom.url}/#/${id}`)
-    await page.locator('#editor').waitFor()
-    return page
-  }
+  const around = windows()
+  const { open } = around
   const write = (page: Page, title: string) => page.locator('#title').fill(title)
   const save = (page: Page) => page.locator('#save')
   const isSaved = (page: Page) => page.locator('#state', { hasText: 'Saved.' }).waitFor()
   const isCutOff = (page: Page) => page.locator('#notice', { hasText: 'The newsroom does not answer' }).waitFor()
-  const tagOf = async (id: string) => (await fetch(`${newsroom.url}/articles/${id}`)).headers.get('ETag')
+  const tagOf = async (id: string) => (await fetch(`${around.newsroom.url}/articles/${id}`)).headers.get('ETag')
   const idOn = (page: Page) => new URL(page.url()).hash.slice(2)
   const titles = async () => {
-    const all = (await (await fetch(`${newsroom.url}/articles`)).json()) as { title: string }[]
+    const all = (await (await fetch(`${around.newsroom.url}/articles`)).json()) as { title: string }[]
     return all.map(({ title }) => title).slice(2)
   }
 

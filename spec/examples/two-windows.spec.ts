@@ -1,37 +1,12 @@
-import type { Browser, BrowserContext, Page } from 'playwright-core'
-import { describeInBrowser, launch } from './browser'
-import { type Newsroom, openNewsroom } from './newsroom'
+import type { Page } from 'playwright-core'
+import { describeInBrowser } from './browser'
+import { windows } from './windows'
 
 jest.setTimeout(120_000)
 
 describeInBrowser('two windows on one article', () => {
-  let newsroom: Newsroom
-  let browser: Browser
-  let context: BrowserContext
-  const mistakes: string[] = []
-
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser?.close())
-  beforeEach(async () => {
-    newsroom = await openNewsroom()
-    context = await browser.newContext()
-    context.on('weberror', (error) => mistakes.push(String(error.error())))
-  })
-  afterEach(async () => {
-    await context.close()
-    await newsroom.close()
-    expect(mistakes.splice(0)).toEqual([])
-  })
-
-  /** A window in which somebody has opened an article. */
-  async function open(id = 'harbour-bridge'): Promise<Page> {
-    const page = await context.newPage()
-    await page.goto(`${newsroom.url}/#/${id}`)
-    await page.locator('#editor').waitFor()
-    return page
-  }
+  const around = windows()
+  const { open } = around
   async function write(page: Page, words: Record<string, string>): Promise<void> {
     for (const [field, text] of Object.entries(words)) await page.locator(`#${field}`).fill(text)
   }
@@ -41,7 +16,7 @@ describeInBrowser('two windows on one article', () => {
   const dialog = (page: Page) => page.locator('#conflict[open]')
   const field = (page: Page, label: string) =>
     page.locator('#conflict fieldset', { has: page.locator('legend', { hasText: label }) })
-  const stored = async (id = 'harbour-bridge') => (await fetch(`${newsroom.url}/articles/${id}`)).json()
+  const stored = async (id = 'harbour-bridge') => (await fetch(`${around.newsroom.url}/articles/${id}`)).json()
 
   /** Anna and Ben have the same article open; Ben saves first, and Anna is told. */
   async function conflict(anna: Record<string, string>, ben: Record<string, string>) {
@@ -176,10 +151,10 @@ describeInBrowser('two windows on one article', () => {
   test('a newsroom that does not answer loses nothing: try again', async () => {
     const page = await open()
     await write(page, { title: 'Bridge shut' })
-    await context.setOffline(true)
+    await around.context.setOffline(true)
     await save(page)
     await page.locator('#notice', { hasText: 'The newsroom does not answer' }).waitFor()
-    await context.setOffline(false)
+    await around.context.setOffline(false)
     await page.locator('#notice button', { hasText: 'Try again' }).click()
     await isSaved(page)
     expect(await stored()).toMatchObject({ title: 'Bridge shut' })
