@@ -45,6 +45,7 @@ describe('parseIdempotencyKey', () => {
     ['an empty string', '""'],
     ['a quote', '"'],
     ['an unclosed string', '"a'],
+    ['an unclosed string of what looks like a parameter', '";a'],
     ['an unopened string', 'a"'],
     ['an escaped closing quote', '"a\\"'],
     ['a backslash at the end', '"a\\'],
