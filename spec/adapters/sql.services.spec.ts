@@ -285,6 +285,26 @@ function runSpecs(server: SqlServer, url: string): void {
         current: { value: { ratio: 0.3 } },
       })
     })
+
+    test('of a hash: so is one in the last digit of a float', async () => {
+      const float = { postgres: 'real', mysql: 'float', sqlite: 'real' }[dialect]
+      const table = await made(`id ${types.key} not null primary key, title varchar(50), ratio ${float}`)
+      const adapter = sqlAdapter<{ title: string; ratio: number }>({
+        client: one.client,
+        table,
+        columns: ['title', 'ratio'],
+        version: false,
+      })
+      await one.run(`insert into ${table} values ('a', '1e999', 1234567)`)
+      const before = await adapter.read('a')
+      await one.run(`update ${table} set ratio = 1234568`)
+      expect((await adapter.read('a'))?.version).not.toBe(before?.version)
+      expect(await adapter.write('a', { title: 'b', ratio: 1 }, before?.version ?? '')).toMatchObject({ ok: false })
+      const now = await adapter.read('a')
+      expect(await adapter.write('a', { title: '.', ratio: 1 }, now?.version ?? '')).toMatchObject({ ok: true })
+      const last = await adapter.read('a')
+      expect(await adapter.write('a', { title: 'c', ratio: 2 }, last?.version ?? '')).toMatchObject({ ok: true })
+    })
   })
 
   describe('values', () => {
@@ -310,6 +330,89 @@ function runSpecs(server: SqlServer, url: string): void {
       await adapter.write('b', {}, null)
       expect((await adapter.read('b'))?.value).toEqual(nothing)
     })
+
+    describe('of other columns, after three changes of one', () => {
+      const boolean = { postgres: 'boolean', mysql: 'bit(1)', sqlite: 'integer' }[dialect]
+      const one1 = { postgres: 'true', mysql: "b'1'", sqlite: '1' }[dialect]
+      const moments: Array<[type: string, stored: string, shown: string]> = {
+        postgres: [
+          ['date', '2024-03-01', '2024-03-01'],
+          ['timestamp', '2024-03-01 12:00:00', '2024-03-01T12:00:00.000Z'],
+          ['timestamp', '2024-03-01 12:00:00.123456', '2024-03-01T12:00:00.123456Z'],
+          ['timestamptz', '2024-03-01 12:00:00.123456+02', '2024-03-01T10:00:00.123456Z'],
+          ['timestamptz', '2024-03-01 12:00:00+00', '2024-03-01T12:00:00.000Z'],
+        ] as Array<[string, string, string]>,
+        mysql: [],
+        sqlite: [
+          ['text', '2024-03-01 12:00:00', '2024-03-01T12:00:00.000Z'],
+          ['text', '2024-03-01T12:00:00.123456Z', '2024-03-01T12:00:00.123456Z'],
+          ['text', '2024-03-01', '2024-03-01'],
+        ] as Array<[string, string, string]>,
+      }[dialect]
+
+      if (moments.length > 0)
+        test.each(moments)('a %s of %s is what it was', async (type, stored, shown) => {
+          const table = await made(
+            `id ${types.key} not null primary key, title varchar(50), at ${type}, version varchar(40) not null`,
+          )
+          await one.run(`insert into ${table} values ('a', 'none', '${stored}', 'first')`)
+          const adapter = sqlAdapter<{ at: string }>({
+            client: one.client,
+            table,
+            columns: { title: 'title', at: { type: 'date' } },
+          })
+          for (const title of ['one', 'two', 'three']) {
+            const state = await adapter.read('a')
+            expect(state?.value.at).toBe(shown)
+            await adapter.write('a', { ...state?.value, title } as never, state?.version ?? '')
+          }
+          expect((await adapter.read('a'))?.value).toEqual({ title: 'three', at: shown })
+        })
+
+      test('a bit is a boolean', async () => {
+        const table = await made(
+          `id ${types.key} not null primary key, title varchar(50), paid ${boolean}, gone ${boolean}, version varchar(40) not null`,
+        )
+        await one.run(`insert into ${table} (id, paid, version) values ('a', ${one1}, 'first')`)
+        const adapter = sqlAdapter<{ title: string | null; paid: boolean }>({
+          client: one.client,
+          table,
+          columns: { title: 'title', paid: { type: 'boolean' } },
+          softDelete: { column: 'gone', type: 'boolean' },
+        })
+        expect(await adapter.write('a', { title: 'one', paid: true }, 'first')).toMatchObject({ ok: true })
+        const state = await adapter.read('a')
+        expect(state).toMatchObject({ value: { title: 'one', paid: true } })
+        expect(state).not.toHaveProperty('gone')
+        expect(await adapter.remove('a', state?.version ?? '')).toEqual({ ok: true })
+        expect(await adapter.read('a')).toMatchObject({ gone: true })
+      })
+    })
+
+    const unkept: Array<[type: string, literal: string, as: 'plain' | 'number', what: string]> = [
+      [{ postgres: 'bytea', mysql: 'blob', sqlite: 'blob' }[dialect], bytesOf(dialect), 'plain', 'bytes'],
+      ...(dialect === 'postgres'
+        ? []
+        : ([['bigint', '9007199254740993', 'plain', 'about 9007199254740992']] as Array<
+            [string, string, 'plain', string]
+          >)),
+      ['bigint', '9007199254740993', 'number', 'about 9007199254740992'],
+      ...(dialect === 'sqlite'
+        ? []
+        : ([['date', "'2024-03-01'", 'plain', `a date; say { type: 'date' }`]] as Array<
+            [string, string, 'plain', string]
+          >)),
+    ]
+    test.each(unkept)(
+      'a %s of %s, read as %s, would not come back as it was, and is told',
+      async (type, literal, as, what) => {
+        const table = await made(`id ${types.key} not null primary key, odd ${type}, version varchar(40) not null`)
+        await one.run(`insert into ${table} values ('a', ${literal}, 'first')`)
+        const adapter = sqlAdapter({ client: one.client, table, columns: { odd: { type: as } } })
+        await expect(adapter.read('a')).rejects.toThrow(`sqlAdapter(): the column of "odd" holds ${what}`)
+        await expect(adapter.read('a')).rejects.toThrow(TypeError)
+      },
+    )
 
     const unfit: Array<[value: unknown, why: string]> = [
       [{ title: 'one', stranger: 1 }, 'a member without a column'],
@@ -463,4 +566,9 @@ function dialectOver({ client }: Opened) {
   if ('connect' in client) return new PostgresDialect({ pool: client })
   if ('getConnection' in client) return new MysqlDialect({ pool: client })
   throw new Error('a client of another kind')
+}
+
+/** ff d8 ff, which is no UTF-8. */
+function bytesOf(dialect: 'postgres' | 'mysql' | 'sqlite'): string {
+  return dialect === 'postgres' ? "'\\xffd8ff'" : "x'ffd8ff'"
 }

@@ -5,7 +5,7 @@ import { fragmentsOf } from './fragments'
 import { keysOf } from './keys'
 import { settledText } from './names'
 import type { TablePlan } from './plan'
-import { columnValues, jsonValue, type Values } from './values'
+import { columnValues, isTrue, jsonValue, type Values } from './values'
 import { columnVersions, hashVersions, type Row, type Versions } from './versions'
 
 type Statement = RawBuilder<Row>
@@ -122,7 +122,8 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
 }
 
 function isSet(mark: unknown): boolean {
-  return mark !== null && mark !== undefined && mark !== false && Number(mark) !== 0
+  if (mark === null || mark === undefined || mark === false) return false
+  return Buffer.isBuffer(mark) ? isTrue(mark) : Number(mark) !== 0
 }
 
 /** SQLite's own texts of a date have neither a T nor a Z, and mean UTC. */

@@ -40,17 +40,17 @@ export function columnValues(
   members: readonly MemberColumn[],
   own: readonly string[],
   dialect: SqlDialect,
-  { textOf }: Fragments,
+  { textOf, dateOf, nameOf }: Fragments,
 ): Values {
+  const contentOf = { plain: nameOf, boolean: nameOf, number: nameOf, json: textOf, date: dateOf }
   const known = new Set(members.map(({ member }) => member))
   return {
     columns: members.map(({ column }) => column),
-    selection: members.map(({ column, type }, index) => {
-      const content = type === 'json' ? textOf(column) : sql.ref(column)
-      return sql`${content} as ${sql.ref(`c${index}`)}`
-    }),
+    selection: members.map(({ column, type }, index) => sql`${contentOf[type](column)} as ${sql.ref(`c${index}`)}`),
     valueOf: (row) =>
-      Object.fromEntries(members.map(({ member, type }, index) => [member, fromColumn(row[`c${index}`], type)])),
+      Object.fromEntries(
+        members.map((member, index) => [member.member, fromColumn(row[`c${index}`], member, dialect)]),
+      ),
     columnsOf(value, isNew) {
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
@@ -84,15 +84,62 @@ function toDate(content: unknown, member: string, dialect: SqlDialect): unknown 
   const date = new Date(content as string)
   if (Number.isNaN(date.getTime())) throw unfit(`the member ${JSON.stringify(member)} is no date.`)
   // MySQL knows no Z; its driver writes a Date as it has to be.
-  return dialect === 'mysql' ? date : date.toJSON()
+  if (dialect === 'mysql') return date
+  return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()
 }
 
-function fromColumn(content: unknown, type: SqlColumnType): unknown {
+function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect): unknown {
   if (content === null || content === undefined) return null
-  if (type === 'json') return JSON.parse(String(content))
-  if (type === 'boolean') return content === true || content === 't' || Number(content) === 1
-  if (type === 'number') return Number(content)
-  if (content instanceof Date) return content.toJSON()
+  switch (type) {
+    case 'json':
+      return JSON.parse(String(content))
+    case 'boolean':
+      return isTrue(content)
+    case 'number':
+      return keptNumber(Number(content), member)
+    case 'date':
+      return content instanceof Date ? content.toJSON() : typeof content === 'string' ? inUtc(content) : content
+    case 'plain':
+      return fromPlain(content, member, dialect)
+  }
+}
+
+/** What would come back as another thing when it is written again is refused when it is read. */
+function fromPlain(content: unknown, member: string, dialect: SqlDialect): unknown {
+  if (content instanceof Date) throw unkept(member, `a date; say { type: 'date' }`)
   if (typeof content === 'bigint') return Number.isSafeInteger(Number(content)) ? Number(content) : String(content)
-  return Buffer.isBuffer(content) ? content.toString('utf8') : content
+  if (typeof content === 'number') return keptNumber(content, member)
+  if (!Buffer.isBuffer(content)) return content
+  const text = content.toString('utf8')
+  // MySQL has texts that compare as bytes.
+  if (dialect === 'mysql' && Buffer.from(text).equals(content)) return text
+  throw unkept(member, 'bytes, which JSON has not; leave it out')
+}
+
+/** Where integers may have 64 bits, the driver may have rounded this one already. */
+function keptNumber(number: number, member: string): number {
+  const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) < 2 ** 64
+  if (isRounded) throw unkept(member, `about ${number}, more than a number can keep; have the driver give it as text`)
+  return number
+}
+
+function unkept(member: string, what: string): TypeError {
+  return new TypeError(`sqlAdapter(): the column of ${JSON.stringify(member)} holds ${what}.`)
+}
+
+/** A column of type BIT comes as a Buffer. */
+export function isTrue(content: unknown): boolean {
+  if (Buffer.isBuffer(content)) return content.some((byte) => byte !== 0)
+  return content === true || content === 't' || Number(content) === 1
+}
+
+const ISO_DATE = /^\d{4}-\d\d-\d\d(?:([T ])(\d\d:\d\d:\d\d(\.\d+)?)(Z|[+-]\d\d:\d\d)?)?$/
+
+/** A date, or a moment in UTC, with all the digits that its second has. What has no zone is in UTC; other texts are as they are. */
+function inUtc(text: string): string {
+  const [, , time, fraction = '', zone = 'Z'] = ISO_DATE.exec(text) ?? []
+  if (time === undefined) return text
+  const date = new Date(`${text.slice(0, 10)}T${time}${zone}`)
+  if (Number.isNaN(date.getTime())) return text
+  return fraction.length > 4 ? date.toJSON().replace(/\.\d+/, fraction) : date.toJSON()
 }
