@@ -7,7 +7,9 @@ const sources = readSources()
 const CONTRACTS = ['adapter.ts', 'deadline.ts', 'lock.ts', 'store.ts', 'store-fault.ts', 'stored-file.ts']
 const PURE = ['change.ts', 'conflicts.ts', 'lifecycle.ts', 'store-errors.ts', 'store-error-codes.ts', 'tag.ts']
 const VALUES = ['http/', 'json/']
-const STAGES = [...VALUES, ...CONTRACTS, ...PURE, 'idempotency/', 'middleware/']
+/** What an option has to be: asked when an app starts. */
+const CHECKS = ['expectations.ts', 'known-options.ts']
+const STAGES = [...VALUES, ...CONTRACTS, ...PURE, ...CHECKS, 'idempotency/', 'middleware/']
 const NODE = ['node:']
 
 /** Who may import what. A name that ends in `/` or `:` stands for all that begins with it. */
@@ -17,6 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(CONTRACTS.map((contract) => [contract, CONTRACTS])),
   'stored-file.ts': [...CONTRACTS, 'node:stream'],
   ...Object.fromEntries(PURE.map((file) => [file, [...VALUES, ...CONTRACTS, ...PURE]])),
+  'known-options.ts': [],
+  'expectations.ts': ['known-options.ts', 'json/'],
   'tag.ts': [...VALUES, ...CONTRACTS, ...PURE, 'etag', 'node:crypto'],
   // Over the contract of stores: nothing of Express, and nothing of a database.
   'idempotency/': [
@@ -37,7 +41,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'adapters/file/': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
   'adapters/': [...CONTRACTS, 'json/', 'redis/', 'adapters/memory/', ...NODE],
   'leases/': [...CONTRACTS, 'leases/'],
-  'locks/': [...CONTRACTS, 'leases/', 'files/', 'redis/', 'json/', ...NODE],
+  'locks/': [...CONTRACTS, ...CHECKS, 'leases/', 'files/', 'redis/', 'json/', ...NODE],
   'stores/sql.ts': [...CONTRACTS, 'records/', 'sql/', 'stores/sql/', 'kysely'],
   'stores/file.ts': [...CONTRACTS, 'files/', 'records/', 'stores/file/', ...NODE],
   'stores/file/': ['files/', 'stores/file/', ...NODE],

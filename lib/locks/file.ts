@@ -3,6 +3,7 @@ import * as fs from 'node:fs'
 import { mkdir, readdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { anything, checkOptions } from '../expectations'
 import { ownFolder } from '../files/own-folder'
 import { unless } from '../files/unless'
 import { uptimeMs } from '../files/uptime'
@@ -45,8 +46,9 @@ const TIMES_OF_DAY_MS = 1e12
  * When a file was renewed and when it ends are its two times, on the clock that counts from the start of the machine:
  * processes share that clock, and nobody sets it. Each key that was ever locked keeps a folder with up to five empty files.
  */
-export function fileLocks({ folder }: FileLocksOptions): LockManager {
-  const root = ownFolder(folder, 'fileLocks()')
+export function fileLocks(options: FileLocksOptions): LockManager {
+  checkOptions('fileLocks()', options, { folder: anything })
+  const root = ownFolder(options.folder, 'fileLocks()')
   const ended = new Map<string, Ended>()
 
   function remember(place: string, generation: number, isWanted: boolean): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { anything, aText, checkOptions, milliseconds } from '../expectations'
 import type { ConnectedLocks } from '../leases/connected'
 import { type LockConnection, sessionLocks } from '../leases/session'
 
@@ -38,6 +39,11 @@ export function mysqlLocks(options: MysqlLocksOptions): ConnectedLocks {
   if (typeof pool?.getConnection !== 'function' || 'promise' in pool) {
     throw new TypeError("mysqlLocks(): pool gives no promises; give one of 'mysql2/promise', or pool.promise().")
   }
+  checkOptions('mysqlLocks()', options, {
+    pool: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
 
   return sessionLocks({
     deadlineMs,

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { anything, aText, checkOptions, milliseconds } from '../expectations'
 import type { ConnectedLocks } from '../leases/connected'
 import { type LockConnection, sessionLocks } from '../leases/session'
 
@@ -54,6 +55,11 @@ export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
   const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
   if (typeof pool?.connect !== 'function')
     throw new TypeError('postgresLocks(): pool has no connect(); give a pool of pg.')
+  checkOptions('postgresLocks()', options, {
+    pool: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
 
   return sessionLocks({
     deadlineMs,

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { withDeadline } from '../deadline'
+import { anything, aText, checkOptions, milliseconds } from '../expectations'
 import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
 import type { LockManager } from '../lock'
@@ -73,6 +74,11 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
       'redisLocks(): client is none of ioredis or node-redis: it has neither evalsha() nor evalSha().',
     )
   }
+  checkOptions('redisLocks()', options, {
+    client: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
   const run = scriptRunner(client)
   const late = () => new Error(`Redis gave no answer within deadlineMs (${deadlineMs})`)
   const inTime = (answer: Promise<unknown>) =>

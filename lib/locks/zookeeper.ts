@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { withDeadline } from '../deadline'
+import { anything, checkOptions, milliseconds } from '../expectations'
 import { type ConnectedLocks, connectedLocks, type Session, type Terms } from '../leases/connected'
 import { type HeldLease, holdLease } from '../leases/lease'
 import { sleeper } from '../leases/wait'
@@ -48,6 +49,7 @@ export function zookeeperLocks(options: ZookeeperLocksOptions): ConnectedLocks {
   if (!/^(\/[^/]+)+$/.test(root)) {
     throw new TypeError(`zookeeperLocks(): root is ${JSON.stringify(root)}; give a path such as '/my-app/locks'.`)
   }
+  checkOptions('zookeeperLocks()', options, { createClient: anything, root: anything, deadlineMs: milliseconds })
   return connectedLocks(
     (onEnd) => openSession(createClient(), root, deadlineMs, onEnd),
     (key) => `${root}/${createHash('sha256').update(key).digest('hex')}`,

@@ -1,6 +1,6 @@
 import type { Request } from 'express'
+import { aFunction, checkOptions, type Expectation, isObject, milliseconds, show } from '../expectations'
 import type { ExpiringStore } from '../store'
-import { aFunction, checkOptions, type Expectation, isObject, milliseconds, show } from './expectations'
 
 /** Who holds an edit lock, as the app knows it. */
 export interface EditLockHolder {

@@ -1,6 +1,6 @@
+import { checkOptions } from '../expectations'
 import type { MemberPattern } from '../json/members'
 import { parsePointer } from '../json/pointer'
-import { checkOptions } from './expectations'
 import type { IdempotencyOptions } from './idempotency-options'
 import { IDEMPOTENCY } from './option-table'
 

@@ -1,7 +1,6 @@
-import { isPointer } from '../json/pointer'
-import { someEditLocks } from './edit-locks'
 import {
   aFunction,
+  aMethod,
   anObject,
   aPointer,
   aText,
@@ -11,7 +10,9 @@ import {
   milliseconds,
   oneOf,
   recordOf,
-} from './expectations'
+} from '../expectations'
+import { isPointer } from '../json/pointer'
+import { someEditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
 import type { ConflictOptions, LifecycleOptions, LockOptions, PreconditionOptions } from './options'
 
@@ -33,7 +34,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   key: aFunction,
   skip: aFunction,
   path: aText('a path below the mount, such as "/:id"'),
-  safeMethods: listOf(someText),
+  safeMethods: listOf(aMethod),
   schema: {
     holds: (value) => isObject(value) || typeof value === 'function',
     what: 'a JSON Schema object or a compiled Ajv validator',
@@ -104,7 +105,7 @@ export const LOCK: Readonly<Record<keyof LockOptions, Expectation>> = {
   maxHoldMs: milliseconds,
   maxWaiting: { holds: (value) => Number.isSafeInteger(value) && Number(value) >= 0, what: 'a whole number' },
   key: aFunction,
-  methods: listOf(someText),
+  methods: listOf(aMethod),
 }
 
 export const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>> = {
@@ -117,7 +118,7 @@ export const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>
     what: 'a function that says whose key it is, such as (req) => req.user.id; without it callers could get answers of others',
   },
   required: oneOf(true, false),
-  methods: listOf(someText),
+  methods: listOf(aMethod),
   ttlMs: milliseconds,
   leaseMs: milliseconds,
   maxRunMs: milliseconds,

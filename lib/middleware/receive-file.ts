@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express'
+import { refuseUnknown } from '../known-options'
 import { type FileReceiver, isStoredFile, type Spool, type StoredFile } from '../stored-file'
 import type { ConflictMiddleware } from './chain'
-import { refuseUnknown } from './known-options'
 import { settledOf } from './settled'
 import { spoolBody } from './spool-body'
 import { refusalOfUpload, unavailable } from './upload-conflicts'

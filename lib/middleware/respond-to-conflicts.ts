@@ -3,9 +3,9 @@ import { IncomingMessage } from 'node:http'
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { type ConflictError, isConflictError, toProblem } from '../conflicts'
 import { formatProblem, PROBLEM_JSON } from '../http/problem'
+import { refuseUnknown } from '../known-options'
 import { noteConflict } from './claimed-request'
 import { findTarget, guardedOn } from './guarded-request'
-import { refuseUnknown } from './known-options'
 import { parserConflict } from './parser-conflict'
 import { refusal } from './refuse'
 import { handlersConflict } from './store-conflict'
@@ -43,6 +43,10 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
   const { typePrefix = TYPE_PREFIX, logger = FAULTS_ONLY } = options
   if (typeof typePrefix !== 'string')
     throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
+  if (typeof logger?.warn !== 'function' || typeof logger.error !== 'function')
+    throw new TypeError(
+      `respondToConflicts(): logger has to have the methods warn and error, as pino, winston and console do; got ${JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
+    )
   return function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)
     const conflict = isConflictError(error) ? error : parserConflict(error)

@@ -17,6 +17,7 @@ export interface SqlDatabase {
 /** The app's client behind one interface. Nothing is opened here, and nothing is ever closed: it is the app's. */
 export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, who: string): SqlDatabase {
   const kysely = kyselyOf(client, who)
+  if (dialect !== undefined) checkDialect(dialect, who)
   const known = dialect ?? dialectOf(kysely, who)
   const source = { client, kysely, dialect: known, who }
   return {
@@ -29,6 +30,10 @@ export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, w
 }
 
 function kyselyOf(client: SqlClient, who: string): KyselyInstance {
+  if (typeof client !== 'object' || client === null)
+    throw new TypeError(
+      `${who}: client is ${client}; give a Kysely instance, a pool of pg or mysql2, or a better-sqlite3 database.`,
+    )
   if ('getExecutor' in client) return client
   if ('pool' in client && !('promise' in client)) return instance(new MysqlDialect({ pool: client.pool }))
   if ('getConnection' in client) return instance(new MysqlDialect({ pool: client }))
@@ -75,6 +80,13 @@ const NAMES = [
   ['mysql', /mysql/i],
   ['sqlite', /sqlite/i],
 ] as const
+
+export function checkDialect(dialect: unknown, who: string): void {
+  if (NAMES.some(([name]) => name === dialect)) return
+  throw new TypeError(
+    `${who}: dialect is ${JSON.stringify(dialect)}; say 'postgres', 'mysql' (MariaDB too) or 'sqlite'.`,
+  )
+}
 
 /** By the name of a class, and of those it extends: a dialect for another driver has an adapter of Kysely's own. */
 function dialectOf(kysely: KyselyInstance, who: string): SqlDialect {

@@ -28,6 +28,30 @@ test.each<[string, () => unknown]>([
     `zookeeperLocks(): root is "${root}"; give a path such as '/my-app/locks'.`,
     () => zookeeperLocks({ createClient, root }),
   ]),
+  [
+    'redisLocks(): deadlineMs has to be a number of milliseconds above 0; got "2s".',
+    () => redisLocks({ client: given({ evalsha() {} }), deadlineMs: given('2s') }),
+  ],
+  [
+    'redisLocks(): there is no option "prefx". Did you mean "prefix"?',
+    () => redisLocks({ client: given({ evalsha() {} }), ...given<object>({ prefx: 'a' }) }),
+  ],
+  [
+    'postgresLocks(): prefix has to be a non-empty string; got "".',
+    () => postgresLocks({ pool: given({ connect() {} }), prefix: '' }),
+  ],
+  [
+    'mysqlLocks(): there is no option "deadline". Did you mean "deadlineMs"?',
+    () => mysqlLocks({ pool: given({ getConnection() {} }), ...given<object>({ deadline: 1 }) }),
+  ],
+  [
+    'zookeeperLocks(): deadlineMs has to be a number of milliseconds above 0; got 0.',
+    () => zookeeperLocks({ createClient, deadlineMs: 0 }),
+  ],
+  [
+    'fileLocks(): there is no option "prefix". Known are folder.',
+    () => fileLocks({ folder: 'locks', ...given<object>({ prefix: 'a' }) }),
+  ],
   ['fileLocks(): folder is ""; give the path of a folder.', () => fileLocks({ folder: '' })],
 ])('a mistake is said at start-up: %s', (message, make) => {
   expect(make).toThrow(new TypeError(message))

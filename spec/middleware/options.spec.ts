@@ -53,6 +53,10 @@ describe('a value that cannot work is refused with the value and the way out', (
     [{ path: '/:id{/:more}' }, 'put the chain on routes'],
     [{ path: ':id' }, 'put the chain on routes'],
     [{ safeMethods: 'QUERY' }, 'safeMethods has to be an array'],
+    [
+      { safeMethods: ['query'] },
+      'safeMethods has to be an array, each of it a method in capital letters, such as "POST"; got ["query"].',
+    ],
     [{ schema: '{}' }, 'schema has to be a JSON Schema object or a compiled Ajv validator; got "{}".'],
     [{ ajv: {} }, 'ajv has to be an Ajv instance'],
     [{ immutable: ['id'] }, 'got ["id"]. Did you mean "/id"?'],

@@ -220,6 +220,9 @@ describe('a body parser’s refusal', () => {
 test.each<[string, object, RegExp]>([
   ['an unknown option', { typePrefx: 'x' }, /there is no option "typePrefx". Did you mean "typePrefix"\?/],
   ['a prefix that is no text', { typePrefix: 1 }, /typePrefix has to be a string; got 1/],
+  ['no logger', { logger: null }, /logger has to have the methods warn and error.*; got null\. Leave it out/],
+  ['a logger that is switched off', { logger: false }, /logger has to have the methods warn and error.*; got false/],
+  ['a logger without error', { logger: { warn() {} } }, /logger has to have the methods warn and error/],
 ])('%s is refused when the app starts', (_name, options, message) => {
   expect(() => respondToConflicts(options)).toThrow(message)
 })

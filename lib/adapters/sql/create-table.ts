@@ -1,12 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { SqlDialect } from '../../sql/client'
 import { compiled } from '../../sql/compiled'
+import { checkDialect } from '../../sql/database'
 import { type ColumnTypes, TYPES } from './column-types'
 import type { SqlTable } from './options'
 import { planOf, type TablePlan } from './plan'
 
 /** The statements that make the table of an adapter which keeps its values as JSON. */
 export function createTableStatements(dialect: SqlDialect, options: SqlTable): string[] {
+  checkDialect(dialect, 'createTableStatements()')
   const plan = planOf(options, 'createTableStatements()')
   const types = TYPES[dialect]
   const { json } = plan
@@ -73,7 +75,10 @@ function primaryKey(columns: readonly string[]): RawBuilder<unknown> {
  * row has to be removed and made again through the adapter.
  */
 export function addColumnStatements(dialect: SqlDialect, options: SqlTable, existing: readonly string[]): string[] {
+  checkDialect(dialect, 'addColumnStatements()')
   const plan = planOf(options, 'addColumnStatements()')
+  if (!Array.isArray(existing))
+    throw new TypeError('addColumnStatements(): existing is missing; give the names of the columns that are there.')
   const columns = marksOf(plan, TYPES[dialect])
     .filter(({ column }) => !existing.includes(column))
     .map(({ column, type, added }) =>

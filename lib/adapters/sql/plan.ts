@@ -27,10 +27,11 @@ const OWN_COLUMNS = new Set<string>(HISTORY_COLUMNS)
 const ADAPTER_OPTIONS = [...TABLE_OPTIONS, 'client', 'dialect', 'generatedKeys', 'now']
 
 export function planOf(options: SqlTable, who: string): TablePlan {
-  const plan = filledIn(options)
-  const fail = (what: string): never => {
+  const fail: Fail = (what) => {
     throw new TypeError(`${who}: ${what}`)
   }
+  checkShapes(options, fail)
+  const plan = filledIn(options)
   const stranger = Object.keys(options).find((name) => !ADAPTER_OPTIONS.includes(name))
   if (stranger !== undefined) fail(`"${stranger}" is not an option; it takes ${ADAPTER_OPTIONS.join(', ')}.`)
   if ((options.json === undefined) === (options.columns === undefined)) fail('give either json or columns.')
@@ -57,7 +58,47 @@ export function planOf(options: SqlTable, who: string): TablePlan {
   return plan
 }
 
-function checkHistory(history: SqlHistory, plan: TablePlan, fail: (what: string) => never): void {
+type Fail = (what: string) => never
+
+/** What can be a name, or an object of this and that. */
+function checkShapes(
+  { columns, key = 'id', scope = {}, version, lastModified, softDelete }: SqlTable,
+  fail: Fail,
+): void {
+  if (typeof key !== 'string' && !Array.isArray(key)) fail(`key is ${JSON.stringify(key)}; give a column, or several.`)
+  if (!isObject(scope)) fail(`scope is ${JSON.stringify(scope)}; give { column: value }.`)
+  for (const [column, value] of Object.entries(scope)) {
+    // NULL is no value that a unique index could keep apart, and nothing equals it.
+    if (typeof value !== 'string' && !Number.isFinite(value))
+      fail(`scope.${column} is ${value}; give a string or a number.`)
+  }
+  if (columns !== undefined && !Array.isArray(columns)) {
+    if (!isObject(columns)) fail(`columns is ${JSON.stringify(columns)}; give names, or { member: column }.`)
+    for (const [member, named] of Object.entries(columns))
+      if (typeof named !== 'string') checkParts(`columns.${member}`, named, ['type'], fail)
+  }
+  if (version !== false) checkMark('version', version, fail)
+  checkMark('lastModified', lastModified, fail)
+  checkMark('softDelete', softDelete, fail)
+}
+
+function checkMark(option: string, mark: unknown, fail: Fail): void {
+  if (mark !== undefined && typeof mark !== 'string') checkParts(option, mark, ['column', 'type'], fail)
+}
+
+function checkParts(option: string, named: unknown, required: readonly string[], fail: Fail): void {
+  if (!isObject(named)) fail(`${option} is ${JSON.stringify(named)}; give a column, or { column, type }.`)
+  const stranger = Object.keys(named).find((name) => name !== 'column' && name !== 'type')
+  if (stranger !== undefined) fail(`${option} has no "${stranger}"; it takes column and type.`)
+  const missing = required.find((name) => !(name in named))
+  if (missing !== undefined) fail(`${option} is ${JSON.stringify(named)}, without its ${missing}.`)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function checkHistory(history: SqlHistory, plan: TablePlan, fail: Fail): void {
   if (typeof history !== 'object' || history === null)
     fail(`history is ${JSON.stringify(history)}; give { table, keepVersions }.`)
   const stranger = Object.keys(history).find((name) => !HISTORY_OPTIONS.includes(name))

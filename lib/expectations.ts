@@ -1,4 +1,4 @@
-import { isPointer } from '../json/pointer'
+import { isPointer } from './json/pointer'
 import { refuseUnknown } from './known-options'
 
 /** What an option has to be, as a test and in words. */
@@ -39,6 +39,15 @@ export const milliseconds: Expectation = {
   // Node runs a timer of 2^31 ms and more at once.
   holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
   what: 'a number of milliseconds above 0',
+}
+
+/** Checked by whoever knows better what it has to be. */
+export const anything: Expectation = { holds: () => true, what: 'anything' }
+
+/** Methods are case-sensitive (RFC 9110 §9.1): no request has one in small letters. */
+export const aMethod: Expectation = {
+  holds: (value) => typeof value === 'string' && /^[A-Z][A-Z-]*$/.test(value),
+  what: 'a method in capital letters, such as "POST"',
 }
 
 export function aText(what: string): Expectation {
