@@ -12,7 +12,7 @@ export interface Client {
   put<T>(url: string, value: T, options?: ResolvingOptions<T>): Promise<Answer<T | undefined>>
   /** Changes what was read, by a merge patch, or by a JSON Patch (an array). */
   patch<T>(url: string, patch: unknown, options?: ChangeOptions): Promise<Answer<T | undefined>>
-  /** Removes what was read. */
+  /** Removes what was read. It succeeds with 404 or 410 where an earlier try, whose answer was lost, may have removed it. */
   delete<T>(url: string, options?: ChangeOptions): Promise<Answer<T | undefined>>
   /** Creates, or carries out an action: once, however often it has to be sent. */
   post<T>(url: string, value?: unknown, options?: PostOptions): Promise<Answer<T | undefined>>
@@ -39,8 +39,9 @@ export function createClient(options: ClientOptions = {}): Client {
 
   async function change<T>(method: string, relative: string, value: unknown, own: ChangeOptions): Promise<Answer<T>> {
     const url = absolute(relative)
-    const { answer, refusal } = await requests.change(method, url, value, memory.get(url), own)
-    if (refusal) throw refusal
+    const { answer, refusal, afterUnknown } = await requests.change(method, url, value, memory.get(url), own)
+    // What refuses it now may be its own doing.
+    if (refusal) throw afterUnknown ? unknownOutcome(refusal) : refusal
     return answer as Answer<T>
   }
 

@@ -22,14 +22,14 @@ export interface Requests {
 
 /** `refusal` instead of an answer; `afterUnknown`: an earlier try may have been carried out. */
 export type Changed =
-  | { readonly answer: Answer<unknown>; readonly refusal?: undefined }
+  | { readonly answer: Answer<unknown>; readonly refusal?: undefined; readonly afterUnknown?: undefined }
   | { readonly answer?: undefined; readonly refusal: ProblemError; readonly afterUnknown: boolean }
 
 export function requestsOf(options: ClientOptions): Requests {
   const { deadlineMs = 30_000, tries = 5, maxRemembered = 500, idempotencyKeys = true } = options
   const memory = memoryOf(maxRemembered)
 
-  function send(
+  async function send(
     method: string,
     url: string,
     value: unknown,
@@ -43,7 +43,9 @@ export function requestsOf(options: ClientOptions): Requests {
       headers.set(name, text)
     const body = value === undefined ? undefined : JSON.stringify(value)
     const message = { method, url, headers, body, signal: own.signal }
-    return exchange(options.fetch ?? fetch, message, { tries, deadlineMs: own.deadlineMs ?? deadlineMs })
+    const reply = await exchange(options.fetch ?? fetch, message, { tries, deadlineMs: own.deadlineMs ?? deadlineMs })
+    if (isGone(reply)) memory.forget(url)
+    return reply
   }
 
   /** A representation stands under its URL from now on. */
@@ -77,7 +79,10 @@ export function requestsOf(options: ClientOptions): Requests {
       const seen = own.condition ? known : await named(url, known, own)
       if (known && !seen) return { refusal: changedMeanwhile(), afterUnknown: false }
       const reply = await send(method, url, value, changeCondition(method, url, seen, own.condition), own)
-      if (reply.refusal) return { refusal: reply.refusal, afterUnknown: reply.afterUnknown }
+      const { refusal, afterUnknown } = reply
+      // What was to be removed is not there: by the try whose answer was lost, if nobody else was faster.
+      if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
+      if (refusal) return { refusal, afterUnknown }
       const asSent = method === 'PUT' ? JSON.stringify(value) : undefined
       const text = showsResource(url, reply) ? reply.text : asSent
       if (method === 'DELETE' || text === undefined) memory.forget(url)
@@ -98,6 +103,10 @@ export function requestsOf(options: ClientOptions): Requests {
       return answer
     },
   }
+}
+
+function isGone({ status }: Reply): boolean {
+  return [404, 410].includes(status)
 }
 
 function seenIn({ headers }: Reply, text: string): Seen {
@@ -141,7 +150,7 @@ function typeOf(method: string, value: unknown): string {
 
 /** 128 random bits. `crypto.randomUUID` is missing in pages that were not loaded over TLS. */
 function randomKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+  return crypto.getRandomValues(new Uint32Array(4)).join('-')
 }
 
 function pageUrl(): string | undefined {

@@ -68,6 +68,6 @@ function isStale({ status, problem: { code } }: ProblemError): boolean {
 /** A function of the state cannot tell a change of its own from another one's: carried out twice, it might count twice. */
 export function unknownOutcome({ problem, headers }: ProblemError): ProblemError {
   const code = 'outcome_unknown'
-  const title = 'Nobody knows whether the change was made'
+  const title = 'Nobody knows whether it was changed'
   return new ProblemError({ ...problem, type: 'about:blank', code, title, detail: title, retryable: false }, headers)
 }

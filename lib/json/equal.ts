@@ -13,18 +13,14 @@ export function sameJson(a: unknown, b: unknown): boolean {
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  if (a.length !== b.length) return false
-  for (let index = 0; index < a.length; index++) {
-    if (!sameJson(a[index], b[index])) return false
-  }
-  return true
+  // Not `every`, which passes over what is missing from an array.
+  return a.length === b.length && a.findIndex((item, index) => !sameJson(item, b[index])) === -1
 }
 
 function sameMembers(a: JsonObject, b: JsonObject): boolean {
   const names = Object.keys(a)
-  if (names.length !== Object.keys(b).length) return false
-  for (const name of names) {
-    if (!Object.hasOwn(b, name) || !sameJson(a[name], b[name])) return false
-  }
-  return true
+  return (
+    names.length === Object.keys(b).length &&
+    names.every((name) => Object.hasOwn(b, name) && sameJson(a[name], b[name]))
+  )
 }

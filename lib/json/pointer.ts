@@ -3,9 +3,7 @@ import { arrayIndex, isContainer, type JsonObject, memberOf, setMember } from '.
 /** Reads a JSON Pointer (RFC 6901) into its reference tokens. `''` is the whole document. */
 export function parsePointer(text: string): readonly string[] {
   if (!isPointer(text)) {
-    throw new TypeError(
-      `parsePointer(): ${JSON.stringify(text)} is not a JSON Pointer: "" or "/name", with "~0" for "~" and "~1" for "/".`,
-    )
+    throw new TypeError(`${JSON.stringify(text)} is not a JSON Pointer such as "/name".`)
   }
   return text.split('/').slice(1).map(unescapeToken)
 }

@@ -174,6 +174,44 @@ describe('what is sent again', () => {
     expect(server.seen.map(({ method }) => method).join(' ')).toBe('GET GET PUT PUT POST POST PATCH POST')
   })
 
+  test('a patch that was made, and its answer lost: nobody says that it failed', async () => {
+    const server = await opened(ourServer({ id: '1', items: [1] }))
+    const client = createClient({ fetch: losing('PATCH') })
+    await client.get(server.url)
+    const appended = client.patch(server.url, [{ op: 'add', path: '/items/-', value: 2 }])
+    await expect(appended).rejects.toMatchObject({ problem: { code: 'outcome_unknown', retryable: false } })
+    expect(await server.stored()).toEqual({ id: '1', items: [1, 2] })
+  })
+
+  test('a removal that was made, and its answer lost, is made', async () => {
+    const server = await opened(ourServer())
+    const client = createClient({ fetch: losing('DELETE') })
+    await client.get(server.url)
+    expect(await client.delete(server.url)).toMatchObject({ status: 404, value: undefined })
+    expect(await server.stored()).toBeUndefined()
+    // Once it is gone there is nothing to name.
+    await client.put(server.url, { id: '1', title: 'anew' })
+    expect(server.seen.at(-1)?.headers).toMatchObject({ 'if-none-match': '*' })
+  })
+
+  test('a removal of what is not there is refused', async () => {
+    const server = await opened(ourServer())
+    const client = createClient()
+    await client.get(server.url)
+    await client.delete(server.url)
+    expect(await refused(client.delete(server.url, { condition: '*' }))).toMatchObject({ status: 404 })
+  })
+
+  test('what was not found is forgotten', async () => {
+    const server = await opened(ourServer())
+    const client = createClient()
+    await client.get(server.url)
+    await createClient().delete(server.url, { condition: '*' })
+    expect(await refused(client.get(server.url))).toMatchObject({ status: 404 })
+    await client.put(server.url, { id: '1', title: 'anew' })
+    expect(await server.stored()).toMatchObject({ title: 'anew' })
+  })
+
   test('a POST keeps its key, and another one has another', async () => {
     const server = await opened(ourServer())
     const { collection } = server
@@ -181,7 +219,7 @@ describe('what is sent again', () => {
     await client.post(collection, { title: 'b' })
     await client.post(collection, { title: 'c' }, { idempotencyKey: 'a "key"' })
     const keys = server.seen.map(({ headers }) => headers['idempotency-key'])
-    expect(keys[0]).toMatch(/^"[0-9a-f]{32}"$/)
+    expect(keys[0]).toMatch(/^"\d+-\d+-\d+-\d+"$/)
     expect(new Set(keys.slice(0, 3)).size).toBe(1)
     expect(keys[3]).toBe('"a \\"key\\""')
   })

@@ -51,6 +51,12 @@ describe('sameJson', () => {
     expect(sameJson(JSON.parse(b), JSON.parse(a))).toBe(false)
   })
 
+  test('what is missing from an array is not whatever stands there in the other', () => {
+    const [missing, there] = [new Array(1), [5]]
+    expect(sameJson(missing, there)).toBe(false)
+    expect(sameJson(there, missing)).toBe(false)
+  })
+
   test('an inherited member is none', () => {
     expect(sameJson({ toString: Object.prototype.toString }, { a: 1 })).toBe(false)
     expect(sameJson({ a: undefined }, { b: undefined })).toBe(false)
