@@ -138,6 +138,17 @@ test('what Prisma gives as an object becomes JSON', async () => {
   })
 })
 
+test('a BigInt that no number can keep is told, where it was to be one', async () => {
+  const model = toyModel()
+  model.rows.push({ id: 'a', version: 'v', amount: 2n ** 53n })
+  const reading = prismaAdapter({ model, fields: { amount: 'number' } }).read('a')
+  await expect(reading).rejects.toThrow(
+    new TypeError(
+      "prismaAdapter(): amount holds 9007199254740992, more than a number can keep; say 'plain', and it is text.",
+    ),
+  )
+})
+
 test.each([
   [{ model: {} }, 'model is no model of a Prisma client; give one, such as prisma.article.'],
   [{ json: 'value' }, 'give either json or fields.'],

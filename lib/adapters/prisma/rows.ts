@@ -65,14 +65,18 @@ function storedVersion(text: string, type: PrismaVersionType): unknown {
 }
 
 function membersOf(row: Row, fields: PrismaPlan['fields']): unknown {
-  return Object.fromEntries(fields.map(([field, type]) => [field, fromField(row[field], type)]))
+  return Object.fromEntries(fields.map(([field, type]) => [field, fromField(row[field], type, field)]))
 }
 
-function fromField(content: unknown, type: PrismaFieldType): unknown {
+function fromField(content: unknown, type: PrismaFieldType, field: string): unknown {
   if (content === null || content === undefined) return null
   if (type === 'json') return content
-  if (type === 'number') return Number(content)
-  if (typeof content === 'bigint') return Number.isSafeInteger(Number(content)) ? Number(content) : String(content)
+  if (typeof content === 'bigint' && !Number.isSafeInteger(Number(content))) {
+    if (type !== 'number') return String(content)
+    // It would come back as another one when it is written again.
+    throw new TypeError(`${WHO}: ${field} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
+  }
+  if (type === 'number' || typeof content === 'bigint') return Number(content)
   // Dates, and Prisma's decimals.
   return typeof content === 'object' ? (content as { toJSON(): unknown }).toJSON() : content
 }
