@@ -28,9 +28,11 @@ export function editLockRouter<T>(options: ConflictOptions<T>): Router {
     return (req, res, next) => {
       const guarded = find(req, settings.adapter)
       if (guarded === undefined || guarded === 'passed') return next()
-      work(guarded, locks as EditLocks, res).catch(async (error: unknown) =>
-        next(isConflictError(error) ? await refusal(guarded, error) : error),
-      )
+      work(guarded, locks as EditLocks, res)
+        .catch(async (error: unknown) => {
+          throw isConflictError(error) ? await refusal(guarded, error) : error
+        })
+        .catch(next)
     }
   }
 

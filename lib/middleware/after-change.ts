@@ -22,11 +22,12 @@ export function committed<T>(
   guarded: GuardedRequest<T>,
   change: Change<T>,
   state: ResourceState<T> | undefined,
+  tries: number,
 ): Committed<T> {
   const { settings, res, key = '' } = guarded
   guarded.outcome = 'committed'
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
-  tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version }))
+  tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version, tries }))
   const location = state && locationOfNew(guarded, change)
   if (state) showAfterChange(guarded, state)
   if (location !== undefined) res.setHeader('Location', location)

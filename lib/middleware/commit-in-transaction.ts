@@ -34,7 +34,7 @@ export async function commitInTransaction<T>(
     })
     if (state === undefined) await endLockOfRemoved(guarded, attempt)
     noteChange(guarded, change, state)
-    return committed(guarded, change, state)
+    return committed(guarded, change, state, 1)
   } catch (error) {
     await transaction.rollBack()
     throw error

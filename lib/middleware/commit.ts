@@ -31,7 +31,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
     if (result.ok) {
       if (result.state === undefined) await endLockOfRemoved(guarded, attempt)
       noteChange(guarded, change, result.state)
-      return committed(guarded, change, result.state)
+      return committed(guarded, change, result.state, tries)
     }
     if (guarded.isNew) throw takenKey(guarded)
     attempt = newAttempt(guarded, result.current, true)

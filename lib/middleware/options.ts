@@ -77,6 +77,8 @@ export interface CommitEvent {
   readonly outcome: 'created' | 'replaced' | 'removed'
   /** The new version; `undefined` after a removal. */
   readonly version: string | undefined
+  /** How often it was written: more than once where others came in between, and the conditions still held. */
+  readonly tries: number
 }
 
 /** A compiled Ajv validator, by the part of its shape that is used. */
@@ -203,8 +205,8 @@ export interface ConflictOptions<T> {
   readonly status?: { readonly immutable_field?: 400 | 409 | 422; readonly schema_invalid?: 400 | 422 }
   /** What a problem may show of the current state, as its member `state`. Default: nothing. */
   readonly expose?: (state: ResourceState<T>, req: Request) => unknown
-  /** Told of every refusal. What it throws is ignored. */
+  /** Told of every refusal, of those that a handler throws too. What it throws becomes a warning. */
   readonly onConflict?: (event: ConflictEvent) => void
-  /** Told of every commit. What it throws is ignored. */
+  /** Told of every commit. What it throws becomes a warning. */
   readonly onCommitted?: (event: CommitEvent) => void
 }

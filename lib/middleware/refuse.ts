@@ -1,3 +1,4 @@
+import type { Request } from 'express'
 import { ConflictError } from '../conflicts'
 import { noteConflict } from './claimed-request'
 import type { GuardedRequest } from './guarded-request'
@@ -7,11 +8,17 @@ export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictE
   return told(guarded, await withExposedState(guarded, conflict))
 }
 
+/** Once, though it is thrown by who was told of it: a chain, or a handler with what `lostRace` gave it. */
 export function told<T>({ req, method, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
   noteConflict(req, conflict)
-  tell(() => settings.options.onConflict?.({ name: settings.name, key, method, conflict }))
+  if (latest.get(req) !== conflict)
+    tell(() => settings.options.onConflict?.({ name: settings.name, key, method, conflict }))
+  latest.set(req, conflict)
   return conflict
 }
+
+/** By request: an app may keep one error and throw it for many of them. */
+const latest = new WeakMap<Request, ConflictError>()
 
 /** A listener's own mistake is no reason to answer a client differently, nor to end the process when it comes late. */
 export function tell(listener: () => unknown): void {

@@ -5,12 +5,12 @@ import { type ConflictError, isConflictError, toProblem } from '../conflicts'
 import { formatProblem, PROBLEM_JSON } from '../http/problem'
 import { refuseUnknown } from '../known-options'
 import { noteConflict } from './claimed-request'
-import { findTarget, guardedOn } from './guarded-request'
+import { findTarget, type GuardedRequest, guardedOn } from './guarded-request'
 import { parserConflict } from './parser-conflict'
-import { refusal } from './refuse'
+import { refusal, tell, told } from './refuse'
 import { handlersConflict } from './store-conflict'
 
-/** What a log needs to have: pino, winston and `console` do. */
+/** What a log needs to have, as pino and `console` do. Of a log that takes the message first: turn the two round. */
 export interface ConflictLogger {
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
@@ -45,32 +45,41 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
   if (typeof logger?.warn !== 'function' || typeof logger.error !== 'function')
     throw new TypeError(
-      `respondToConflicts(): logger has to have the methods warn and error, as pino, winston and console do; got ${JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
+      `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
     )
   return function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)
-    const conflict = isConflictError(error) ? error : parserConflict(error)
+    if (isConflictError(error)) return respond(toldOf(req, error))
+    const conflict = parserConflict(error)
     if (conflict) return respond(conflict)
     const found = ofDatabase(req, error)
     if (found === undefined) return next(error)
-    found.then(respond, next)
+    found.then(respond).catch(next)
 
     function respond(refused: ConflictError): void {
       const instance = `urn:uuid:${randomUUID()}`
       const { code, status, cause } = refused
       noteConflict(req, refused)
-      logger[status >= 500 ? 'error' : 'warn'](
-        { instance, code, status, method: req.method, err: cause },
-        refused.message,
-      )
+      const fields = { instance, code, status, method: req.method, err: cause }
+      tell(() => logger[status >= 500 ? 'error' : 'warn'](fields, refused.message))
       answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
     }
   }
 }
 
+/** The chain's own refusals were told where they were made; a handler's are seen here first. */
+function toldOf(req: Request, conflict: ConflictError): ConflictError {
+  const guarded = innermost(req)
+  return guarded ? told(guarded, conflict) : conflict
+}
+
+function innermost(req: Request): GuardedRequest<unknown> | undefined {
+  return findTarget(req) ?? guardedOn(req).at(-1)
+}
+
 /** What a handler's statement on a guarded request came to; `undefined` for any other error. */
 function ofDatabase(req: Request, error: unknown): Promise<ConflictError> | undefined {
-  const guarded = findTarget(req) ?? guardedOn(req).at(-1)
+  const guarded = innermost(req)
   return guarded && handlersConflict(guarded, error)?.then((conflict) => refusal(guarded, conflict))
 }
 

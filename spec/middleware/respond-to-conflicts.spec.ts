@@ -6,8 +6,10 @@ import {
   ConflictError,
   type ConflictFacts,
   type ConflictKind,
+  detectConflicts,
   resourceRouter,
   respondToConflicts,
+  storeFault,
 } from '../../lib'
 import { raw, shelf } from '../stories/app'
 
@@ -137,6 +139,25 @@ describe('the log', () => {
     const { text } = await request(app).put('/')
     expect(logged).toEqual([['error', expect.objectContaining({ err: cause }), expect.any(String)]])
     expect(text).not.toContain('10.0.0.1')
+  })
+
+  test.each<[string, unknown]>([
+    ['a conflict', conflict('frozen')],
+    ['a fault that is recognised later', storeFault(new Error('down'), { applied: 'no' })],
+  ])('that throws on %s changes no answer, and becomes a warning', async (_name, error) => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const breaks = () => {
+      throw new Error('log')
+    }
+    const it = await shelf()
+    const app = express()
+    app.use(express.json())
+    app.put('/:id', detectConflicts({ name: 'article', adapter: it.adapter }), (_req, _res, next) => next(error))
+    app.use(respondToConflicts({ logger: { warn: breaks, error: breaks } }))
+    const { status, body } = await request(app).put('/1').set('If-Match', it.tag).send({})
+    expect([status, body.status]).toEqual([status === 409 ? 409 : 503, status])
+    expect(warned.mock.calls.map(([warning]) => String(warning))).toEqual(['Error: log'])
+    warned.mockRestore()
   })
 
   test('is the console, for faults alone, when the app brings none', async () => {

@@ -619,4 +619,17 @@ describe('wrong options are found when the app starts', () => {
     const it = await desk({ owner: () => 7 as never })
     expect((await it.take('ann')).status).toBe(500)
   })
+
+  test('an expose that throws is one too, and not the end of the process', async () => {
+    const it = await desk(
+      {},
+      {
+        expose: () => {
+          throw new Error('expose')
+        },
+      },
+    )
+    await it.take('ann')
+    expect([(await it.take('ben')).status, (await it.look('ann')).status]).toEqual([500, 200])
+  })
 })

@@ -1,6 +1,15 @@
 import type { RequestHandler } from 'express'
 import request from 'supertest'
-import { type ConflictOptions, detectConflicts, resourceOf, resourceRouter } from '../../lib'
+import {
+  ConflictError,
+  type ConflictEvent,
+  type ConflictOptions,
+  commitChange,
+  detectConflicts,
+  fetchState,
+  resourceOf,
+  resourceRouter,
+} from '../../lib'
 import { appOf, type Doc, raw, shelf } from './app'
 
 async function articles(options: Partial<ConflictOptions<Doc>> = {}) {
@@ -48,10 +57,25 @@ describe('who listens is told', () => {
     const versions = [await versionOf('new'), await versionOf('1')]
     await request(app).delete('/articles/1').set('If-Match', '*').expect(204)
     expect(told).toEqual([
-      { name: 'article', key: 'new', outcome: 'created', version: versions[0] },
-      { name: 'article', key: '1', outcome: 'replaced', version: versions[1] },
-      { name: 'article', key: '1', outcome: 'removed', version: undefined },
+      { name: 'article', key: 'new', outcome: 'created', version: versions[0], tries: 1 },
+      { name: 'article', key: '1', outcome: 'replaced', version: versions[1], tries: 1 },
+      { name: 'article', key: '1', outcome: 'removed', version: undefined, tries: 1 },
     ])
+  })
+
+  test('of how many tries a change took that met others', async () => {
+    const { adapter } = await shelf()
+    let others = 2
+    const contended: ConflictOptions<Doc>['adapter'] = {
+      ...adapter,
+      async write(key, value, expected) {
+        if (others-- > 0) await adapter.write(key, { others }, (await adapter.read(key))?.version ?? null)
+        return adapter.write(key, value, expected)
+      },
+    }
+    const { app, told } = await articles({ adapter: contended })
+    await request(app).put('/articles/1').set('If-Match', '*').send({ title: 'mine' }).expect(200)
+    expect(told).toEqual([expect.objectContaining({ outcome: 'replaced', tries: 3 })])
   })
 
   test('of nothing when nothing was written, because it had been before', async () => {
@@ -72,6 +96,43 @@ describe('who listens is told', () => {
     const app = appOf((all) => all.put('/articles/:id', chain, loses))
     await request(app).put('/articles/1').set('If-Match', it.tag).send({}).expect(412)
     expect(told).toEqual(['precondition_failed'])
+  })
+
+  test.each<[string, (error: Error) => RequestHandler]>([
+    [
+      'throws',
+      (error) => () => {
+        throw error
+      },
+    ],
+    ['passes on', (error) => (_req, _res, next) => next(error)],
+  ])('of a conflict that a handler %s, once', async (_name, refuses) => {
+    const it = await shelf()
+    const told: string[] = []
+    const onConflict = ({ conflict, key }: ConflictEvent) => told.push(`${key} ${conflict.code}`)
+    const chain = detectConflicts({ name: 'article', adapter: it.adapter, onConflict })
+    const app = appOf((all) => all.put('/articles/:id', chain, refuses(new ConflictError('rule_violation'))))
+    await request(app).put('/articles/1').set('If-Match', it.tag).send({}).expect(409)
+    expect(told).toEqual(['1 rule_violation'])
+    await request(app).put('/articles/2').set('If-None-Match', '*').send({}).expect(409)
+    expect(told).toEqual(['1 rule_violation', '2 rule_violation'])
+  })
+
+  test('once of a conflict on a resource that is guarded below another', async () => {
+    const [parent, child] = [await shelf(), await shelf()]
+    const told: string[] = []
+    const listening = (name: string) => ({ name, onConflict: () => void told.push(name) })
+    const above = fetchState({ ...listening('parent'), adapter: parent.adapter, create: [], key: () => '1' })
+    const chain = detectConflicts({ ...listening('child'), adapter: child.adapter })
+    const both = detectConflicts({ ...listening('parent'), adapter: parent.adapter, key: () => '1' })
+    const app = appOf((all) => {
+      all.put('/articles/:article/notes/:id', above, chain, commitChange())
+      all.patch('/articles/:article/notes/:id', both, chain, commitChange())
+    })
+    await request(app).put('/articles/1/notes/1').send({}).expect(428)
+    expect(told).toEqual(['child'])
+    await request(app).patch('/articles/1/notes/2').set('If-Match', '*').send({}).expect(404)
+    expect(told).toEqual(['child', 'child'])
   })
 })
 
