@@ -41,7 +41,7 @@ module.exports = {
       testMatch: ['<rootDir>/spec/docs/**/*.spec.ts'],
       moduleNameMapper: {
         '^express-conflict$': '<rootDir>/lib/index.ts',
-        '^express-conflict/testing$': '<rootDir>/lib/testing/index.ts',
+        '^express-conflict/(metrics|testing)$': '<rootDir>/lib/$1/index.ts',
         '^express-conflict/(adapters|locks|stores)/(.*)$': '<rootDir>/lib/$1/$2.ts',
       },
     }),

@@ -18,6 +18,7 @@ test.each([
   ['idempotency', 'middleware/idempotency-options.ts', 'IdempotencyOptions'],
   ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
+  ['Options of conflictMetrics', 'metrics/conflict-metrics.ts', 'ConflictMetricsOptions'],
   ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],
   ['Options of memoryStore', 'stores/memory.ts', 'MemoryStoreOptions'],
   ['Options of fileAdapter', 'adapters/file/options.ts', 'FileAdapterOptions'],
@@ -44,6 +45,7 @@ test('docs/reference.md, Options of sqlAdapter: nothing is missing, nothing is m
 
 test.each([
   ['Exports of express-conflict', 'index.ts'],
+  ['Exports of express-conflict/metrics', 'metrics/index.ts'],
   ['Exports of express-conflict/testing', 'testing/index.ts'],
 ])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path) => {
   expect(namesUnder(heading).sort()).toEqual([...exportsOf(path, readSources()).keys()].sort())

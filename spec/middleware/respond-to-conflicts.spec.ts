@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import express from 'express'
+import { pino } from 'pino'
 import request from 'supertest'
 import {
   CONFLICTS,
@@ -139,6 +140,23 @@ describe('the log', () => {
     const { text } = await request(app).put('/')
     expect(logged).toEqual([['error', expect.objectContaining({ err: cause }), expect.any(String)]])
     expect(text).not.toContain('10.0.0.1')
+  })
+
+  test('of pino has them as fields, and the fault with its stack', async () => {
+    const lines: string[] = []
+    const logger = pino({}, { write: (line: string) => lines.push(line) })
+    const cause = new Error('ECONNREFUSED')
+    const { body } = await request(refusing(conflict('backend_unavailable', { cause }), { logger }).app).put('/')
+    const { instance, code, status, method, err, msg, level } = JSON.parse(lines.join())
+    expect({ instance, code, status, method, msg, level }).toEqual({
+      instance: body.instance,
+      code: 'backend_unavailable',
+      status: 503,
+      method: 'PUT',
+      msg: CONFLICTS.backend_unavailable.title,
+      level: 50,
+    })
+    expect(err.stack).toMatch(/^Error: ECONNREFUSED\n/)
   })
 
   test.each<[string, unknown]>([

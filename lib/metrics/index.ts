@@ -1,0 +1,1 @@
+export { type ConflictMetrics, type ConflictMetricsOptions, conflictMetrics } from './conflict-metrics'
