@@ -4,7 +4,10 @@ import { checkOptions } from '../expectations'
 
 /** Where the counts go. */
 export interface ConflictMetricsOptions {
-  /** Default: `metrics.getMeter('express-conflict')` of the global provider, which counts nothing until an SDK is set up. */
+  /**
+   * Default: `metrics.getMeter('express-conflict')` of the global provider. Where no SDK was set up before, that counts
+   * nothing, and goes on counting nothing.
+   */
   readonly meter?: Meter
 }
 
