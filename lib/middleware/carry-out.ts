@@ -12,7 +12,7 @@ export function carryOut<T>(guarded: GuardedRequest<T>, settings: IdempotencySet
   const claimed: ClaimedRequest = { claim, store: settings.store, conflict: undefined, committed: undefined }
   rememberClaim(guarded.req, claimed)
   const stop = keepAlive(settings, () => claim.renew())
-  captureAnswer(guarded.res, {
+  captureAnswer(guarded.req, guarded.res, {
     fields: settings.replayHeaders,
     mostBytes: settings.maxAnswerBytes,
     onAnswer(captured) {
@@ -25,7 +25,7 @@ export function carryOut<T>(guarded: GuardedRequest<T>, settings: IdempotencySet
 export function takeTurn<T>({ req, res }: GuardedRequest<T>, settings: IdempotencySettings, turn: Turn): void {
   rememberClaim(req, { claim: undefined, store: settings.store, conflict: undefined, committed: undefined })
   const stop = keepAlive(settings, () => turn.renew())
-  captureAnswer(res, {
+  captureAnswer(req, res, {
     fields: settings.replayHeaders,
     mostBytes: settings.maxAnswerBytes,
     onAnswer({ answer, isWhole }) {

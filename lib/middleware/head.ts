@@ -25,14 +25,19 @@ export function guardHeads(req: Request, res: Response): void {
   const made = Object.getPrototypeOf(res)
   if (made === latest) return
   latest = made
-  let root = req.app as unknown as ExpressApp
-  while (root.parent) root = root.parent
-  const prototype: ExpressApp['response'] = root.response
+  const prototype = answersOf(req)
   if (prototype[GUARDED_HEAD]) return
   prototype[GUARDED_HEAD] = true
   guardHeadOf(prototype)
   // The first request comes too late for that where a layer in front has kept the function, as `compression` does.
   if (Object.hasOwn(res, 'writeHead')) guardHeadOf(res)
+}
+
+/** What all answers of the app inherit from, and those of the apps that are mounted below it. */
+export function answersOf(req: Request): ExpressApp['response'] {
+  let root = req.app as unknown as ExpressApp
+  while (root.parent) root = root.parent
+  return root.response
 }
 
 function guardHeadOf(answers: Response): void {

@@ -62,9 +62,10 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
     values,
 
     stateOf(row: Row): ResourceState<T> {
-      const state = { value: values.valueOf(row) as T, version: versions.versionOf(row) }
-      const dated = lastModified ? { ...state, lastModified: dateOf(row.modified) } : state
-      return softDelete && isSet(row.deleted) ? { ...dated, gone: true } : dated
+      const value = values.valueOf(row) as T
+      const version = versions.versionOf(row)
+      const state = lastModified ? { value, version, lastModified: dateOf(row.modified) } : { value, version }
+      return softDelete && isSet(row.deleted) ? { ...state, gone: true } : state
     },
 
     /** Of a row to which the database gave its key. */
