@@ -30,6 +30,8 @@ function watch(res: ServerResponse): Settled {
   const waiting = new Set<(how: Settlement) => void>()
   const deadlines: { ms: number; callback: (how: Settlement) => void }[] = []
   let isEnded = res.writableEnded
+  // Who left before anybody watched is not told of again.
+  if (res.destroyed && !isEnded) left.abort()
 
   const end = res.end as (...args: unknown[]) => ServerResponse
   res.end = function endAndSettle(...args: unknown[]) {

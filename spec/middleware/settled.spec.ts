@@ -149,6 +149,19 @@ test('who asks after the client left waits for the deadline', async () => {
   await close()
 })
 
+test('a client that left before anybody watched has left', async () => {
+  const left = gate()
+  const app = express()
+  app.get('/', (_req, res) => left.resolve(res))
+  const close = await leaving(app, left.promise)
+  const res = await left.promise
+  await once(res, 'close')
+  const settled = settledOf(res)
+  expect(settled.left.aborted).toBe(true)
+  expect(await new Promise((resolve) => settled.onSettled(1, resolve))).toBe('abandoned')
+  await close()
+})
+
 test('an answer is watched once, however many ask', async () => {
   const watchers: Settled[] = []
   const { app } = watching((_req, res) => {

@@ -63,6 +63,7 @@ async function workshop(lock: Partial<LockOptions> = {}, options: Partial<Confli
     adapter,
     manager,
     app,
+    chain,
     server,
     atWork,
     arrival,
@@ -203,6 +204,30 @@ test('a client that leaves while it waits gives up its place at once', async () 
   await shop.atWork[1]!.finish()
   expect((await next.answer).status).toBe(200)
   expect(shop.atWork).toHaveLength(2)
+})
+
+test('a client that left before it could wait takes no place', async () => {
+  shop = await workshop({ maxWaiting: 1 })
+  const here = shop.arrival()
+  post('a')
+  await here
+  const { app, chain } = shop
+  const gone = new Promise<unknown>((resolve) => {
+    app.post('/slow/:id', (_req, res, next) => void once(res, 'close').then(() => next()), chain)
+    const told: express.ErrorRequestHandler = (error, _req, _res, _next) => resolve(error.code)
+    app.use(told)
+  })
+  const socket = connect((shop.server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('POST /slow/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
+  await once(shop.server, 'request')
+  socket.destroy()
+  expect(await gone).toBe('resource_busy')
+  const next = post('b')
+  const nextHere = shop.arrival()
+  await shop.atWork[0]!.finish()
+  await nextHere
+  await shop.atWork[1]!.finish()
+  expect((await next.answer).status).toBe(200)
 })
 
 /** Grants at once, and lets the test end the lease. */

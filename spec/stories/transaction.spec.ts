@@ -371,6 +371,42 @@ describe('a client that leaves', () => {
   })
 })
 
+test('a client that leaves while its transaction is being opened starts the deadline too', async () => {
+  let opened: () => void = () => undefined
+  const opening = new Promise<void>((resolve) => (opened = resolve))
+  const it = await shop(() => undefined, { deadlineMs: 20 })
+  const slow: typeof it.adapter = {
+    ...it.adapter,
+    async transaction(run) {
+      opened()
+      await closed
+      return it.adapter.transaction!(run)
+    },
+  }
+  let close: () => void = () => undefined
+  const closed = new Promise<void>((resolve) => (close = resolve))
+  const chain = detectConflicts<Doc>({ name: 'article', adapter: slow, isolation: 'transaction', deadlineMs: 20 })
+  const app = express()
+  app.use(express.json(), (_req, res, next) => {
+    res.once('close', close)
+    next()
+  })
+  app.put('/articles/:id', chain, () => undefined)
+  const server = app.listen(0)
+  await once(server, 'listening')
+  const socket = connect((server.address() as AddressInfo).port)
+  socket.write(
+    `PUT /articles/1 HTTP/1.1\r\nHost: x\r\nIf-Match: ${it.tag}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+  )
+  await opening
+  socket.destroy()
+  // It is one at a time: the next one begins when that of the client that left has ended.
+  await closed
+  await it.inner.transaction(async () => undefined)
+  expect(it.steps).toEqual(['begin', 'abandon', 'roll back'])
+  server.close()
+})
+
 describe('an app that writes by itself', () => {
   test('commits by commit, and gets the new state', async () => {
     const it = await shop(
