@@ -143,9 +143,14 @@ function holdLast(held: Held, args: unknown[]): unknown {
     return below.end.apply(res, args)
   }
   const piece = chunk === undefined || chunk === null ? undefined : bytesOf(chunk, args[1])
-  if (!res.headersSent && !res.hasHeader('Content-Length') && !res.hasHeader('Transfer-Encoding') && hasBody(res))
-    res.setHeader('Content-Length', piece?.length ?? 0)
-  begin(held)
+  const isMeasured = !res.headersSent && hasBody(res) && !FRAMED.some((name) => res.hasHeader(name))
+  if (isMeasured) res.setHeader('Content-Length', piece?.length ?? 0)
+  try {
+    begin(held)
+  } catch (error) {
+    if (isMeasured) res.removeHeader('Content-Length')
+    throw error
+  }
   // What threw has not ended anything: the error handler is still to answer.
   held.isEnded = true
   held.onEnd = callback
@@ -153,6 +158,9 @@ function holdLast(held: Held, args: unknown[]): unknown {
   settle(held)
   return res
 }
+
+/** Each says how the body ends. Trailers come behind chunks alone. */
+const FRAMED = ['Content-Length', 'Transfer-Encoding', 'Trailer']
 
 function keep(held: Held, piece: Buffer): void {
   held.pieces.push(piece)
@@ -167,7 +175,10 @@ function settle(held: Held): void {
   const isWhole = bytes <= mostBytes
   const body = isWhole && hasBody(res) ? joined(pieces) : Buffer.alloc(0)
   const { status, headers } = held.head ?? headOf(res, fields)
-  void onAnswer({ answer: { status, headers, body }, isWhole }).then(() => send(held))
+  onAnswer({ answer: { status, headers, body }, isWhole })
+    .then(() => send(held))
+    // The handler is through: nobody is left to be told.
+    .catch((error) => res.destroy(error))
 }
 
 function send(held: Held): void {
@@ -191,7 +202,7 @@ function headOf(res: ServerResponse, fields: ReadonlySet<string>): Head {
 /** Node keeps fields that are given to `writeHead` where `getHeaders` does not find them. */
 function setFields(res: ServerResponse, args: unknown[]): void {
   const [status] = args
-  const given = args.length > 1 ? args.at(-1) : undefined
+  const given = typeof args[1] === 'string' ? args[2] : (args[2] ?? args[1])
   if (Array.isArray(given)) {
     const pairs: unknown[][] = Array.isArray(given[0])
       ? given

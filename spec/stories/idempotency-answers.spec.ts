@@ -44,6 +44,10 @@ const WRITTEN: Record<string, RequestHandler> = {
     res.writeHead(201, 'Made', ['Content-Type', 'text/x-own', 'Location', '/here'])
     res.end('headed')
   },
+  'with trailers': (_req, res) => {
+    res.set('Trailer', 'X-Sum').addTrailers({ 'X-Sum': '1' })
+    res.end('body')
+  },
   'flushHeaders first': (_req, res) => {
     res.status(201).type('text/plain').flushHeaders()
     setImmediate(() => res.end('flushed'))
@@ -157,6 +161,52 @@ test('a handler that answers and then fails was carried out', async () => {
   await it.ask().catch(() => undefined)
   const second = await it.ask()
   expect([second.status, second.json, it.runs]).toEqual([201, { payment: 1 }, 1])
+})
+
+test.each<[string, unknown[]]>([
+  ['fields', [{ 'Content-Type': 'text/x-own' }]],
+  ['fields, and nothing behind them', [{ 'Content-Type': 'text/x-own' }, undefined]],
+  ['no reason and fields', [undefined, { 'Content-Type': 'text/x-own' }]],
+  ['a reason and fields', ['Made', { 'Content-Type': 'text/x-own' }]],
+  ['a list', [['Content-Type', 'text/x-own']]],
+])('writeHead takes %s, as Node does', async (_, args) => {
+  it = await till()
+  it.handler = (_req, res) => {
+    ;(res.writeHead as (...all: unknown[]) => unknown)(201, ...args)
+    res.end('headed')
+  }
+  for (const again of [null, 'true']) {
+    const answer = await it.ask()
+    expect([answer.status, answer.headers.get('content-type'), replayed(answer)]).toEqual([201, 'text/x-own', again])
+  }
+})
+
+test('an answer that Node refuses leaves nothing on the one that tells of it', async () => {
+  it = await till()
+  it.handler = (_req, res) => {
+    res.statusCode = 1000
+    expect(() => res.end('x')).toThrow('Invalid status code')
+    res.statusCode = 500
+    res.end('told by hand')
+  }
+  const { status, text } = await it.ask()
+  expect([status, text]).toEqual([500, 'told by hand'])
+})
+
+test('an answer that cannot be sent cuts the connection, and nothing else', async () => {
+  const unhandled: unknown[] = []
+  const listen = (reason: unknown) => unhandled.push(reason)
+  process.on('unhandledRejection', listen)
+  it = await till()
+  it.handler = (_req, res) => {
+    res.strictContentLength = true
+    res.set('Content-Length', '2')
+    res.end('longer than that')
+  }
+  await expect(it.ask()).rejects.toThrow('fetch failed')
+  await new Promise(setImmediate)
+  process.off('unhandledRejection', listen)
+  expect(unhandled).toEqual([])
 })
 
 describe('an answer larger than maxAnswerBytes', () => {
