@@ -31,6 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'records/sha256.ts',
     'node:crypto',
     'node:buffer',
+    'node:timers/promises',
   ],
   // Each has its own client library too, by name, and may ask what an error of it says.
   'adapters/sql.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],

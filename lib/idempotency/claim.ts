@@ -45,9 +45,10 @@ export async function claimKey(
 ): Promise<Claimed> {
   const mine: Running = { state: 'running', fingerprint, token: randomUUID(), isWatched: false }
   const myText = printRecord(mine)
+  const watched = () => printRecord({ ...mine, isWatched: true })
   const won = (): Claimed => ({ outcome: 'claimed', claim: claimOf(store, key, mine, myText, terms) })
   for (let looks = 0; looks < LOOKS; looks++) {
-    if (await store.claim(key, myText, terms.ttlMs)) return won()
+    if (await store.claim(key, myText, terms.ttlMs, watched)) return won()
     const text = await store.read(key)
     if (text === undefined) continue
     const seen = parseRecord(text)

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { again } from '../idempotency/again'
 import type { Claim } from '../idempotency/claim'
 import type { Turn } from '../idempotency/duplicates'
 import { fateOf } from '../idempotency/fate'
@@ -69,26 +69,14 @@ function keepAlive({ leaseMs, maxRunMs }: IdempotencySettings, renew: () => Prom
   return () => clearInterval(timer)
 }
 
-const PAUSES_MS = [100, 400, 1600, 6400]
-
 /** Tried once before the answer is sent. A store that fails costs no client its answer: it is tried again behind it. */
 async function persist(step: () => Promise<unknown>): Promise<void> {
-  await step().catch(() => void again(step))
+  await step().catch(() => void again(step).catch(warn))
 }
 
-async function again(step: () => Promise<unknown>): Promise<void> {
-  let latest: unknown
-  for (const ms of PAUSES_MS) {
-    await sleep(ms, undefined, { ref: false })
-    try {
-      await step()
-      return
-    } catch (error) {
-      latest = error
-    }
-  }
+function warn(error: unknown): void {
   process.emitWarning(
-    `What came of a request with an Idempotency-Key could not be stored; repetitions of it are refused. ${latest}`,
+    `What came of a request with an Idempotency-Key could not be stored; repetitions of it are refused. ${error}`,
     { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_ANSWER_NOT_STORED' },
   )
 }

@@ -57,7 +57,7 @@ export async function answerByTurn<T>(
   let awaited: string | undefined
   const seen = await whileRunning(guarded, settings.withoutKey === 'share' ? settings.waitMs : 0, async () => {
     const claimed = await claimTurn(store, key, terms, awaited)
-    if (claimed.outcome === 'running') awaited ??= claimed.token
+    if (claimed.outcome === 'running') awaited = claimed.token
     return claimed
   })
   if (seen.outcome === 'running') return inProgress('The same request is being carried out')

@@ -142,3 +142,57 @@ test('a claim of which nothing was heard in time is taken back when it turns out
   await new Promise(setImmediate)
   expect(await inner.read('k')).toBeUndefined()
 })
+
+describe('a claim of which nobody knows whether it was made is taken back', () => {
+  /** Its first claim is made, and the answer to that comes when `end` is called. */
+  function cut(end: Promise<unknown>) {
+    const inner = memoryStore()
+    let isFirst = true
+    let removals = 0
+    const store: ExpiringStore = {
+      ...inner,
+      async create(...args) {
+        const made = await inner.create(...args)
+        if (isFirst) {
+          isFirst = false
+          await end
+        }
+        return made
+      },
+      async remove(...args) {
+        removals += 1
+        if (removals === 1 && !isReachable) throw new Error('down')
+        return inner.remove(...args)
+      },
+    }
+    let isReachable = true
+    return {
+      inner,
+      lose: () => {
+        isReachable = false
+      },
+      claim: (ms: number) => claimKey(timely(store, ms), 'k', 'f', TERMS),
+    }
+  }
+  const emptied = async (store: { readonly size: number; read(key: string): Promise<unknown> }) => {
+    while ((await store.read('k')) !== undefined) await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+
+  test('also when a repetition has looked at it meanwhile', async () => {
+    let answer: () => void = () => undefined
+    const it = cut(new Promise<void>((resolve) => (answer = resolve)))
+    await expect(it.claim(5)).rejects.toThrow('no answer within 5 ms')
+    expect(await it.claim(10_000)).toEqual({ outcome: 'running' })
+    answer()
+    await emptied(it.inner)
+    expect(await it.claim(10_000)).toMatchObject({ outcome: 'claimed' })
+  })
+
+  test('also when the store cannot be reached at first', async () => {
+    const it = cut(Promise.reject(new Error('cut')))
+    it.lose()
+    await expect(it.claim(10_000)).rejects.toThrow('cut')
+    await emptied(it.inner)
+    expect(await it.claim(10_000)).toMatchObject({ outcome: 'claimed' })
+  })
+})

@@ -1,4 +1,4 @@
-import { type Answer, gate, type Till, till } from './payments'
+import { type Answer, gate, type Till, tellingStore, till } from './payments'
 
 let it: Till
 afterEach(() => it?.close())
@@ -39,10 +39,15 @@ describe('while the first request is carried out', () => {
   })
 
   test('wait: repetitions get the answer when it is there', async () => {
-    const { first, finish } = await working({ onInProgress: 'wait' })
+    const { store, looked, hold } = tellingStore()
+    const finished = gate()
+    hold((asked) => asked > 4, finished.passed)
+    const { first, finish } = await working({ store, onInProgress: 'wait' })
     const others = [it.ask(), it.ask(), it.ask()]
-    await new Promise((resolve) => it.server.getConnections(resolve))
+    // Each has looked once, and found that it has to wait.
+    await looked(3)
     finish()
+    finished.open()
     expect((await first).json).toEqual({ payment: 1 })
     for (const other of await Promise.all(others))
       expect([other.json, replayed(other)]).toEqual([{ payment: 1 }, 'true'])
@@ -57,23 +62,23 @@ describe('while the first request is carried out', () => {
   })
 
   test('wait, and the first was refused for its moment: the next one runs', async () => {
-    const { first, finish } = await working({ onInProgress: 'wait' })
-    const begun = gate()
-    const finishing = gate()
+    const { store, looked, hold } = tellingStore()
+    it = await till({ store, onInProgress: 'wait' })
+    const [begun, finish] = [gate(), gate()]
+    hold((asked) => asked > 2, finish.passed)
     it.handler = async (_req, res) => {
       begun.open()
-      await finishing.passed
-      res.status(it.runs === 2 ? 409 : 201).json({ payment: it.runs })
+      await finish.passed
+      res.status(it.runs === 1 ? 409 : 201).json({ payment: it.runs })
     }
-    const refused = it.ask({ key: '"other"' })
+    const refused = it.ask()
     await begun.passed
-    const waiting = it.ask({ key: '"other"' })
-    finishing.open()
+    const waiting = it.ask()
+    await looked(1)
+    finish.open()
     expect((await refused).status).toBe(409)
     const next = await waiting
     expect([next.status, replayed(next)]).toEqual([201, null])
-    finish()
-    await first
   })
 
   test('of 200 that come at once one runs, and all get its answer', async () => {
@@ -85,9 +90,15 @@ describe('while the first request is carried out', () => {
 })
 
 describe('without a key', () => {
-  async function together(withoutKey: 'run' | 'refuse' | 'share', ...asked: Parameters<Till['ask']>[0][]) {
-    it = await till({ withoutKey })
+  async function together(
+    withoutKey: 'run' | 'refuse' | 'share',
+    duplicates: number,
+    ...others: Parameters<Till['ask']>[0][]
+  ) {
+    const { store, looked, hold } = tellingStore()
+    it = await till({ store, withoutKey })
     const [begun, finish] = [gate(), gate()]
+    hold((asked) => asked > 1 + others.length, finish.passed)
     it.handler = async (_req, res) => {
       begun.open()
       await finish.passed
@@ -95,15 +106,15 @@ describe('without a key', () => {
     }
     const first = it.ask({ key: '' })
     await begun.passed
-    const others = asked.map((each) => it.ask({ key: '', ...each }))
-    if (withoutKey === 'refuse') await Promise.all(others)
-    else await new Promise((resolve) => setTimeout(resolve, 50))
+    const answers = others.map((each) => it.ask({ key: '', ...each }))
+    if (withoutKey === 'refuse') await Promise.all(answers)
+    if (withoutKey === 'share') await looked(duplicates)
     finish.open()
-    return [await first, ...(await Promise.all(others))]
+    return [await first, ...(await Promise.all(answers))]
   }
 
   test("'refuse': what is identical and at the same time is 409", async () => {
-    const answers = await together('refuse', {}, {})
+    const answers = await together('refuse', 2, {}, {})
     expect(answers.map(({ status }) => status)).toEqual([201, 409, 409])
     expect(answers[1]?.json.code).toBe('idempotency_in_progress')
     expect(it.runs).toBe(1)
@@ -111,14 +122,45 @@ describe('without a key', () => {
   })
 
   test("'share': all get the first answer; who comes later runs", async () => {
-    const answers = await together('share', {}, {})
+    const answers = await together('share', 2, {}, {})
     expect(answers.map(({ json }) => json)).toEqual(Array(3).fill({ payment: 1 }))
     expect(it.runs).toBe(1)
     expect((await it.ask({ key: '' })).json).toEqual({ payment: 2 })
   })
 
+  test("'share': who waited for the first takes the answer of one that came right behind it", async () => {
+    const { store, asked, looked, hold } = tellingStore()
+    it = await till({ store, withoutKey: 'share' })
+    const [begun, finish] = [
+      [gate(), gate()],
+      [gate(), gate()],
+    ]
+    it.handler = async (_req, res) => {
+      const run = it.runs
+      begun[run - 1]?.open()
+      await finish[run - 1]?.passed
+      res.status(201).json({ payment: run })
+    }
+    // The second look of the second request comes when the third is at work.
+    const look = gate()
+    hold((count) => count === 3, look.passed)
+    const first = it.ask({ key: '' })
+    await begun[0]?.passed
+    const second = it.ask({ key: '' })
+    await asked(3)
+    finish[0]?.open()
+    await first
+    const third = it.ask({ key: '' })
+    await begun[1]?.passed
+    look.open()
+    await looked(3)
+    finish[1]?.open()
+    expect([(await third).json, (await second).json]).toEqual([{ payment: 2 }, { payment: 2 }])
+    expect(it.runs).toBe(2)
+  })
+
   test.each(['share', 'run'] as const)('%s: other callers and other bodies are no duplicates', async (how) => {
-    const answers = await together(how, { user: 'bob' }, { body: { amount: 2 } })
+    const answers = await together(how, 0, { user: 'bob' }, { body: { amount: 2 } })
     expect(answers.map(({ status }) => status)).toEqual([201, 201, 201])
     expect(it.runs).toBe(3)
   })

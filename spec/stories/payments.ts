@@ -134,3 +134,50 @@ export function gate(): { readonly passed: Promise<void>; open(): void } {
   })
   return { passed, open }
 }
+
+/** A store that tells how often it was asked for a claim, and how often one that was refused has looked why. */
+export function tellingStore() {
+  const inner = memoryStore()
+  const counts = { asked: 0, looked: 0 }
+  const waiting: {
+    readonly what: keyof typeof counts
+    readonly times: number
+    readonly gate: ReturnType<typeof gate>
+  }[] = []
+  let isHeld = (_asked: number) => false
+  let until = Promise.resolve()
+  const count = (what: keyof typeof counts) => {
+    counts[what] += 1
+    for (const each of waiting) if (counts[each.what] >= each.times) each.gate.open()
+    return counts[what]
+  }
+  const reached = (what: keyof typeof counts) => (times: number) => {
+    const passed = gate()
+    waiting.push({ what, times, gate: passed })
+    if (counts[what] >= times) passed.open()
+    return passed.passed
+  }
+  const isLease = (key: string) => key.includes('lease')
+  const store: ExpiringStore = {
+    ...inner,
+    async create(...args) {
+      if (!isLease(args[0]) && isHeld(count('asked'))) await until
+      return inner.create(...args)
+    },
+    async read(key) {
+      const found = await inner.read(key)
+      if (!isLease(key)) count('looked')
+      return found
+    },
+  }
+  return {
+    store,
+    asked: reached('asked'),
+    looked: reached('looked'),
+    /** The claims with these numbers, from 1 on, wait. */
+    hold(which: (asked: number) => boolean, passed: Promise<void>) {
+      isHeld = which
+      until = passed
+    },
+  }
+}

@@ -1,0 +1,17 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+const PAUSES_MS = [100, 400, 1600, 6400]
+
+/** Tries what has failed again, four times, and then rejects as the last one did. Its pauses keep no process alive. */
+export async function again<R>(step: () => Promise<R>): Promise<R> {
+  let latest: unknown
+  for (const ms of PAUSES_MS) {
+    await sleep(ms, undefined, { ref: false })
+    try {
+      return await step()
+    } catch (error) {
+      latest = error
+    }
+  }
+  throw latest
+}
