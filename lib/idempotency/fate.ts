@@ -13,6 +13,8 @@ export interface AnswerFacts {
   readonly conflict: ConflictKind | undefined
   /** The change was committed, whatever the answer says. */
   readonly isCommitted: boolean
+  /** A handler failed on a statement of its own, whatever the answer says of that. */
+  readonly isInDoubt: boolean
 }
 
 /** What these say is true of the request alone, today and tomorrow. */
@@ -27,9 +29,10 @@ const CONFLICTS_ABOUT_REQUEST: ReadonlySet<ConflictKind> = new Set<ConflictKind>
 /** Faults after which it is certain that nothing was done. */
 const NOTHING_DONE: ReadonlySet<ConflictKind> = new Set<ConflictKind>(['backend_unavailable', 'queue_full'])
 
-export function fateOf({ method, status, conflict, isCommitted }: AnswerFacts): Fate {
+export function fateOf({ method, status, conflict, isCommitted, isInDoubt }: AnswerFacts): Fate {
   if (isCommitted) return status >= 500 ? 'unknown' : 'kept'
   if (status < 400) return 'kept'
+  if (isInDoubt) return 'unknown'
   if (status >= 500) return conflict && NOTHING_DONE.has(conflict) ? 'released' : 'unknown'
   if (conflict && !CONFLICTS_ABOUT_REQUEST.has(conflict)) return 'released'
   // Whether a patch makes something valid depends on what is stored.

@@ -9,8 +9,7 @@ import type { IdempotencySettings } from './idempotency-settings'
 
 /** From now on the request is answered through here: what came of it is stored before anything is sent. */
 export function carryOut<T>(guarded: GuardedRequest<T>, settings: IdempotencySettings, claim: Claim): void {
-  const claimed: ClaimedRequest = { claim, store: settings.store, conflict: undefined, committed: undefined }
-  rememberClaim(guarded.req, claimed)
+  const claimed = rememberClaim(guarded.req, settings.store, claim)
   const stop = keepAlive(settings, () => claim.renew())
   captureAnswer(guarded.req, guarded.res, {
     fields: settings.replayHeaders,
@@ -23,7 +22,7 @@ export function carryOut<T>(guarded: GuardedRequest<T>, settings: IdempotencySet
 }
 
 export function takeTurn<T>({ req, res }: GuardedRequest<T>, settings: IdempotencySettings, turn: Turn): void {
-  rememberClaim(req, { claim: undefined, store: settings.store, conflict: undefined, committed: undefined })
+  rememberClaim(req, settings.store, undefined)
   const stop = keepAlive(settings, () => turn.renew())
   captureAnswer(req, res, {
     fields: settings.replayHeaders,
@@ -37,7 +36,7 @@ export function takeTurn<T>({ req, res }: GuardedRequest<T>, settings: Idempoten
 
 async function settle<T>(
   { req }: GuardedRequest<T>,
-  { conflict, committed }: ClaimedRequest,
+  { conflict, isInDoubt, committed }: ClaimedRequest,
   claim: Claim,
   { answer, isWhole }: Captured,
 ): Promise<unknown> {
@@ -47,6 +46,7 @@ async function settle<T>(
     status,
     conflict: conflict?.status === status ? conflict.code : undefined,
     isCommitted: guardedOn(req).some(({ outcome }) => outcome === 'committed'),
+    isInDoubt,
   })
   switch (fate) {
     case 'kept':

@@ -11,6 +11,8 @@ export interface ClaimedRequest {
   readonly store: ExpiringStore
   /** The latest refusal. Whether it is what is answered, the status says. */
   conflict: ConflictError | undefined
+  /** The handler failed after it had begun, and nobody knows what it did. */
+  isInDoubt: boolean
   /** Makes what a repetition is told of a change that was committed, should there be no answer. */
   committed: (() => KeptAnswer) | undefined
 }
@@ -26,9 +28,11 @@ export function claimOn(req: Request): ClaimedRequest | undefined {
   return (req.rawHeaders as Carrier)[CLAIMED]
 }
 
-export function rememberClaim(req: Request, claimed: ClaimedRequest): void {
+export function rememberClaim(req: Request, store: ExpiringStore, claim: Claim | undefined): ClaimedRequest {
+  const claimed = { claim, store, conflict: undefined, isInDoubt: false, committed: undefined }
   const carrier = req.rawHeaders as Carrier
   carrier[CLAIMED] = claimed
+  return claimed
 }
 
 export function noteConflict(req: Request, conflict: ConflictError): void {

@@ -2,9 +2,12 @@ import { ConflictError, type ConflictKind } from '../conflicts'
 import { withDeadline } from '../deadline'
 import { recogniseStoreError, type StoreError, type StoreErrorKind } from '../store-errors'
 import { isStoreFault } from '../store-fault'
+import { claimOn } from './claimed-request'
+import { conditionsOf } from './conditions'
 import { pointersOf } from './constraint-pointers'
 import type { GuardedRequest } from './guarded-request'
 import { lostRace } from './lost-race'
+import { versionNamedBy } from './named-version'
 import { takenKey } from './taken-key'
 
 /** What a fault of the back end comes to for the client. What nobody can know is never called a failure. */
@@ -45,7 +48,23 @@ export function chainsConflict<T>(guarded: GuardedRequest<T>, error: unknown): P
 export function handlersConflict<T>(guarded: GuardedRequest<T>, error: unknown): Promise<ConflictError> | undefined {
   // What was committed stays so, whatever fails behind it: no answer of ours could say that.
   if (guarded.outcome !== 'open' || !isStores(error)) return undefined
-  return storeConflict(guarded, error, guarded.isSafe ? 'read' : 'write')
+  return storeConflict(guarded, error, guarded.isSafe ? 'read' : 'write').then((conflict) =>
+    isInDoubt(guarded) ? inDoubt(conflict) : conflict,
+  )
+}
+
+/** One statement that failed says nothing of what the handler did before it, unless all of it was rolled back. */
+function isInDoubt<T>({ req, transaction }: GuardedRequest<T>): boolean {
+  const claimed = claimOn(req)
+  if (!claimed?.claim || transaction) return false
+  claimed.isInDoubt = true
+  return true
+}
+
+/** Its key is not given free, so a repetition would not be carried out. */
+function inDoubt(conflict: ConflictError): ConflictError {
+  if (!conflict.retryable) return conflict
+  return new ConflictError('outcome_unknown', { cause: conflict.cause, retryable: false })
 }
 
 /** Not what is no database's, nor what the app has put a status on: that is answered as it says. */
@@ -105,12 +124,21 @@ async function isKeyTaken<T>({ attempt, key, settings }: GuardedRequest<T>): Pro
   return state !== undefined
 }
 
-/** The same request may be sent again where its own condition, or its Idempotency-Key, keeps it from being carried out twice. */
-function unknownOutcome<T>({ req }: GuardedRequest<T>, cause: unknown): ConflictError {
-  const { headers } = req
-  const retryable =
-    headers['if-match'] !== undefined ||
-    headers['if-none-match'] !== undefined ||
-    headers['idempotency-key'] !== undefined
+function unknownOutcome<T>(guarded: GuardedRequest<T>, cause: unknown): ConflictError {
+  const retryable = isCarriedOutOnce(guarded)
   return new ConflictError('outcome_unknown', { cause, retryable, retryAfterS: retryable ? 1 : undefined })
+}
+
+/** Would the same request, sent again, change nothing where the first one was carried out? */
+function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
+  const { req, method, isNew } = guarded
+  if (claimOn(req)?.claim) return true
+  const conditions = conditionsOf(guarded)
+  if (conditions instanceof ConflictError) return false
+  const { ifMatch, ifNoneMatch } = conditions
+  // What names the version that was replaced does not hold any more.
+  if (Array.isArray(ifMatch) || typeof versionNamedBy(guarded) === 'string') return true
+  if (ifNoneMatch === '*' && !isNew) return true
+  // RFC 9110 §9.2.2: to carry these out twice is to carry them out once.
+  return (method === 'PUT' || method === 'DELETE') && (ifMatch !== undefined || ifNoneMatch !== undefined)
 }

@@ -1,8 +1,8 @@
 import type { ConflictKind } from '../../lib'
 import { type Fate, fateOf } from '../../lib/idempotency/fate'
 
-const fate = (method: string, status: number, conflict?: ConflictKind, isCommitted = false) =>
-  fateOf({ method, status, conflict, isCommitted })
+const fate = (method: string, status: number, conflict?: ConflictKind, isCommitted = false, isInDoubt = false) =>
+  fateOf({ method, status, conflict, isCommitted, isInDoubt })
 
 test.each<[number, ConflictKind, Fate]>([
   [400, 'malformed_body', 'kept'],
@@ -42,4 +42,15 @@ test.each([200, 404, 409, 412])('what was committed is kept, whatever the answer
 test('committed, and then a fault: it is never run again', () => {
   expect(fate('PUT', 500, undefined, true)).toBe('unknown')
   expect(fate('PUT', 503, 'backend_unavailable', true)).toBe('unknown')
+})
+
+test.each([400, 404, 409, 422, 503])(
+  'a handler that failed at work is unknown, whatever the answer says: %i',
+  (status) => {
+    expect(fate('POST', status, 'unique_violation', false, true)).toBe('unknown')
+  },
+)
+
+test('a handler that went on after it failed is known by its success', () => {
+  expect(fate('POST', 201, undefined, false, true)).toBe('kept')
 })

@@ -4,6 +4,7 @@ import {
   type ConflictOptions,
   commitChange,
   detectConflicts,
+  memoryStore,
   type ResourceAdapter,
   resourceRouter,
   respondToConflicts,
@@ -73,19 +74,53 @@ describe('a write of which nobody knows whether it was made', () => {
     expect([headers.etag, headers['last-modified']]).toEqual([undefined, undefined])
   })
 
-  test.each<[Record<string, string>, boolean]>([
-    [{ 'If-Match': '*' }, true],
-    [{ 'If-None-Match': '"other"' }, true],
-    [{ 'Idempotency-Key': '"k"' }, true],
-    [{}, false],
-  ])('is retryable with a condition or an Idempotency-Key: %j', async (headers, retryable) => {
-    const { put } = await broken({ write: rejects(lost) }, { preconditions: { required: false } })
-    const { body, ...response } = await put(headers)
+  const merge = 'application/merge-patch+json'
+  test.each<['put' | 'patch', Record<string, string>, boolean]>([
+    ['put', { 'If-Match': '*' }, true],
+    ['put', { 'If-None-Match': '"other"' }, true],
+    ['put', {}, false],
+    // Nothing here honours the key.
+    ['put', { 'Idempotency-Key': '"k"' }, false],
+    ['patch', { 'If-Match': 'current' }, true],
+    // Carried out twice it may come to something else (RFC 9110 §9.2.2), and this condition would hold again.
+    ['patch', { 'If-Match': '*' }, false],
+    ['patch', { 'If-None-Match': '"other"' }, false],
+    ['patch', {}, false],
+  ])('is retryable where a repetition is carried out once: %s %j', async (method, headers, retryable) => {
+    const { app, tag } = await broken({ write: rejects(lost) }, { preconditions: { required: false } })
+    const sent = headers['If-Match'] === 'current' ? { 'If-Match': tag } : headers
+    const type = method === 'patch' ? merge : 'application/json'
+    const ask = request(app)[method]('/articles/1').set(sent).type(type)
+    const { body, ...response } = await ask.send({ title: 'second' })
     expect([body.code, body.retryable, response.headers['retry-after'] !== undefined]).toEqual([
       'outcome_unknown',
       retryable,
       retryable,
     ])
+  })
+
+  test('is not where it creates, but for a key that somebody honours, or a condition that nothing is there', async () => {
+    const create = rejects(lost)
+    const idempotency = { store: memoryStore(), scope: () => 'ann' }
+    const retryable = async (options: object, method: 'post' | 'put', headers: Record<string, string>) => {
+      const { app } = await broken({ create, write: create }, options)
+      const path = method === 'post' ? '/articles' : '/articles/2'
+      const { body } = await request(app)[method](path).set(headers).send({ title: 'new' })
+      expect(body.code).toBe('outcome_unknown')
+      return body.retryable
+    }
+    const key = { 'Idempotency-Key': '"k"' }
+    expect(await retryable({}, 'post', {})).toBe(false)
+    expect(await retryable({}, 'post', key)).toBe(false)
+    expect(await retryable({ idempotency }, 'post', key)).toBe(true)
+    expect(await retryable({}, 'put', { 'If-None-Match': '*' })).toBe(true)
+  })
+
+  test('is where body or query name the version', async () => {
+    const preconditions = { versionQuery: 'version' }
+    const { app, version } = await broken({ write: rejects(lost) }, { preconditions })
+    const ask = request(app).patch('/articles/1').query({ version }).type(merge)
+    expect((await ask.send({ title: 'second' })).body).toMatchObject({ code: 'outcome_unknown', retryable: true })
   })
 
   test('may be a removal or a creation too', async () => {

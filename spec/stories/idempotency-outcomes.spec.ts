@@ -1,4 +1,14 @@
-import { type ExpiringStore, memoryStore, storeFault } from '../../lib'
+import express from 'express'
+import request from 'supertest'
+import {
+  detectConflicts,
+  type ExpiringStore,
+  memoryAdapter,
+  memoryStore,
+  resourceOf,
+  respondToConflicts,
+  storeFault,
+} from '../../lib'
 import { type Answer, gate, type Till, till } from './payments'
 
 let it: Till
@@ -97,6 +107,51 @@ describe('what becomes of the key', () => {
     } finally {
       jest.useRealTimers()
     }
+  })
+})
+
+describe('a handler whose own statement fails has been at work', () => {
+  const deadlock = Object.assign(new Error('deadlock detected'), { code: '40P01', severity: 'ERROR' })
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED', syscall: 'connect' })
+  const unique = Object.assign(new Error('duplicate key'), { code: '23505', severity: 'ERROR' })
+
+  test.each<[string, Error, string]>([
+    ['a deadlock', deadlock, '503 outcome_unknown'],
+    ['a server that is not there', refused, '503 outcome_unknown'],
+    ['a unique index', unique, '409 unique_violation'],
+  ])('%s: what it did before nobody knows, and it is never run again', async (_, error, expected) => {
+    it = await till({ leaseMs: 1000 })
+    it.handler = (_req, _res, next) => next(error)
+    const first = await it.ask()
+    expect([code(first), first.json.retryable]).toEqual([expected, false])
+    expect(code(await it.ask())).toBe('409 idempotency_in_progress')
+    it.advance(1001)
+    expect(code(await it.ask())).toBe('503 outcome_unknown')
+    expect(it.runs).toBe(1)
+  })
+
+  test('not where all that it did was rolled back with its transaction: it runs', async () => {
+    const adapter = memoryAdapter()
+    let runs = 0
+    const chain = detectConflicts({
+      name: 'payment',
+      adapter,
+      isolation: 'transaction',
+      idempotency: { store: memoryStore(), scope: () => 'ann' },
+    })
+    const app = express()
+    app.use(express.json())
+    app.put('/payments/:id', chain, async (req, res, next) => {
+      runs += 1
+      if (runs === 1) return next(deadlock)
+      await resourceOf(req, adapter).commit()
+      res.sendStatus(204)
+    })
+    app.use(respondToConflicts({ logger: { warn: () => undefined, error: () => undefined } }))
+    const put = () => request(app).put('/payments/1').set('Idempotency-Key', '"k"').send({ amount: 1 })
+    const first = await put()
+    expect([first.body.code, first.body.retryable]).toEqual(['concurrent_update', true])
+    expect([(await put()).status, runs]).toEqual([204, 2])
   })
 })
 
