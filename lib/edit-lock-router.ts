@@ -3,6 +3,7 @@ import { ConflictError, isConflictError } from './conflicts'
 import { chainOf } from './middleware/chain'
 import { type LockView, lookAtLock, release, takeOrRenew } from './middleware/edit-lock-answers'
 import type { EditLocks } from './middleware/edit-locks'
+import { failing } from './middleware/failure'
 import { stateStage } from './middleware/fetch-state'
 import { find, type GuardedRequest, type Stage } from './middleware/guarded-request'
 import type { ConflictOptions } from './middleware/options'
@@ -32,7 +33,7 @@ export function editLockRouter<T>(options: ConflictOptions<T>): Router {
         .catch(async (error: unknown) => {
           throw isConflictError(error) ? await refusal(guarded, error) : error
         })
-        .catch(next)
+        .catch(failing(next))
     }
   }
 

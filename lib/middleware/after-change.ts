@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http'
 import type { ResourceState } from '../adapter'
 import type { Change } from '../change'
 import { type EntityTag, formatEntityTag } from '../http/entity-tag'
@@ -44,7 +45,10 @@ export function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>):
 /** What is created stays created: an error now would make the client create it again. */
 function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): string {
   try {
-    return settings.location(req, key)
+    const location: unknown = settings.location(req, key)
+    if (typeof location !== 'string') throw new TypeError(`location of the ${settings.name} has to give a string.`)
+    validateHeaderValue('Location', location)
+    return location
   } catch (error) {
     warn(error)
     return belowRequest(req, key)

@@ -40,6 +40,8 @@ export function begin<T>(
     transaction: undefined,
     beforeCommit: undefined,
     outcome: 'open',
+    isCommitting: false,
+    refused: undefined,
     shown: [],
     notModifiedLate: false,
   }

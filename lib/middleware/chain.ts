@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { type ConflictError, isConflictError } from '../conflicts'
+import { unchanged } from './after-change'
 import { firstConflict, newAttempt } from './attempt'
 import { begin, goOn } from './begin'
+import { failing } from './failure'
 import type { GuardedRequest, Stage } from './guarded-request'
 import { refusal } from './refuse'
 import type { Settings } from './settings'
 import { readState } from './store-call'
 import { chainsConflict } from './store-conflict'
-import { showValidators, tagsOf } from './validators'
 
 /**
  * Typed by what Node gives, so that handlers which follow keep the types they infer, under the types of Express 4 and
@@ -25,7 +26,7 @@ export function chainOf<T>(name: string, settings: Settings<T>, stages: readonly
   const middleware = (incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void => {
     run(incoming as Request, outgoing as Response, settings, stages, middleware, next).then((goesOn) => {
       if (goesOn) next()
-    }, next)
+    }, failing(next))
   }
   Object.defineProperty(middleware, 'name', { value: `${name}Middleware` })
   return Object.assign(middleware, { stages: stages.map((stage) => stage.name) })
@@ -82,8 +83,7 @@ function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
   }
   // Where commit writes, the handler goes on and commit finds nothing to do; an app that writes by itself would write.
   if (outcome !== 'already-applied' || !settings.byApp || attempt === undefined) return false
-  if (attempt.change.current) showValidators(guarded, attempt.change.current, tagsOf(guarded, attempt)[0])
-  guarded.outcome = 'committed'
+  unchanged(guarded, attempt)
   res.statusCode = 204
   res.end()
   return true

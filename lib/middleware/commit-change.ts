@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { answerChange } from './answer-change'
 import type { ConflictMiddleware } from './chain'
+import { failing } from './failure'
 import { findTarget, type GuardedRequest } from './guarded-request'
 import { commitAndTell } from './resource'
 import { representationOf } from './validators'
@@ -28,7 +29,7 @@ export function stockHandler(
       next: (error?: unknown) => void,
     ) => {
       const guarded = findTarget(req as Request)
-      if (guarded) handle(guarded).catch(next)
+      if (guarded) handle(guarded).catch(failing(next))
       else
         next(
           new Error(

@@ -40,6 +40,9 @@ export interface GuardedRequest<T> {
    */
   beforeCommit: ((handle: unknown) => Promise<void>)[] | undefined
   outcome: 'open' | 'committed' | 'reported'
+  isCommitting: boolean
+  /** Why a commit that lost its race was refused: what came between stays there, however often it is tried again. */
+  refused: ConflictError | undefined
   /** The validators that were put on the answer, to be taken off again where they do not belong. */
   readonly shown: { readonly field: string; readonly value: string }[]
   notModifiedLate: boolean

@@ -1,4 +1,5 @@
 import type { RequestHandler } from 'express'
+import { failure } from './failure'
 
 /** One handler that runs several: in Express each layer of its own costs several microseconds. */
 export function inTurn(...handlers: readonly RequestHandler[]): RequestHandler {
@@ -14,7 +15,7 @@ export function inTurn(...handlers: readonly RequestHandler[]): RequestHandler {
       try {
         handler(req, res, (error?: unknown) => (error ? next(error) : run(index + 1)))
       } catch (error) {
-        next(error)
+        next(failure(error))
       }
     }
   }

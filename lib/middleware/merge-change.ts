@@ -35,11 +35,16 @@ export async function mergeChange<T>(
   // What cannot even be made of the old state is no change that others could have come in the way of.
   if (proposal.conflict) return refusal
   const mine = proposal.value === undefined ? base.value : proposal.value
-  if (guarded.settings.merge && proposal.value !== undefined) {
+  if (guarded.settings.merge && proposal.value !== undefined && appliesTo(guarded, attempt)) {
     const merged = mergeThreeWay(base.value, current.value, mine, guarded.settings.members)
     if (merged.ok && (await takes(guarded, attempt, from, proposal, merged.value as T))) return undefined
   }
   return withConflicts(guarded, refusal, base, current, mine)
+}
+
+/** A JSON Patch may look at what it does not touch: `test` has to hold of what is there now, too (RFC 6902 §4.6). */
+function appliesTo<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): boolean {
+  return guarded.sent?.format !== 'json-patch' || propose(guarded, attempt).conflict?.code !== 'patch_failed'
 }
 
 /** The one version that the request names. Of several, nobody knows which one the change was made from. */

@@ -10,9 +10,14 @@ export type Mount = (req: Request, middleware: unknown) => Params | undefined
  * path, for `/articles/1/comments` is another resource than `/articles/1`.
  */
 export const onResource: Mount = (req, middleware) =>
-  standsIn(req.route, middleware) || req.path === '/' || isWrappedOnRoute(req, middleware)
+  standsIn(req.route, middleware) || isMount(req.path) || isWrappedOnRoute(req, middleware)
     ? (req.params as Params)
     : undefined
+
+/** A router below may take slashes behind the mount for it, however many there are. */
+function isMount(path: string): boolean {
+  return path === '/' || segmentsOf(path).length === 0
+}
 
 /** For a chain of which it is known that it stands on a route. */
 export const onRoute: Mount = ({ params }) => params as Params

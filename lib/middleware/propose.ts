@@ -33,7 +33,16 @@ export function propose<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Pro
     const readOnly = schema?.readOnlyIn(sent.document) ?? NOTHING.readOnly
     const draft = proposeNew(sent.document, readOnly, members)
     // Made before the schema is asked: the value may have to name it.
-    if (guarded.isNew && !settings.adapter.create) guarded.key ??= keyOfNew(guarded, draft as T)
+    if (guarded.isNew && !settings.adapter.create && guarded.key === undefined) {
+      try {
+        guarded.key = keyOfNew(guarded, draft as T)
+      } catch (error) {
+        // A value that the schema refuses is no mistake of who makes keys of valid ones.
+        const conflict = schemaConflict(guarded, draft)
+        if (conflict === undefined) throw error
+        return { ...NOTHING, conflict }
+      }
+    }
     return checked(guarded, withKey(draft, undefined, guarded.key, members), sent.document, NOTHING.readOnly, false)
   }
   if (current === undefined) return NOTHING

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express'
 import { refuseUnknown } from '../known-options'
 import { type FileReceiver, isStoredFile, type Spool, type StoredFile } from '../stored-file'
 import type { ConflictMiddleware } from './chain'
+import { failing } from './failure'
 import { settledOf } from './settled'
 import { spoolBody } from './spool-body'
 import { refusalOfUpload, unavailable } from './upload-conflicts'
@@ -37,7 +38,7 @@ export function receiveFile(options: ReceiveFileOptions): ConflictMiddleware {
     receive(req, res, adapter, maxBytes).then((file) => {
       if (file) req.body = file
       next()
-    }, next)
+    }, failing(next))
   }
   Object.defineProperty(middleware, 'name', { value: 'receiveFileMiddleware' })
   return Object.assign(middleware, { stages: [] })

@@ -20,7 +20,7 @@ export interface Resource<T, Handle = unknown> {
   /** `undefined` for a resource that is being created and has no key yet. */
   readonly key: string | undefined
   readonly action: Action
-  /** The state that the checks were made against. Its value is the handler's to change. */
+  /** The state that the checks were made against. Its value is what they compare with: make a copy to change it. */
   readonly current: ResourceState<T> | undefined
   /** The value that the request would make of it: the PUT body, the patched value, the new resource. */
   readonly proposed: T | undefined

@@ -5,6 +5,7 @@ import { type ConflictError, isConflictError, toProblem } from '../conflicts'
 import { formatProblem, PROBLEM_JSON } from '../http/problem'
 import { refuseUnknown } from '../known-options'
 import { noteConflict } from './claimed-request'
+import { failing } from './failure'
 import { findTarget, type GuardedRequest, guardedOn } from './guarded-request'
 import { parserConflict } from './parser-conflict'
 import { refusal, tell, told } from './refuse'
@@ -54,7 +55,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     if (conflict) return respond(conflict)
     const found = ofDatabase(req, error)
     if (found === undefined) return next(error)
-    found.then(respond).catch(next)
+    found.then(respond).catch(failing(next))
 
     function respond(refused: ConflictError): void {
       const instance = `urn:uuid:${randomUUID()}`

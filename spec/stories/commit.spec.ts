@@ -159,6 +159,48 @@ describe('a commit that cannot be', () => {
     expect(adapter.calls.write).toBe(1)
   })
 
+  test('twice at once is a mistake, and stores once', async () => {
+    const { app, adapter } = await handled(async (req, res) => {
+      const { commit } = resourceOf(req, adapter)
+      const both = await Promise.allSettled([commit({ id: '1', title: 'a' }), commit({ id: '1', title: 'b' })])
+      res.json(both.map((each) => (each.status === 'rejected' ? String(each.reason) : each.status)))
+    })
+    const { body } = await request(app).post('/notes/1').expect(200)
+    expect(body).toEqual(['fulfilled', expect.stringContaining('it is still at work')])
+    expect(adapter.calls.write).toBe(1)
+  })
+
+  test.each<[string, (of: ReturnType<typeof resourceOf<Note>>) => Promise<unknown>]>([
+    ['what was proposed', ({ commit }) => commit()],
+    ['a value', ({ commit }) => commit({ id: '1', title: 'mine' })],
+    ['a function', ({ commit }) => commit(() => ({ id: '1', title: 'mine' }))],
+  ])('again after a race that it lost is refused in the same way: %s', async (_, again) => {
+    const refusals: string[] = []
+    const { app, adapter, version, stored, change } = await handled(async (req, res) => {
+      const note = resourceOf(req, adapter)
+      for (let tries = 0; tries < 3; tries++)
+        await again(note).catch((error: { code: string }) => refusals.push(error.code))
+      res.end()
+    })
+    adapter.stopBefore('write', () => change({}))
+    await request(app).put('/notes/1').set('If-Match', `"${version}"`).send({ id: '1', title: 'mine' })
+    expect(refusals).toEqual(Array(3).fill('precondition_failed'))
+    expect(await stored()).toMatchObject({ title: 'theirs' })
+  })
+
+  test('again with a value that the schema takes, after one that it did not, is no race', async () => {
+    const { app, adapter, stored } = await handled(
+      async (req, res) => {
+        const { commit } = resourceOf(req, adapter)
+        await commit({ id: '1', title: '' }).catch(() => commit({ id: '1', title: 'untitled' }))
+        res.end()
+      },
+      { schema: { properties: { title: { minLength: 1 } } } },
+    )
+    await request(app).post('/notes/1').expect(200)
+    expect(await stored()).toEqual({ id: '1', title: 'untitled' })
+  })
+
   test('after the answer has begun is a mistake, and nothing is stored', async () => {
     const { app, adapter, errors, stored } = await handled(async (req, res) => {
       res.write('begun')
@@ -245,6 +287,22 @@ describe('a race that goes on', () => {
     for (let n = 1; n <= 4; n++) adapter.stopBefore('write', () => change({ title: `theirs ${n}` }))
     await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(200)
     expect(await stored()).toEqual({ title: 'mine' })
+  })
+
+  test('of a function that takes longer than the deadline of a call is written all the same, once', async () => {
+    const { app, adapter, stored } = await handled(
+      async (req, res) => {
+        const state = await resourceOf(req, adapter).commit(async () => {
+          await new Promise((resolve) => setTimeout(resolve, 30))
+          return { id: '1', title: 'slowly made' }
+        })
+        res.json(state.outcome)
+      },
+      { deadlineMs: 10 },
+    )
+    adapter.stopBefore('write', () => new Promise((resolve) => setTimeout(resolve, 2)))
+    expect((await request(app).post('/notes/1')).status).toBe(200)
+    expect(await stored()).toEqual({ id: '1', title: 'slowly made' })
   })
 
   test('ends with the deadline', async () => {

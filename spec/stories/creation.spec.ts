@@ -49,6 +49,22 @@ test('a location option that fails does not turn what was created into an error'
   warned.mockRestore()
 })
 
+test.each<[string, unknown]>([
+  ['a line break', 'a\r\nSet-Cookie: x'],
+  ['what no header can hold', '/articles/€'],
+  ['a promise', Promise.resolve('/x')],
+  ['a number', 7],
+  ['nothing', undefined],
+])('nor does one that gives %s', async (_, given) => {
+  const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  const { post, stored } = await articles({ ...bySlug, location: () => given as string })
+  const { headers } = await post({ slug: 'x' }).expect(201)
+  expect([headers.location, headers['set-cookie']]).toEqual(['/articles/x', undefined])
+  expect(await stored('x')).toEqual({ slug: 'x' })
+  expect(warned).toHaveBeenCalledTimes(1)
+  warned.mockRestore()
+})
+
 test('Location is the app’s to choose', async () => {
   const { post } = await articles({ ...bySlug, location: (req, key) => `https://${req.hostname}/a/${key}` })
   expect((await post({ slug: 'x' }).expect(201)).headers.location).toBe('https://127.0.0.1/a/x')
@@ -64,6 +80,21 @@ test.each([undefined, '', 7])('generateKey that gives %j is a mistake of the app
   const { post, count } = await articles({ generateKey: () => key as string })
   const { status, body } = await post({})
   expect([status, body.mistake, await count()]).toEqual([500, expect.stringContaining('non-empty string'), 1])
+})
+
+test.each<[string, Partial<ConflictOptions<Doc>>, Doc]>([
+  ['throws', { generateKey: ({ slug }) => (slug as string).toLowerCase() }, { v: 1 }],
+  ['gives no text', { generateKey: ({ slug }) => slug as string }, { slug: 7 }],
+  [
+    'throws, and the key is in the value',
+    { generateKey: ({ slug }) => (slug as string).trim(), keyPointer: '/id' },
+    {},
+  ],
+])('where generateKey %s for what the schema refuses, it is the schema that is told of', async (_, options, sent) => {
+  const schema = { type: 'object', required: ['slug'], properties: { slug: { type: 'string' } } }
+  const { post, count } = await articles({ ...options, schema })
+  const { status, body } = await post(sent)
+  expect([status, body.code, await count()]).toEqual([422, 'schema_invalid', 1])
 })
 
 test('a schema that requires the key is asked when the key is in the value', async () => {

@@ -4,6 +4,7 @@ import {
   type ConflictOptions,
   commitChange,
   detectConflicts,
+  memoryLocks,
   memoryStore,
   type ResourceAdapter,
   resourceRouter,
@@ -227,5 +228,38 @@ describe('a handler that throws', () => {
     app.use(mistake)
     const { status, body } = await request(app).put('/')
     expect([status, body.mistake]).toEqual([500, expect.stringContaining('Mount detectConflicts() in front of it')])
+  })
+})
+
+describe('what fails without saying why lets nothing through', () => {
+  const nothing = () => Promise.reject()
+  const throwsNothing = () => {
+    throw undefined
+  }
+  const cases: [string, Partial<ConflictOptions<Doc>>, number][] = [
+    ['allow', { allow: nothing }, 500],
+    ['allow, with a word of Express', { allow: () => Promise.reject('route') }, 500],
+    ['key', { key: throwsNothing }, 500],
+    ['skip', { skip: throwsNothing }, 500],
+    ['lock.key', { isolation: 'lock', lock: { manager: memoryLocks(), key: throwsNothing } }, 500],
+    ['idempotency.scope', { idempotency: { store: memoryStore(), scope: throwsNothing } }, 500],
+    ['expose', { expose: nothing, preconditions: { required: true } }, 500],
+  ]
+
+  test.each(cases)('%s', async (_, options, status) => {
+    const it = await shelf()
+    const app = express()
+    app.use(express.json())
+    const reached = jest.fn<void, Parameters<RequestHandler>>((_req, res) => void res.end())
+    app.all('/articles/:id', detectConflicts<Doc>({ name: 'article', adapter: it.adapter, ...options }), reached)
+    app.use('/all', resourceRouter<Doc>({ name: 'article', adapter: it.adapter, ...options }))
+    app.use(respondToConflicts({ logger: quiet }), mistake)
+    const key = { 'Idempotency-Key': '"k"' }
+    for (const path of ['/articles/1', '/all/1']) {
+      const ask = request(app).put(path).set(key).send({ title: 'second' })
+      expect((await ask).status).toBe(status)
+    }
+    expect(reached).not.toHaveBeenCalled()
+    expect(await it.stored()).toEqual({ title: 'first' })
   })
 })

@@ -234,6 +234,11 @@ describe('rules', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('no database'))],
+    // What `next` takes for "go on", and for "leave the route".
+    ['rejects with nothing', () => Promise.reject()],
+    ['rejects with null', () => Promise.reject(null)],
+    ['rejects with a word of Express', () => Promise.reject('route')],
+    ['rejects with another', () => Promise.reject('router')],
   ])('one that %s lets no change through', async (_name, rule) => {
     const it = await articleApp({ a: 1 }, { rules: [rule] })
     expect((await it.put({ a: 2 })).status).toBe(500)

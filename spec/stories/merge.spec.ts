@@ -56,6 +56,17 @@ describe('merge: disjoint', () => {
     expect(await stored()).toEqual({ ...FIRST, title: 'theirs', body: 'mine' })
   })
 
+  test('a JSON Patch whose test does not hold any more is refused', async () => {
+    const { app, tag, stored } = await notes({ title: 'theirs' })
+    const patch = (operations: object[]) =>
+      request(app).patch('/notes/1').set('If-Match', tag).type('application/json-patch+json').send(operations)
+    const edit = { op: 'replace', path: '/body', value: 'mine' }
+    const refused = await patch([{ op: 'test', path: '/title', value: 'a' }, edit])
+    expect([refused.status, refused.body.code]).toEqual([412, 'precondition_failed'])
+    expect(await stored()).toMatchObject({ title: 'theirs', body: 'a' })
+    expect((await patch([{ op: 'test', path: '/secret', value: 's' }, edit])).status).toBe(200)
+  })
+
   test('a PUT goes through as the change that it was made as', async () => {
     const { put, stored } = await notes({ title: 'theirs' })
     const answer = await put({ ...FIRST, body: 'mine' })

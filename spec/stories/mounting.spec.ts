@@ -60,6 +60,14 @@ describe('by app.use on the path of the item', () => {
     },
   )
 
+  test.each(['/articles/1//', '/articles/1///'])('%s is nobody else’s', async (url) => {
+    const { adapter } = await shelf()
+    const item = express.Router({ mergeParams: true })
+    item.put('/', (_req, res) => void res.json({ unguarded: true }))
+    const app = appOf((all) => all.use('/articles/:id', detectConflicts<Doc>({ name: 'article', adapter }), item))
+    expect((await request(app).put(url).send({})).body).toMatchObject({ code: 'precondition_required' })
+  })
+
   test('the absolute form of a request names the same resource, whatever its host', async () => {
     const { app } = await onItem()
     const { status } = await raw(app, ['DELETE http://elsewhere.example/articles/1 HTTP/1.1'])
