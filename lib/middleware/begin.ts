@@ -1,6 +1,7 @@
 import type { Request, Response } from 'express'
 import { find, type GuardedRequest, type Pass, remember } from './guarded-request'
 import { guardHeads } from './head'
+import { isMount } from './mount'
 import { mergedSettings, type Settings } from './settings'
 
 /** Puts a request under guard; `undefined` for one that is not this chain's. */
@@ -78,7 +79,7 @@ function isAboutState(method: string): boolean {
 
 /** Below a mount the collection itself is matched too, for POST. What else is sent there is about no resource. */
 function isOnCollection<T>(req: Request, { options }: Settings<T>): boolean {
-  return options.path !== undefined && req.path === '/' && req.method !== 'POST'
+  return options.path !== undefined && isMount(req.path) && req.method !== 'POST'
 }
 
 function mustBeKey<T>(key: unknown, { name, options }: Settings<T>, req: Request): void {

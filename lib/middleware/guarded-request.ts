@@ -65,6 +65,8 @@ export interface Attempt<T> {
   verdict: Verdict | undefined
   /** The tag of the state that the change was merged with, when it was made from an older one. */
   mergedWith?: string | undefined
+  /** What a value of the handler's own is held against then: who takes back what others did is refused. */
+  mergedFrom?: { readonly base: T; readonly refusal: ConflictError } | undefined
   /** The edit lock that stands on it, where the chain has looked for one. */
   editLock?: EditLock | undefined
 }

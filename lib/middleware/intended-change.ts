@@ -1,6 +1,7 @@
 import type { Change } from '../change'
 import type { Attempt, GuardedRequest } from './guarded-request'
 import { judgeChange } from './judge-change'
+import { mergedConflict } from './merge-change'
 import { schemaConflict } from './propose'
 
 /** What the handler wants stored in place of what was proposed. A function can be asked again after a lost race. */
@@ -12,10 +13,11 @@ export type Intent<T> =
 /** The change that is to be committed. */
 export function intendedChange<T>(
   guarded: GuardedRequest<T>,
-  { change }: Attempt<T>,
+  attempt: Attempt<T>,
   intent: Intent<T>,
 ): Change<T> | Promise<Change<T>> {
-  if (intent.from !== 'proposal') return ownChange(guarded, change, intent)
+  const { change } = attempt
+  if (intent.from !== 'proposal') return ownChange(guarded, attempt, intent)
   if (change.proposed !== undefined || change.action === 'remove') return change
   throw new Error(
     `commit(): ${guarded.method} proposes nothing by itself; give commit a value, or a function of the current one.`,
@@ -23,9 +25,12 @@ export function intendedChange<T>(
 }
 
 /** What a handler makes by itself is checked like what a client sends. */
-async function ownChange<T>(guarded: GuardedRequest<T>, change: Change<T>, intent: OwnIntent<T>): Promise<Change<T>> {
-  const own = { ...change, proposed: await intendedValue(change, intent) }
-  const conflict = schemaConflict(guarded, own.proposed) ?? (await judgeChange(guarded, own))
+async function ownChange<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, intent: OwnIntent<T>): Promise<Change<T>> {
+  const { change } = attempt
+  const proposed = await intendedValue(change, intent)
+  const own = { ...change, proposed }
+  const conflict =
+    schemaConflict(guarded, proposed) ?? mergedConflict(guarded, attempt, proposed) ?? (await judgeChange(guarded, own))
   if (conflict) throw conflict
   return own
 }

@@ -75,13 +75,17 @@ function otherKey<T>(guarded: GuardedRequest<T>, proposed: T): ConflictError | u
 }
 
 async function brokenRule<T>(
-  { req }: GuardedRequest<T>,
+  { req, settings }: GuardedRequest<T>,
   change: Change<T>,
   rules: readonly Rule<T>[],
 ): Promise<ConflictError | undefined> {
   for (const rule of rules) {
     const broken = await rule(change, req)
-    if (broken) return ruleConflict(broken)
+    if (broken === undefined || broken === null) continue
+    if (typeof broken === 'object') return ruleConflict(broken)
+    throw new TypeError(
+      `A rule of the ${settings.name} gave ${JSON.stringify(broken)}; it has to give what it has against the change, such as { detail: 'Why.' }, or nothing.`,
+    )
   }
   return undefined
 }

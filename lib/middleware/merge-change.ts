@@ -2,6 +2,7 @@ import type { ResourceState, Version } from '../adapter'
 import { ConflictError } from '../conflicts'
 import { withDeadline } from '../deadline'
 import { formatEntityTag, versionFromOpaque } from '../http/entity-tag'
+import { sameJson } from '../json/equal'
 import { withoutMembers } from '../json/members'
 import { mergeThreeWay } from '../json/three-way'
 import { isStoredFile } from '../stored-file'
@@ -37,9 +38,23 @@ export async function mergeChange<T>(
   const mine = proposal.value === undefined ? base.value : proposal.value
   if (guarded.settings.merge && proposal.value !== undefined && appliesTo(guarded, attempt)) {
     const merged = mergeThreeWay(base.value, current.value, mine, guarded.settings.members)
-    if (merged.ok && (await takes(guarded, attempt, from, proposal, merged.value as T))) return undefined
+    if (merged.ok && (await takes(guarded, attempt, from, proposal, merged.value as T))) {
+      attempt.mergedFrom = { base: base.value, refusal }
+      return undefined
+    }
   }
-  return withConflicts(guarded, refusal, base, current, mine)
+  return withConflicts(guarded, refusal, base.value, current, mine)
+}
+
+/** What a handler makes by itself of a change that was merged: it has to leave what others did as it is. */
+export function mergedConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, own: T): ConflictError | undefined {
+  const { mergedFrom, change } = attempt
+  const { current } = change
+  if (mergedFrom === undefined || current === undefined) return undefined
+  const { base, refusal } = mergedFrom
+  const merged = mergeThreeWay(base, current.value, own, guarded.settings.members)
+  if (merged.ok && sameJson(merged.value, own)) return undefined
+  return withConflicts(guarded, refusal, base, current, own)
 }
 
 /** A JSON Patch may look at what it does not touch: `test` has to hold of what is there now, too (RFC 6902 §4.6). */
@@ -103,12 +118,12 @@ async function takes<T>(
 function withConflicts<T>(
   guarded: GuardedRequest<T>,
   refusal: ConflictError,
-  ...states: [base: ResourceState<T>, current: ResourceState<T>, mine: unknown]
+  ...states: [base: T, current: ResourceState<T>, mine: unknown]
 ): ConflictError {
   const { members } = guarded.settings
   const [base, current, mine] = states
   const shown = (value: unknown) => withoutMembers(value, members.hidden)
-  const { changes } = mergeThreeWay(shown(base.value), shown(current.value), shown(mine), members)
+  const { changes } = mergeThreeWay(shown(base), shown(current.value), shown(mine), members)
   const conflicts = changes.map(({ pointer, by }) => ({ pointer, kind: by }))
   return new ConflictError(refusal.code, { ...refusal.facts, conflicts })
 }

@@ -15,7 +15,7 @@ export const onResource: Mount = (req, middleware) =>
     : undefined
 
 /** A router below may take slashes behind the mount for it, however many there are. */
-function isMount(path: string): boolean {
+export function isMount(path: string): boolean {
   return path === '/' || segmentsOf(path).length === 0
 }
 
@@ -47,7 +47,7 @@ export function belowMount(path: string): Mount {
 /** The name of the last parameter: the key, unless `key` says something else. */
 export function lastParameter(path: string): string {
   const name = segmentsOf(path).findLast((segment) => segment.startsWith(':'))
-  if (name === undefined || !path.startsWith('/') || /[^\w/:.~-]/.test(path))
+  if (name === undefined || !/^(?:\/(?::\w+|[\w.~-]+))+$/.test(path))
     throw new TypeError(
       `path: ${JSON.stringify(path)} is not a path that is understood here. Give literal segments and parameters, such as "/:id"; for anything else put the chain on routes.`,
     )

@@ -239,6 +239,10 @@ describe('rules', () => {
     ['rejects with null', () => Promise.reject(null)],
     ['rejects with a word of Express', () => Promise.reject('route')],
     ['rejects with another', () => Promise.reject('router')],
+    // Is that "nothing against it", or "no"?
+    ['gives false', () => false as never],
+    ['gives true', () => true as never],
+    ['gives a text', () => 'Never.' as never],
   ])('one that %s lets no change through', async (_name, rule) => {
     const it = await articleApp({ a: 1 }, { rules: [rule] })
     expect((await it.put({ a: 2 })).status).toBe(500)

@@ -1,5 +1,14 @@
 import request from 'supertest'
-import { type ConflictOptions, type MemoryAdapter, memoryAdapter, type ResourceAdapter } from '../../lib'
+import {
+  type ConflictOptions,
+  detectConflicts,
+  type MemoryAdapter,
+  memoryAdapter,
+  type Resource,
+  type ResourceAdapter,
+  resourceOf,
+} from '../../lib'
+import { appOf } from './app'
 import { type Note, noteApp } from './race'
 
 type Text = Note & Record<string, unknown>
@@ -28,6 +37,7 @@ async function notes(theirs: object, options: Partial<ConflictOptions<Note>> = {
   const app = noteApp(adapter as ResourceAdapter<Note>, { merge: 'disjoint', ...options })
   return {
     app,
+    adapter,
     tag,
     current,
     change,
@@ -41,6 +51,16 @@ async function notes(theirs: object, options: Partial<ConflictOptions<Note>> = {
     put: (body: object) => request(app).put('/notes/1').set('If-Match', tag).send(body),
   }
 }
+/** A route whose handler commits what it makes by itself. */
+function handled(adapter: MemoryAdapter<Text>, own: (of: Resource<Note>) => Promise<unknown>) {
+  const notes = adapter as ResourceAdapter<Note>
+  return appOf((app) =>
+    app.put('/notes/:id', detectConflicts({ name: 'note', adapter: notes, merge: 'disjoint' }), (req, res, next) => {
+      own(resourceOf(req, notes)).then(() => res.json({}), next)
+    }),
+  )
+}
+
 const memory = (): MemoryAdapter<Text> => memoryAdapter<Text>({ history: 10 })
 
 describe('merge: disjoint', () => {
@@ -54,6 +74,32 @@ describe('merge: disjoint', () => {
     expect(answer.headers['merged-with']).toBe(current)
     expect(answer.headers.etag).not.toBe(current)
     expect(await stored()).toEqual({ ...FIRST, title: 'theirs', body: 'mine' })
+  })
+
+  test.each<[string, (of: Resource<Note>) => Promise<unknown>]>([
+    ['a value', ({ commit, proposed }) => commit({ ...proposed!, title: 'a', body: 'mine' })],
+    ['a function', ({ commit }) => commit((current) => ({ ...current!, title: 'a', body: 'mine' }))],
+  ])('a handler that takes back what others did, with %s, is refused as the client would be', async (_, own) => {
+    const { adapter, tag, stored } = await notes({ title: 'theirs' })
+    const app = handled(adapter, own)
+    const { status, body } = await request(app)
+      .put('/notes/1')
+      .set('If-Match', tag)
+      .send({ ...FIRST, body: 'mine' })
+    expect([status, body.code]).toEqual([412, 'precondition_failed'])
+    expect(body.conflicts).toContainEqual({ pointer: '/title', kind: 'theirs' })
+    expect(await stored()).toMatchObject({ title: 'theirs', body: 'a' })
+  })
+
+  test('a handler that adds to what was merged goes through', async () => {
+    const { adapter, tag, stored } = await notes({ title: 'theirs' })
+    const app = handled(adapter, ({ commit, proposed }) => commit({ ...proposed!, by: 'ann' } as Note))
+    await request(app)
+      .put('/notes/1')
+      .set('If-Match', tag)
+      .send({ ...FIRST, body: 'mine' })
+      .expect(200)
+    expect(await stored()).toMatchObject({ title: 'theirs', body: 'mine', by: 'ann' })
   })
 
   test('a JSON Patch whose test does not hold any more is refused', async () => {

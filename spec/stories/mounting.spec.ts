@@ -214,3 +214,21 @@ test('skip lets a request pass, and is asked for each', async () => {
   expect((await request(app).put('/articles/1').set('X-Import', 'yes').send({})).body).toEqual(PASSED)
   expect(await codeOf(request(app).put('/articles/1').send({}))).toBe('428 precondition_required')
 })
+
+test.each(['/:id.json', '/:from-:to', '/:', '/a//:id', ':id', '/articles'])(
+  'a path of %s is refused at start-up',
+  async (path) => {
+    const it = await shelf()
+    expect(() => chainFor(it, { path })).toThrow(`path: "${path}" is not a path that is understood here`)
+  },
+)
+
+test('slashes alone behind a mount with a path are its collection', async () => {
+  const it = await shelf()
+  const app = appOf((all) => {
+    all.use('/articles', chainFor(it, { path: '/:id' }))
+    all.use('/articles', (_req, res) => void res.json({ passed: true }))
+  })
+  for (const url of ['/articles', '/articles/', '/articles//'])
+    expect((await request(app).put(url).send({})).body).toEqual({ passed: true })
+})
