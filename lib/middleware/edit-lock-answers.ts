@@ -6,6 +6,7 @@ import { wasRemoved } from './attempt'
 import { lockedBy } from './edit-lock-conflict'
 import { endLock, findLock, isHeldBy, renewLock, takeLock } from './edit-lock-record'
 import type { EditLock, EditLocks } from './edit-locks'
+import { isStillAllowed } from './fetch-state'
 import type { GuardedRequest } from './guarded-request'
 import { readState } from './store-call'
 
@@ -92,23 +93,30 @@ export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): 
   for (let tries = 1; tries <= MOST_TRIES; tries++) {
     const lock = await findLock(guarded, locks)
     if (lock === undefined) return
-    await mustBeAllowed(req, locks, lock, token)
+    const refusal = await refusalOf(req, locks, lock, token)
+    // Who may not know of the resource does not learn of its lock either.
+    if (refusal) throw (await isStillAllowed(guarded)) ?? refusal
     if (await endLock(guarded, locks, lock)) return
   }
   throw new ConflictError('resource_busy', { retryAfterS: 1 })
 }
 
 /** A token releases its own lock and no other: a late release must not end what somebody else has taken since. */
-async function mustBeAllowed(req: Request, locks: EditLocks, lock: EditLock, token: string | undefined): Promise<void> {
+async function refusalOf(
+  req: Request,
+  locks: EditLocks,
+  lock: EditLock,
+  token: string | undefined,
+): Promise<ConflictError | undefined> {
   const caller = locks.owner(req)
   if (token !== undefined) {
-    if (isHeldBy(lock, [token], caller)) return
+    if (isHeldBy(lock, [token], caller)) return undefined
     const detail = 'This token does not hold the lock: it has ended, and the lock has been taken again.'
-    throw new ConflictError('precondition_failed', { field: 'Lock-Token', detail })
+    return new ConflictError('precondition_failed', { field: 'Lock-Token', detail })
   }
   const { owner, since, until } = lock
-  if (caller === owner || (await locks.mayBreak?.(req, { owner, since, until }))) return
-  throw new ConflictError('denied', { detail: 'The lock is held by somebody else.' })
+  if (caller === owner || (await locks.mayBreak?.(req, { owner, since, until }))) return undefined
+  return new ConflictError('denied', { detail: 'The lock is held by somebody else.' })
 }
 
 function ownerOf(locks: EditLocks, req: Request): string {

@@ -89,6 +89,7 @@ async function hold(
 
 /** The turn ends with the lease, however that ends. */
 function withTurn(lease: Lease, done: () => void): Lease {
+  if (lease.signal.aborted) done()
   lease.signal.addEventListener('abort', done, { once: true })
   return {
     fence: lease.fence,

@@ -61,7 +61,11 @@ export const idempotencyStage: Stage = {
   },
 }
 
-function isCovered<T>({ method }: Request, { safeMethods }: Settings<T>, { methods }: IdempotencySettings): boolean {
+function isCovered<T>(
+  { method }: Request,
+  { safeMethods }: Settings<T>,
+  { methods }: Partial<IdempotencySettings> = {},
+): boolean {
   return methods ? methods.has(method) : !safeMethods.has(method)
 }
 
@@ -93,7 +97,7 @@ function settingsOf<T>(options: IdempotencyKeyOptions<T>): Settings<T> {
     adapter: { read: async () => undefined },
     writes: 'by-app',
     key: (req) => req.baseUrl + req.path,
-    skip: (req) => settings.safeMethods.has(req.method) || options.skip?.(req) === true,
+    skip: (req) => !isCovered(req, settings, settings.idempotency) || options.skip?.(req) === true,
   })
   return { ...settings, mount: (req) => req.params as Record<string, string> }
 }

@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import { ConflictError } from '../conflicts'
 import { fingerprintOf } from '../idempotency/fingerprint'
+import { isStoredFile } from '../stored-file'
 import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasEmpty, wasParsed } from './body'
 import type { IdempotencySettings } from './idempotency-settings'
 
@@ -33,6 +34,11 @@ function parsedBody(req: Request): unknown {
       `The ${req.method} body of type ${type} was not parsed, so that its Idempotency-Key would stand for any body. Mount a parser in front: app.use(express.json()); for what is not parsed give idempotency.fingerprint.`,
     )
   }
+  // A parser keeps the files of a form elsewhere, each in its own way.
+  if (type.startsWith('multipart/') && !Buffer.isBuffer(req.body) && !isStoredFile(req.body))
+    throw new Error(
+      `The files of a ${req.method} body of type ${type} are in no req.body, so that its Idempotency-Key would stand for any of them. Give idempotency.fingerprint, a text made of the fields and the files.`,
+    )
   const body: unknown = req.body
   return unsafeDocument('The body', body) ?? body
 }

@@ -469,6 +469,15 @@ describe('breaking', () => {
     expect((await it.put('chief', tokenIn(taken))).status).toBe(200)
   })
 
+  test('who may not know of the resource does not learn of its lock', async () => {
+    const allow = (req: express.Request) => (req.get('user') === 'ann' ? undefined : { as: 'not_found' as const })
+    const it = await desk({}, { allow })
+    const token = tokenIn(await it.take('ann'))
+    const answers = [await it.look('ben'), await it.take('ben'), await it.free('ben'), await it.free('ben', token)]
+    expect(answers.map(({ status, body }) => [status, body.code])).toEqual(Array(4).fill([404, 'not_found']))
+    expect((await it.free('ann', token)).status).toBe(204)
+  })
+
   test('the owner may, from a window that has no token', async () => {
     const it = await desk()
     await it.take('ann')

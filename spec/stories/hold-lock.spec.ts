@@ -253,6 +253,29 @@ function fragileLocks(): LockManager & { lose(): void; granted: number; released
   return locks
 }
 
+test('a lease that is lost as it is granted gives its turn on', async () => {
+  const manager = fragileLocks()
+  const { acquire } = manager
+  let isLost = true
+  const lost: LockManager = {
+    async acquire(...terms) {
+      const lease = await acquire(...terms)
+      if (isLost) manager.lose()
+      isLost = false
+      return lease
+    },
+  }
+  shop = await workshop({ manager: lost, waitMs: 1000 })
+  const here = shop.arrival()
+  post('a')
+  await here
+  const nextHere = shop.arrival()
+  const next = post('b')
+  await nextHere
+  await shop.atWork[1]!.finish()
+  expect((await next.answer).status).toBe(200)
+})
+
 test('a lock that was lost meanwhile: signal, and 409 lock_lost in place of the commit', async () => {
   const manager = fragileLocks()
   shop = await workshop({ manager })

@@ -1,7 +1,20 @@
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { request as clientRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { honorIdempotencyKey, memoryStore } from '../../lib'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import express, { type RequestHandler } from 'express'
+import request from 'supertest'
+import {
+  commitChange,
+  detectConflicts,
+  honorIdempotencyKey,
+  memoryStore,
+  receiveFile,
+  respondToConflicts,
+} from '../../lib'
+import { uploadAdapter } from '../../lib/adapters/file'
 import { type Answer, type Till, till } from './payments'
 
 let it: Till
@@ -73,6 +86,15 @@ describe('one key, one execution', () => {
     await it.ask({ key: '' })
     await it.ask({ key: '' })
     expect(it.runs).toBe(2)
+  })
+
+  test('what is asked for is honoured, for safe methods too', async () => {
+    it = await till({ methods: ['GET'] })
+    await it.ask({ method: 'GET' })
+    expect(replayed(await it.ask({ method: 'GET' }))).toBe('true')
+    await it.ask({ method: 'POST' })
+    expect(replayed(await it.ask({ method: 'POST' }))).toBeNull()
+    expect(it.runs).toBe(3)
   })
 
   test('safe methods have no key, nor have methods that are left out', async () => {
@@ -182,6 +204,47 @@ describe('what makes two requests one', () => {
     expect(replayed(await it.ask({ headers, body: { amount: 2 }, path: '/payments?x' }))).toBe('true')
     expect(code(await it.ask({ headers: { 'Content-Digest': 'b' } }))).toBe('422 idempotency_key_reused')
     expect(code(await it.ask({ headers, path: '/payments/2' }))).toBe('422 idempotency_key_reused')
+  })
+
+  test('a form with files needs one, for nobody else knows where its parser keeps them', async () => {
+    let body: unknown
+    const parser: RequestHandler = (req, _res, next) => {
+      req
+        .on('data', () => undefined)
+        .on('end', () => {
+          req.body = body
+          next()
+        })
+    }
+    const headers = { 'Content-Type': 'multipart/form-data; boundary=x' }
+    const before = (app: express.Express) => app.use(parser)
+    it = await till({}, { before })
+    body = { amount: '1' }
+    const refused = await it.ask({ headers })
+    expect([refused.status, refused.json.mistake]).toEqual([500, expect.stringContaining('idempotency.fingerprint')])
+    expect(it.runs).toBe(0)
+    body = Buffer.from('a form')
+    expect((await it.ask({ headers })).status).toBe(201)
+    it.close()
+    it = await till({ fingerprint: (req) => JSON.stringify(req.body) }, { before })
+    body = { amount: '1' }
+    expect((await it.ask({ headers })).status).toBe(201)
+  })
+
+  test('a file that receiveFile received counts by its digest', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'digest-'))
+    const adapter = uploadAdapter({ folder })
+    const app = express()
+    const idempotency = { store: memoryStore(), scope: () => 'ann' }
+    const chain = detectConflicts({ name: 'file', adapter, idempotency })
+    app.put('/files/:id', receiveFile({ adapter }), chain, commitChange())
+    app.use(respondToConflicts())
+    const put = (text: string) =>
+      request(app).put('/files/a').set({ 'Idempotency-Key': '"k"', 'Content-Type': 'text/plain' }).send(text)
+    expect((await put('one')).status).toBe(201)
+    expect((await put('one')).headers['idempotency-replayed']).toBe('true')
+    expect((await put('two')).body.code).toBe('idempotency_key_reused')
+    rmSync(folder, { recursive: true })
   })
 
   test('a body that nothing parsed has no fingerprint: 415, and nothing runs', async () => {
