@@ -2,7 +2,7 @@ import { sameJson } from '../json/equal'
 import { parseArrayKeys } from '../json/members'
 import type { Answer, ChangeOptions, ClientOptions, PostOptions, RequestOptions, ResolvingOptions } from './options'
 import { requestsOf } from './requests'
-import { type Again, askResolver, putResolving, unknownOutcome } from './resolving'
+import { type Again, askResolver, putResolving, refusalOf, unknownOutcome } from './resolving'
 
 /** Requests that never undo what somebody else did. What a server refuses is thrown as a `ProblemError`. */
 export interface Client {
@@ -39,16 +39,14 @@ export function createClient(options: ClientOptions = {}): Client {
 
   async function change<T>(method: string, relative: string, value: unknown, own: ChangeOptions): Promise<Answer<T>> {
     const url = absolute(relative)
-    const { answer, refusal, afterUnknown } = await requests.change(method, url, value, memory.get(url), own)
-    // What refuses it now may be its own doing.
-    if (refusal) throw afterUnknown ? unknownOutcome(refusal) : refusal
-    return answer as Answer<T>
+    const changed = await requests.change(method, url, value, memory.get(url), own)
+    if (changed.refusal) throw refusalOf(changed)
+    return changed.answer as Answer<T>
   }
 
   return {
     async get(url, own = {}) {
-      const { answer } = await requests.read(absolute(url), own)
-      return answer as Answer<never>
+      return (await requests.read(absolute(url), own)).answer as Answer<never>
     },
 
     async put(relative, value, own = {}) {
@@ -57,14 +55,14 @@ export function createClient(options: ClientOptions = {}): Client {
       const resolving = withResolver(own)
       // Of another state than the one remembered there is no base to compare with.
       const again = seen && own.condition === undefined ? askResolver(url, seen, value, resolving, merging) : undefined
-      return (await putResolving(requests, url, value, seen, resolving, again, tries)) as Answer<never>
+      return putResolving(requests, url, value, seen, resolving, again, tries) as Promise<Answer<never>>
     },
 
     patch: (url, patch, own = {}) => change('PATCH', url, patch, own),
     delete: (url, own = {}) => change('DELETE', url, undefined, own),
 
     async post(url, value, own = {}) {
-      return (await requests.post(absolute(url), value, own)) as Answer<never>
+      return requests.post(absolute(url), value, own) as Promise<Answer<never>>
     },
 
     async update<T>(

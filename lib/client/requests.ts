@@ -20,10 +20,14 @@ export interface Requests {
   post(url: string, value: unknown, options: PostOptions): Promise<Answer<unknown>>
 }
 
-/** `refusal` instead of an answer; `afterUnknown`: an earlier try may have been carried out. */
-export type Changed =
-  | { readonly answer: Answer<unknown>; readonly refusal?: undefined; readonly afterUnknown?: undefined }
-  | { readonly answer?: undefined; readonly refusal: ProblemError; readonly afterUnknown: boolean }
+export type Changed = { readonly answer: Answer<unknown>; readonly refusal?: undefined } | Refused
+
+/** `afterUnknown`: an earlier try may have been carried out. */
+export interface Refused {
+  readonly answer?: undefined
+  readonly refusal: ProblemError
+  readonly afterUnknown: boolean
+}
 
 export function requestsOf(options: ClientOptions): Requests {
   const { deadlineMs = 30_000, tries = 5, maxRemembered = 500, idempotencyKeys = true } = options
@@ -59,7 +63,8 @@ export function requestsOf(options: ClientOptions): Requests {
     const known = memory.get(url)
     const reply = await send('GET', url, undefined, readCondition(known), own)
     if (reply.refusal) throw reply.refusal
-    const seen = reply.status === 304 && known ? known : remember(url, reply, reply.text)
+    // 304 to a condition of the caller's own: nothing is known of what it has.
+    const seen = reply.status === 304 ? (known ?? seenIn(reply, '')) : remember(url, reply, reply.text)
     return { seen, answer: { ...answerOf(url, reply, seen.text), etag: seen.etag } }
   }
 
@@ -114,7 +119,7 @@ function seenIn({ headers }: Reply, text: string): Seen {
 }
 
 function changedMeanwhile(): ProblemError {
-  const title = 'It was changed meanwhile'
+  const title = 'It has changed'
   return new ProblemError({ type: 'about:blank', title, status: 412, code: 'precondition_failed' }, new Headers())
 }
 

@@ -3,7 +3,7 @@ import { mergeThreeWay, type ThreeWayOptions } from '../json/three-way'
 import type { Seen } from './memory'
 import type { Answer, ResolvingOptions } from './options'
 import { ProblemError } from './problem-error'
-import type { Read, Requests } from './requests'
+import type { Read, Refused, Requests } from './requests'
 
 /** What to do about a state that another one has made: the value to store on top of it, `undefined` to give up. */
 export type Again<T> = (theirs: Read, refusal: ProblemError, afterUnknown: boolean) => Promise<T | undefined>
@@ -27,12 +27,12 @@ export async function putResolving<T>(
     const changed = await requests.change('PUT', url, mine, from, options)
     if (changed.refusal === undefined) return changed.answer
     afterUnknown ||= changed.afterUnknown
-    if (attempt >= tries || !isStale(changed.refusal) || !(again || afterUnknown)) throw changed.refusal
+    if (attempt >= tries || !isStale(changed.refusal) || !(again || afterUnknown)) throw refusalOf(changed)
     const theirs = await requests.read(url, options)
     // The answer was lost, and here it is: what was sent is what is stored.
     if (afterUnknown && sameJson(theirs.answer.value, mine)) return theirs.answer
     const next = await again?.(theirs, changed.refusal, afterUnknown)
-    if (next === undefined) throw changed.refusal
+    if (next === undefined) throw refusalOf(changed)
     if (sameJson(theirs.answer.value, next)) return theirs.answer
     mine = next
     from = theirs.seen
@@ -65,9 +65,14 @@ function isStale({ status, problem: { code } }: ProblemError): boolean {
   return code === undefined ? status === 412 : code === 'precondition_failed' || code === 'stale_version'
 }
 
+/** What refuses a change now may be its own doing: by an earlier try whose answer was lost. */
+export function refusalOf({ refusal, afterUnknown }: Refused): ProblemError {
+  return afterUnknown ? unknownOutcome(refusal) : refusal
+}
+
 /** A function of the state cannot tell a change of its own from another one's: carried out twice, it might count twice. */
 export function unknownOutcome({ problem, headers }: ProblemError): ProblemError {
   const code = 'outcome_unknown'
-  const title = 'Nobody knows whether it was changed'
+  const title = 'Nobody knows if it was changed'
   return new ProblemError({ ...problem, type: 'about:blank', code, title, detail: title, retryable: false }, headers)
 }

@@ -17,7 +17,8 @@ export function deadline(ms: number, signal: AbortSignal | undefined): { signal:
   const controller = new AbortController()
   const abort = () =>
     controller.abort(signal?.aborted ? signal.reason : new DOMException(`No answer within ${ms} ms.`, 'TimeoutError'))
-  const timer = setTimeout(abort, ms)
+  // A timer of more runs at once.
+  const timer = setTimeout(abort, Math.min(ms, 2 ** 31 - 1))
   signal?.addEventListener('abort', abort)
   if (signal?.aborted) abort()
   return {

@@ -35,6 +35,15 @@ describe('what is remembered', () => {
     expect(server.seen[1]?.headers['if-none-match']).toBe(first.etag)
   })
 
+  test('304 to a condition of the caller’s own says nothing of a state', async () => {
+    const server = await opened(ourServer())
+    const { etag } = await createClient().get(server.url)
+    const client = createClient()
+    const headers = { 'If-None-Match': etag ?? '' }
+    expect(await client.get(server.url, { headers })).toMatchObject({ status: 304, value: undefined })
+    expect(await client.get(server.url)).toMatchObject({ status: 200, value: { title: 'a' } })
+  })
+
   test('what is not used for longest is forgotten first', async () => {
     const server = await opened(ourServer())
     const client = createClient({ maxRemembered: 2 })
@@ -183,6 +192,18 @@ describe('what is sent again', () => {
     expect(await server.stored()).toEqual({ id: '1', items: [1, 2] })
   })
 
+  test('nor of a put that the server stored with more than was sent', async () => {
+    const server = await opened(ourServer({ id: '1', title: 'a' }, { alreadyApplied: [] }))
+    const client = createClient({ fetch: losing('PUT') })
+    await client.get(server.url)
+    const unknown = { problem: { code: 'outcome_unknown', retryable: false } }
+    // Its key is filled in.
+    await expect(client.put(server.url, { title: 'b' })).rejects.toMatchObject(unknown)
+    expect(await server.stored()).toEqual({ id: '1', title: 'b' })
+    const creating = createClient({ fetch: losing('PUT') }).put(`${server.collection}/2`, { title: 'new' })
+    await expect(creating).rejects.toMatchObject(unknown)
+  })
+
   test('a removal that was made, and its answer lost, is made', async () => {
     const server = await opened(ourServer())
     const client = createClient({ fetch: losing('DELETE') })
@@ -244,6 +265,12 @@ describe('what is sent again', () => {
     server.takeNext('GET', () => undefined)
     const hanging = createClient({ deadlineMs: 50 }).get(server.url)
     await expect(hanging).rejects.toMatchObject({ name: 'TimeoutError', message: 'No answer within 50 ms.' })
+  })
+
+  test('a deadline that never comes is none', async () => {
+    const server = await opened(ourServer())
+    for (const deadlineMs of [Number.POSITIVE_INFINITY, 2 ** 31])
+      expect((await createClient({ deadlineMs }).get(server.url)).status).toBe(200)
   })
 
   test('a caller that gives up is heard: before it is sent, while it hangs, while it waits', async () => {
