@@ -52,23 +52,26 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   return router
 }
 
-const type = ['application/json', 'application/*+json']
-const parse = express.json({ type })
-const parseUnlessEmpty = express.json({
-  type,
-  // The parser takes nothing at all, sent in no chunks, for {}: a PUT of it would empty the resource.
+const parse = express.json({
+  type: ['application/json', 'application/*+json'],
+  // The parser takes nothing at all for {}: a PUT of it would empty the resource.
   verify(_req, _res, bytes) {
-    if (bytes.length === 0) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
+    if (isEmpty(bytes)) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
   },
 })
 
+/** A byte order mark is no text either. */
+function isEmpty(bytes: Buffer): boolean {
+  return bytes.length < 4 && BYTE_ORDER_MARKS.includes(bytes.toString('hex'))
+}
+
+/** Of UTF-8, and of UTF-16 in both orders. */
+const BYTE_ORDER_MARKS = ['', 'efbbbf', 'feff', 'fffe']
+
 /** A body that was read already was parsed by the app. */
 const parseBody: RequestHandler = (req, res, next) => {
-  if (req.readableDidRead) return next()
-  const { headers } = req
-  // One whose length is told is not empty, unless the bytes that are counted are those of a compressed one.
-  const isLengthTold = headers['transfer-encoding'] === undefined && headers['content-encoding'] === undefined
-  return isLengthTold ? parse(req, res, next) : parseUnlessEmpty(req, res, next)
+  if (req.readableDidRead) next()
+  else parse(req, res, next)
 }
 
 /** Merges the parameters of its mount where there are any: Express copies them all for each request, were there none. */

@@ -11,6 +11,11 @@ export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'Lock-Token',
   'Idempotency-Replayed',
   'Link',
+  // Of files.
+  'Accept-Ranges',
+  'Content-Range',
+  'Content-Disposition',
+  'Repr-Digest',
 ]
 
 /** For `Access-Control-Allow-Headers`: what a script of another origin has to be allowed to send. */
@@ -24,4 +29,9 @@ export const CORS_ALLOWED_HEADERS: readonly string[] = [
   'If',
   'Lock-Token',
   'Idempotency-Key',
+  // Of files.
+  'Range',
+  'If-Range',
+  'Content-Digest',
+  'Repr-Digest',
 ]

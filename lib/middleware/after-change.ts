@@ -30,8 +30,11 @@ export function committed<T>(
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version, tries }))
   const location = state && locationOfNew(guarded, change)
-  if (state) showAfterChange(guarded, state)
-  if (location !== undefined) res.setHeader('Location', location)
+  // Another layer may have answered meanwhile, for a time-out perhaps: it is committed all the same.
+  if (!res.headersSent) {
+    if (state) showAfterChange(guarded, state)
+    if (location !== undefined) res.setHeader('Location', location)
+  }
   if (state === undefined) return { outcome: 'removed', key, state }
   if (location === undefined) return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
   return { outcome: 'created', key, state, location }
@@ -59,7 +62,7 @@ export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>)
   const { key = '' } = guarded
   guarded.outcome = 'committed'
   if (change.current === undefined) return { outcome: 'removed', key, state: undefined }
-  showAfterChange(guarded, change.current)
+  if (!guarded.res.headersSent) showAfterChange(guarded, change.current)
   return { outcome: 'unchanged', key, state: change.current }
 }
 

@@ -23,7 +23,9 @@ export function reportChange(): ConflictMiddleware {
     if (guarded.isNew && (await readState(guarded))) throw await refusal(guarded, takenKey(guarded))
     const { action, current, proposed } = attempt.change
     const shown = (value: unknown) => withoutMembers(value, settings.members.hidden)
-    const changed = changedPointers(shown(current?.value), shown(proposed), MOST_POINTERS)
+    // A read changes nothing, and what an action does, its handler alone knows.
+    const isProposed = proposed !== undefined || action === 'remove'
+    const changed = isProposed ? changedPointers(shown(current?.value), shown(proposed), MOST_POINTERS) : []
     res.setHeader('Cache-Control', 'no-store')
     res.status(200).json({ action, changes: changed.length > 0, changed, proposed: shown(proposed) })
   })

@@ -211,6 +211,18 @@ describe('a commit that cannot be', () => {
     expect(await stored()).toEqual({ id: '1', title: 'first' })
   })
 
+  test('while another layer answers is made all the same, and says so', async () => {
+    let committed: Promise<{ outcome: string }> | undefined
+    const { app, adapter, stored } = await handled(async (req, res) => {
+      adapter.stopBefore('write', async () => res.status(503).end('too late'))
+      committed = resourceOf(req, adapter).commit({ id: '1', title: 'own' })
+      await committed
+    })
+    await request(app).post('/notes/1').expect(503)
+    expect((await committed)?.outcome).toBe('replaced')
+    expect(await stored()).toEqual({ id: '1', title: 'own' })
+  })
+
   test('without a chain is a mistake that names what to mount', async () => {
     const { adapter } = await handled(async () => undefined)
     const app = express()

@@ -2,7 +2,7 @@ import request from 'supertest'
 import { type ConflictOptions, detectConflicts, fetchState, reportChange, resourceRouter } from '../../lib'
 import { appOf, type Doc, shelf } from './app'
 
-type Method = 'put' | 'patch' | 'delete'
+type Method = 'put' | 'patch' | 'delete' | 'get'
 
 async function articles(options: Partial<ConflictOptions<Doc>> = {}) {
   const it = await shelf({ title: 'first', author: 'Ann', secret: 's' })
@@ -29,10 +29,11 @@ describe('a dry run says what would happen, and writes nothing', () => {
     ['patch', { author: null }, { action: 'patch', changed: ['/author'], proposed: { title: 'first' } }],
     ['delete', undefined, { action: 'remove', changes: true }],
     ['post', { title: 'new' }, { action: 'create', changes: true, proposed: { title: 'new' } }],
+    ['get', undefined, { action: 'read', changes: false, changed: [] }],
   ])('%s %j', async (method, body, said) => {
     const { app, tag, nothingWritten } = await articles()
     const test = request(app)[method](method === 'post' ? '/dry/articles' : '/dry/articles/1')
-    if (method !== 'post') test.set('If-Match', tag)
+    if (method !== 'post' && method !== 'get') test.set('If-Match', tag)
     const response = await (body ? test.send(body) : test)
     expect([response.status, response.body]).toEqual([200, expect.objectContaining(said)])
     expect([response.headers['cache-control'], nothingWritten()]).toEqual(['no-store', true])

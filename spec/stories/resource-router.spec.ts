@@ -232,6 +232,18 @@ describe('parsing', () => {
     expect(await stored()).toEqual({ title: 'second' })
   })
 
+  test.each([
+    ['UTF-8', 'efbbbf', 'application/json'],
+    ['UTF-16', 'fffe', 'application/json; charset=utf-16le'],
+  ])('nor for a byte order mark of %s alone', async (_, hex, type) => {
+    const { app, tag, stored } = await bare()
+    const put = request(app).put('/articles/1').set('If-Match', tag).set('Content-Type', type)
+    put.write(Buffer.from(hex, 'hex'))
+    const { status, body } = await put
+    expect([status, body.code]).toEqual([400, 'malformed_body'])
+    expect(await stored()).toEqual({ title: 'first' })
+  })
+
   test('a parser of its own takes nothing, compressed, for no body', async () => {
     const { app, tag, stored } = await bare()
     const put = request(app).put('/articles/1').set('If-Match', tag).type('json').set('Content-Encoding', 'gzip')
