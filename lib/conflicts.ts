@@ -1,7 +1,7 @@
 import type { Problem } from './http/problem'
 
 /** What a client should do about a conflict before it sends anything again. */
-export type Resolution = 'refetch' | 'merge' | 'wait' | 'change-request' | 'new-key' | 'none'
+export type Resolution = 'refetch' | 'wait' | 'change-request' | 'new-key' | 'none'
 
 export interface ConflictDefinition {
   readonly status: number

@@ -7,7 +7,8 @@ export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error)
       isSettled = true
       clearTimeout(timer)
     }
-    work.then(
+    // An adapter of the app's own may give its result at once.
+    Promise.resolve(work).then(
       (result) => {
         settle()
         resolve(result)

@@ -12,7 +12,9 @@ export interface StoreFault extends Error {
  * The difference matters after a write: `'no'` may be tried again, `'unknown'` never by itself. A server that answered
  * with an error of its own is `'no'`; a time-out, or a connection lost after sending, is `'unknown'`.
  */
-export function storeFault(cause: unknown, { applied }: { applied: 'no' | 'unknown' }): StoreFault {
+export function storeFault(cause: unknown, { applied }: { readonly applied: 'no' | 'unknown' }): StoreFault {
+  if (applied !== 'no' && applied !== 'unknown')
+    throw new TypeError(`storeFault(): applied is ${JSON.stringify(applied)}; it has to be 'no' or 'unknown'.`)
   const message = cause instanceof Error ? cause.message : String(cause)
   const fault = new Error(`the back end failed: ${message}`, { cause })
   fault.name = 'StoreFault'

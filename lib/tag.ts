@@ -3,6 +3,7 @@ import createEtag from 'etag'
 import type { ResourceState } from './adapter'
 import { type EntityTag, opaqueFromVersion, parseEntityTag } from './http/entity-tag'
 import { canonicalJson } from './json/canonical'
+import { refuseUnknown } from './known-options'
 
 /** What a tag is made from. */
 export interface TagSource {
@@ -50,7 +51,9 @@ export interface SignatureOptions {
  * A client can neither make a tag that it was not given nor read a counter from one. There is no expiry: a strong tag
  * may change only with its state (RFC 9110 §8.8.1).
  */
-export function signature({ secret, previousSecrets = [] }: SignatureOptions): TagScheme {
+export function signature(options: SignatureOptions): TagScheme {
+  refuseUnknown('signature()', options, ['secret', 'previousSecrets'])
+  const { secret, previousSecrets = [] } = options
   const secrets = [secret, ...previousSecrets]
   for (const each of secrets) {
     const bytes = typeof each === 'string' || Buffer.isBuffer(each) ? Buffer.byteLength(each) : 0

@@ -37,3 +37,7 @@ describe('isStoreFault', () => {
     expect(isStoreFault(error)).toBe(false)
   })
 })
+
+test('what is neither is a mistake', () => {
+  expect(() => storeFault(new Error('x'), { applied: 'maybe' as never })).toThrow('applied is "maybe"; it has to be')
+})

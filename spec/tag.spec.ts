@@ -162,3 +162,8 @@ describe('signature', () => {
     expect(() => signature({ secret: 'é'.repeat(16) })).not.toThrow()
   })
 })
+
+test('a misspelt option of signature would lose the old secrets: it is refused', () => {
+  const secret = 's'.repeat(32)
+  expect(() => signature({ secret, previous: [secret] } as never)).toThrow('there is no option "previous"')
+})

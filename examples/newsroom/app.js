@@ -27,16 +27,16 @@ app.get('/articles', async (_req, res) => {
 // A handler of our own: the guard has checked everything, and `commit` stores what it is given.
 app.post('/articles', guard, async (req, res) => {
   const { proposed, commit } = resourceOf(req, articles)
-  const { state } = await commit({ ...proposed, createdAt: new Date().toISOString() })
-  res.status(201).json(state.value)
+  const { representation } = await commit({ ...proposed, createdAt: new Date().toISOString() })
+  res.status(201).json(representation)
 })
 
 // An action: the body proposes nothing, so the handler says what becomes of the article. After a lost race the
 // function is called again with what is stored then.
 app.post('/articles/:id/submit', guard, async (req, res) => {
   const { commit } = resourceOf(req, articles)
-  const { state } = await commit((current) => ({ ...current, status: 'review' }))
-  res.json(state.value)
+  const { representation } = await commit((current) => ({ ...current, status: 'review' }))
+  res.json(representation)
 })
 
 // What would happen? The same checks, and nothing is written.

@@ -6,6 +6,7 @@ import { nextVersions, type Row, rowsOf, unfit } from './prisma/rows'
 
 export type { PrismaAdapterOptions, PrismaDelegate, PrismaFieldType, PrismaVersionType } from './prisma/options'
 
+/** What `prismaAdapter` makes: it writes and removes. */
 export interface PrismaAdapter<T> extends ResourceAdapter<T> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>

@@ -6,6 +6,7 @@ import { isRedisClient, type RedisClient, type Script, script, scriptRunner } fr
 
 export type { IoredisScripts, NodeRedisScripts } from '../redis/scripts'
 
+/** Where resources are kept in Redis, and how long. */
 export interface RedisAdapterOptions {
   /** A client of ioredis or node-redis that is connected. The app owns it and closes it. */
   readonly client: RedisClient
@@ -19,6 +20,7 @@ export interface RedisAdapterOptions {
   readonly now?: () => number
 }
 
+/** What `redisAdapter` makes: it writes and removes. */
 export interface RedisAdapter<T> extends ResourceAdapter<T> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>

@@ -14,10 +14,17 @@ export type Committed<T> =
       readonly outcome: 'created' | 'replaced' | 'unchanged'
       readonly key: string
       readonly state: ResourceState<T>
+      /** The new value as clients see it: hidden members out, the version field in. What an answer should show. */
+      readonly representation: unknown
       /** Where a resource that was just created is found. */
       readonly location?: string
     }
-  | { readonly outcome: 'removed'; readonly key: string; readonly state: undefined }
+  | {
+      readonly outcome: 'removed'
+      readonly key: string
+      readonly state: undefined
+      readonly representation?: undefined
+    }
 
 export function committed<T>(
   guarded: GuardedRequest<T>,
@@ -36,8 +43,10 @@ export function committed<T>(
     if (location !== undefined) res.setHeader('Location', location)
   }
   if (state === undefined) return { outcome: 'removed', key, state }
-  if (location === undefined) return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state }
-  return { outcome: 'created', key, state, location }
+  const representation = representationOf(guarded, state)
+  if (location === undefined)
+    return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state, representation }
+  return { outcome: 'created', key, state, representation, location }
 }
 
 /** The URI of what a POST has made. */
@@ -63,7 +72,8 @@ export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>)
   guarded.outcome = 'committed'
   if (change.current === undefined) return { outcome: 'removed', key, state: undefined }
   if (!guarded.res.headersSent) showAfterChange(guarded, change.current)
-  return { outcome: 'unchanged', key, state: change.current }
+  const representation = representationOf(guarded, change.current)
+  return { outcome: 'unchanged', key, state: change.current, representation }
 }
 
 /** RFC 9110 §9.3.4: after a PUT no validators unless what is stored is what was sent. */

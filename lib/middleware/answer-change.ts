@@ -6,8 +6,7 @@ import type { Committed } from './after-change'
 export function answerChange<T>(
   headers: IncomingHttpHeaders,
   res: Response,
-  { outcome }: Committed<T>,
-  representation: unknown,
+  { outcome, representation }: Committed<T>,
 ): void {
   const preferred = preferredReturn(headers)
   const isApplied = preferred === 'minimal' || outcome !== 'removed'

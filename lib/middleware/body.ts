@@ -35,7 +35,11 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe
-  const format = formatOf(method, mediaTypeOf(headers)) ?? 'value'
+  const type = mediaTypeOf(headers)
+  const format = formatOf(method, type) ?? 'value'
+  // As a merge patch it would take the place of the whole resource (RFC 7396 §2).
+  if (method === 'PATCH' && type === 'application/json' && Array.isArray(document))
+    return malformed(`The type of a JSON Patch is ${JSON_PATCH}.`)
   if (versionField === undefined || format === 'json-patch') return { format, document, version: undefined }
   const version = valueAt(document, versionField)
   if (version === undefined) return { format, document, version: undefined }

@@ -4,7 +4,6 @@ import type { ConflictMiddleware } from './chain'
 import { failing } from './failure'
 import { findTarget, type GuardedRequest } from './guarded-request'
 import { commitAndTell } from './resource'
-import { representationOf } from './validators'
 
 /**
  * The stock last handler: commits what the request proposes and answers with the new representation (201, 200), or
@@ -13,7 +12,7 @@ import { representationOf } from './validators'
 export function commitChange(): ConflictMiddleware {
   return stockHandler('commitChange', async (guarded) => {
     const committed = await commitAndTell(guarded, { from: 'proposal' })
-    answerChange(guarded.headers, guarded.res, committed, committed.state && representationOf(guarded, committed.state))
+    answerChange(guarded.headers, guarded.res, committed)
   })
 }
 

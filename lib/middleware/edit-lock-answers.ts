@@ -111,7 +111,7 @@ async function refusalOf(
   const caller = locks.owner(req)
   if (token !== undefined) {
     if (isHeldBy(lock, [token], caller)) return undefined
-    const detail = 'This token does not hold the lock: it has ended, and the lock has been taken again.'
+    const detail = 'This token of yours holds the lock no more, or never did.'
     return new ConflictError('precondition_failed', { field: 'Lock-Token', detail })
   }
   const { owner, since, until } = lock

@@ -26,10 +26,12 @@ export async function lockedBy<T>(
   locks: EditLocks,
   { owner, since, until }: EditLock,
 ): Promise<ConflictError> {
+  const isOwn = locks.owner(req) === owner
   const holder = await locks.describeHolder?.({ owner, since, until }, req)
   // Clocks of processes differ, and can be set; the store's decides when it ends.
   const leftMs = Math.min(Math.max(until.getTime() - Date.now(), 0), locks.leaseMs)
   return new ConflictError('locked', {
+    detail: isOwn ? 'You hold this lock yourself: name its token in If, as (<urn:uuid:…>).' : undefined,
     holder,
     lockedUntil: until.toISOString(),
     // Jitter keeps those who wait from coming back all at once.

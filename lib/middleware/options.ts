@@ -129,7 +129,7 @@ export interface ConflictOptions<T> {
    */
   readonly writes?: 'by-adapter' | 'by-app'
   /** The key of the resource. Default: `params.id`, or the last parameter of `path`. `undefined` is for requests that name no resource. */
-  readonly key?: (req: Request, params: Readonly<Record<string, string>>) => string | undefined
+  readonly key?: (req: Request, params: Readonly<Record<string, string>>) => string | string[] | undefined
   /** Lets a request through unguarded. */
   readonly skip?: (req: Request) => boolean
   /** What the chain matches below its mount, such as `/:id`. For `app.use('/articles', chain)` and `router.use(chain)`. */
@@ -187,7 +187,7 @@ export interface ConflictOptions<T> {
   /** Methods that may create. Default: PUT and POST. */
   readonly create?: readonly ('PUT' | 'POST')[]
   /** Makes the key of a new resource. Default: `randomUUID`. */
-  readonly generateKey?: (value: T) => string
+  readonly generateKey?: (value: T, req: Request) => string
   /** JSON Pointer to the key in the value: filled in when missing; another key there is refused. */
   readonly keyPointer?: string
   /** Where a new resource is found. Default: the key below the path of the request. */

@@ -30,7 +30,11 @@ const TYPE_PREFIX = 'urn:problem-type:express-conflict:'
 /** Faults are the app's to see to; conflicts are daily business. */
 const FAULTS_ONLY: ConflictLogger = {
   warn: () => undefined,
-  error: (fields, message) => console.error(message, fields),
+  error: (fields, message) => {
+    // By itself: in an object its causes would be cut off.
+    const { err, ...rest } = fields as { readonly err?: unknown }
+    if (err !== undefined) console.error(message, rest, err)
+  },
 }
 
 /**

@@ -37,7 +37,7 @@ export interface Settings<T> {
   readonly tag: TagScheme
   readonly alreadyApplied: ReadonlySet<string>
   readonly create: ReadonlySet<string>
-  readonly generateKey: (value: T) => string
+  readonly generateKey: (value: T, req: Request) => string
   readonly location: (req: Request, key: string) => string
   readonly deadlineMs: number
   readonly keepsHistory: boolean

@@ -19,6 +19,8 @@ test.each([
   ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of conflictMetrics', 'metrics/conflict-metrics.ts', 'ConflictMetricsOptions'],
+  ['Options of retryOnConflict', 'retry-on-conflict.ts', 'RetryOptions'],
+  ['Options of redisAdapter', 'adapters/redis.ts', 'RedisAdapterOptions'],
   ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],
   ['Options of memoryStore', 'stores/memory.ts', 'MemoryStoreOptions'],
   ['Options of fileAdapter', 'adapters/file/options.ts', 'FileAdapterOptions'],

@@ -65,6 +65,18 @@ describe('commit of a value of the handler’s own', () => {
     expect(await stored()).toMatchObject({ title: 'theirs' })
   })
 
+  test('gives what an answer may show: hidden members out, the version field in', async () => {
+    const { app, adapter } = await handled(
+      async (req, res) => {
+        const committed = await resourceOf(req, adapter).commit({ id: '1', title: 'own', body: 'hidden' })
+        res.json([committed.representation, committed.state?.version])
+      },
+      { hidden: ['/body'], preconditions: { versionField: '/version' } },
+    )
+    const [representation, version] = (await request(app).post('/notes/1').expect(200)).body
+    expect(representation).toEqual({ id: '1', title: 'own', version })
+  })
+
   test('is checked like any other change', async () => {
     const { app, adapter, stored } = await handled(
       async (req, res) => {

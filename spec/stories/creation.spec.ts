@@ -1,3 +1,4 @@
+import type express from 'express'
 import request from 'supertest'
 import {
   type ConflictOptions,
@@ -27,6 +28,13 @@ test('POST creates under a new key, and says where', async () => {
   const { body, headers } = await post({ title: 'new' }).expect(201)
   expect(headers.location).toBe(`/articles/${body.id}`)
   expect((await request(app).get(String(headers.location))).body).toEqual({ title: 'new', id: body.id })
+})
+
+test('the key can come from the request, as a key of several parts does', async () => {
+  const generateKey = ({ slug }: Doc, req: express.Request) => `${req.get('tenant')}/${slug}`
+  const { post, stored } = await articles({ generateKey })
+  await post({ slug: 'a' }).set('tenant', 'acme').expect(201)
+  expect(await stored('acme/a')).toEqual({ slug: 'a' })
 })
 
 test('the key can come from the value, and is encoded in Location', async () => {

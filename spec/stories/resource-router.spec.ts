@@ -232,6 +232,17 @@ describe('parsing', () => {
     expect(await stored()).toEqual({ title: 'second' })
   })
 
+  test('an array as application/json is no patch: as one it would take the place of the whole', async () => {
+    const { app, tag, stored } = await bare()
+    const operations = [{ op: 'replace', path: '/title', value: 'second' }]
+    const patch = (type: string) =>
+      request(app).patch('/articles/1').set('If-Match', tag).type(type).send(JSON.stringify(operations))
+    const refused = await patch('application/json')
+    expect([refused.status, refused.body.detail]).toEqual([400, `The type of a JSON Patch is ${JSON_PATCH}.`])
+    expect(await stored()).toEqual({ title: 'first' })
+    expect((await patch(JSON_PATCH)).status).toBe(200)
+  })
+
   test.each([
     ['UTF-8', 'efbbbf', 'application/json'],
     ['UTF-16', 'fffe', 'application/json; charset=utf-16le'],

@@ -15,6 +15,7 @@ export type PrismaFieldType = 'plain' | 'json' | 'number' | 'date'
 
 export type PrismaVersionType = 'text' | 'bigint' | 'integer'
 
+/** A model, and which of its fields are what. */
 export interface PrismaAdapterOptions {
   /** A model of the client, such as `prisma.article`. */
   readonly model: object

@@ -52,6 +52,7 @@ export interface SqlTable {
   readonly history?: SqlHistory
 }
 
+/** Where the versions that were replaced are kept, and how many. */
 export interface SqlHistory {
   /** A table, or `schema.table`, made by `createTableStatements` or `addColumnStatements`. */
   readonly table: string
@@ -59,6 +60,7 @@ export interface SqlHistory {
   readonly keepVersions?: number
 }
 
+/** A table, and the client that reaches it. */
 export interface SqlAdapterOptions extends SqlTable {
   /** A Kysely instance, a pool of `pg` or `mysql2`, or a database of `better-sqlite3`. It stays the app's. */
   readonly client: SqlClient

@@ -74,10 +74,19 @@ function toColumn(content: unknown, type: SqlColumnType, member: string, dialect
   if (type === 'json') return jsonText(content, WHO)
   if (typeof content === 'number' && !Number.isFinite(content)) jsonText(content, WHO)
   if (type === 'date') return toDate(content, member, dialect)
+  if (!FITS[type](content)) throw unfit(`the member ${JSON.stringify(member)} is no ${type}.`)
   if (content instanceof Date) return content.toJSON()
   // An object would be the text [object Object], or in some drivers a piece of SQL.
   if (typeof content === 'object') throw unfit(`the member ${JSON.stringify(member)} is no text, number or boolean.`)
   return typeof content === 'boolean' && dialect !== 'postgres' ? Number(content) : content
+}
+
+/** SQLite takes anything for a boolean or a number, and others make of it what they can. */
+const FITS = {
+  boolean: (content: unknown) => typeof content === 'boolean',
+  number: (content: unknown) =>
+    typeof content === 'number' || (typeof content === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(content)),
+  plain: () => true,
 }
 
 function toDate(content: unknown, member: string, dialect: SqlDialect): unknown {
