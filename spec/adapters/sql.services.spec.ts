@@ -434,6 +434,25 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(await adapter.read('a')).toBeUndefined()
     })
 
+    test.each<[member: string, value: unknown]>([
+      ['done', 'yes'],
+      ['done', 2],
+      ['done', 1],
+      ['price', 'five'],
+      ['price', ''],
+      ['price', true],
+    ])('%s of %j is the fault of the request too, whatever the database would make of it', async (member, value) => {
+      const boolean = dialect === 'mysql' ? 'tinyint' : 'boolean'
+      const table = await made(
+        `id ${types.key} not null primary key, done ${boolean}, price numeric(10, 2), version varchar(40) not null`,
+      )
+      const columns = { done: { type: 'boolean' }, price: { type: 'number' } } as const
+      const adapter = sqlAdapter<object>({ client: one.client, table, columns })
+      const fault = await faultOf(adapter.write('a', { [member]: value }, null))
+      expect([fault.applied, recogniseStoreError(fault)?.kind]).toEqual(['no', 'check'])
+      expect((await adapter.write('a', { done: true, price: '12.50' }, null)).ok).toBe(true)
+    })
+
     test('a column that is not named stays what it is', async () => {
       const table = await made(article)
       const adapter = sqlAdapter<{ title: string }>({ client: one.client, table, columns: ['title'] })
