@@ -18,8 +18,12 @@ export function begin<T>(
   const { method } = req
   if (!isAboutState(method) || options.skip?.(req)) return letPass(req, { passed: adapter, isElsewhere: false })
   const params = settings.mount(req, middleware)
-  if (params === undefined) return letPass(req, { passed: adapter, isElsewhere: true })
   const isSafe = settings.safeMethods.has(method)
+  if (params === undefined) {
+    const isMisplaced = !isSafe && canNeverMatch(req, settings)
+    if (isMisplaced) guardHeads(req, res)
+    return letPass(req, { passed: adapter, isElsewhere: true, misplaced: isMisplaced ? settings.name : undefined })
+  }
   const key = settings.key(req, params)
   if (key === undefined && (isSafe || isOnCollection(req, settings)))
     return letPass(req, { passed: adapter, isElsewhere: false })
@@ -49,6 +53,11 @@ export function begin<T>(
   remember(req, guarded)
   guardHeads(req, res)
   return guarded
+}
+
+/** Above the resources, and without a word on where their key is: then it passes them all. */
+function canNeverMatch<T>({ params }: Request, { options }: Settings<T>): boolean {
+  return options.path === undefined && options.key === undefined && !('id' in params)
 }
 
 function letPass<T>(req: Request, pass: Pass<T>): undefined {

@@ -101,6 +101,8 @@ export interface Pass<T> {
   readonly passed: Settings<T>['adapter']
   /** It is about another path than the chain's: nothing was decided about it. */
   readonly isElsewhere: boolean
+  /** The name of a chain that passes whatever is below its mount. */
+  readonly misplaced?: string | undefined
 }
 
 type Entry<T> = GuardedRequest<T> | Pass<T>
@@ -130,6 +132,13 @@ export function find<T>(req: Request, adapter: Settings<T>['adapter']): GuardedR
   const entries = entriesOn(req) as unknown as (GuardedRequest<T> | Pass<unknown>)[] | undefined
   const entry = entries?.findLast((each) => ('passed' in each ? each.passed : each.settings.adapter) === adapter)
   return entry && ('passed' in entry ? 'passed' : entry)
+}
+
+/** The chain that stands above the resource of a request which none has guarded, if there is one. */
+export function misplacedOn(req: Request): string | undefined {
+  const entries = entriesOn(req) ?? NONE
+  if (!entries.every((each) => 'passed' in each)) return undefined
+  return entries.map((each) => each.misplaced).find((name) => name !== undefined)
 }
 
 /** Everything that is guarded on the request, in the order in which it began. */

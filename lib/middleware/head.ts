@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { endLockOfRemoved } from './edit-lock-conflict'
-import { type Attempt, find, type GuardedRequest, guardedOn } from './guarded-request'
+import { type Attempt, find, type GuardedRequest, guardedOn, misplacedOn } from './guarded-request'
 
 /** What the types of Express leave out, of both its lines. */
 interface ExpressApp {
@@ -45,7 +45,9 @@ function guardHeadOf(answers: Response): void {
   answers.writeHead = function writeGuardedHead(this: Response, status: number, ...rest: unknown[]) {
     if (this.headersSent) return writeHead.call(this, status, ...rest)
     let settled = status
-    for (const guarded of guardedOn(this.req)) settled = settleHead(guarded, this, settled)
+    const all = guardedOn(this.req)
+    for (const guarded of all) settled = settleHead(guarded, this, settled)
+    if (all.length === 0 && status >= 200 && status < 300) warnOfMisplaced(this.req)
     return writeHead.call(this, settled, ...rest)
   }
 }
@@ -76,6 +78,17 @@ function isRemovedByApp<T>(
   return isDone && settings.byApp && outcome === 'open' && attempt?.change.action === 'remove'
 }
 
+function warnOfMisplaced(req: Request): void {
+  const name = misplacedOn(req)
+  if (name === undefined || misplaced.has(name)) return
+  misplaced.add(name)
+  process.emitWarning(
+    `${req.method} ${req.originalUrl} was answered with success, and the chain of the ${name} that is mounted above it let it pass: its mount has no parameter "id". Give path: '/:id', mount it where the parameter is, or give the key option.`,
+    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_NOT_GUARDED' },
+  )
+}
+
+const misplaced = new Set<string>()
 const warned = new Set<string>()
 
 function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {

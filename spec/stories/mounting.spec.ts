@@ -232,3 +232,42 @@ test('slashes alone behind a mount with a path are its collection', async () => 
   for (const url of ['/articles', '/articles/', '/articles//'])
     expect((await request(app).put(url).send({})).body).toEqual({ passed: true })
 })
+
+describe('a chain above the resources that does not say where their key is', () => {
+  async function writtenBlindly(name: string, mount: (app: express.Express, chain: express.RequestHandler) => unknown) {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const it = await shelf()
+    const app = appOf((all) => {
+      mount(all, chainFor(it, { name }))
+      all.put('/articles/:id', (_req, res) => void res.json({}))
+      all.get('/articles/:id', (_req, res) => void res.json({}))
+    })
+    await request(app).get('/articles/1').expect(200)
+    expect(warned).not.toHaveBeenCalled()
+    for (let times = 0; times < 2; times++) await request(app).put('/articles/1').send({}).expect(200)
+    const calls = warned.mock.calls.map(([text]) => String(text))
+    warned.mockRestore()
+    return calls
+  }
+
+  test('is told of, once, when a change was answered that it let pass', async () => {
+    const calls = await writtenBlindly('above', (app, chain) => app.use('/articles', chain))
+    expect(calls).toEqual([expect.stringContaining(`the chain of the above that is mounted above it let it pass`)])
+  })
+
+  test('not where another one guards the change, nor on paths below a resource', async () => {
+    const other = await shelf()
+    const guarding = detectConflicts<Doc>({
+      name: 'guarding',
+      adapter: other.adapter,
+      preconditions: { required: false },
+    })
+    expect(
+      await writtenBlindly('first', (app, chain) => {
+        app.use('/articles', chain)
+        app.use('/articles/:id', guarding, (_req, res) => void res.status(200).json({}))
+      }),
+    ).toEqual([expect.stringContaining('nothing was committed')])
+    expect(await writtenBlindly('deep', (app, chain) => app.use('/:id', chain))).toEqual([])
+  })
+})
