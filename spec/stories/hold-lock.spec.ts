@@ -206,6 +206,54 @@ test('a client that leaves while it waits gives up its place at once', async () 
   expect(shop.atWork).toHaveLength(2)
 })
 
+test('a handler that fails gives the lock back with its answer', async () => {
+  shop = await workshop()
+  const here = shop.arrival()
+  const failing = post('a')
+  await here
+  // What the handler would pass on, as Express answers it.
+  shop.atWork[0]!.res.status(500).json({})
+  expect((await failing.answer).status).toBe(500)
+  const nextHere = shop.arrival()
+  const next = post('b')
+  await nextHere
+  await shop.atWork[1]!.finish()
+  expect((await next.answer).status).toBe(200)
+})
+
+test('a handler that throws gives it back too', async () => {
+  const manager = memoryLocks()
+  const adapter = gatedAdapter()
+  await adapter.inner.write('1', { id: '1', title: 'first' }, null)
+  const app = express()
+  const chain = detectConflicts<Note>({ name: 'note', adapter, isolation: 'lock', lock: { manager } })
+  app.post('/notes/:id', chain, () => {
+    throw new Error('handler')
+  })
+  const last: express.ErrorRequestHandler = (error, _req, res, _next) => void res.status(500).send(String(error))
+  app.use(last)
+  shop = await workshop()
+  for (let times = 0; times < 2; times++) {
+    const { status, text } = await request(app).post('/notes/1')
+    expect([status, text, manager.size]).toEqual([500, 'Error: handler', 0])
+  }
+})
+
+test('a handler that never answers a client that left loses the lock when the time to hold it is over', async () => {
+  shop = await workshop({ maxHoldMs: 50, leaseMs: 50, waitMs: 5000 })
+  const here = shop.arrival()
+  const socket = connect((shop.server.address() as AddressInfo).port, '127.0.0.1')
+  socket.write('POST /notes/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
+  await here
+  socket.destroy()
+  const nextHere = shop.arrival()
+  const next = post('b')
+  await nextHere
+  expect(shop.atWork[0]!.res.writableEnded).toBe(false)
+  await shop.atWork[1]!.finish()
+  expect((await next.answer).status).toBe(200)
+})
+
 test('a client that left before it could wait takes no place', async () => {
   shop = await workshop({ maxWaiting: 1 })
   const here = shop.arrival()
