@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'edit-lock-router.ts': [...STAGES, 'express'],
   'resource-router.ts': [...STAGES, 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],
   'metrics/': ['conflicts.ts', ...CHECKS, 'metrics/', '@opentelemetry/api'],
-  'testing/': [...CONTRACTS, 'testing/', ...NODE],
+  'testing/': [...CONTRACTS, 'known-options.ts', 'testing/', ...NODE],
   'client/': [...VALUES, 'client/'],
   'retry-on-conflict.ts': ['conflicts.ts', 'node:timers/promises'],
   'index.ts': [

@@ -50,7 +50,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
   if (typeof logger?.warn !== 'function' || typeof logger.error !== 'function')
     throw new TypeError(
-      `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
+      `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${typeof logger === 'function' ? 'a function' : JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
     )
   return function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)

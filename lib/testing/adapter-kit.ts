@@ -1,4 +1,5 @@
 import type { ResourceAdapter } from '../adapter'
+import { refuseUnknown } from '../known-options'
 import { type Abilities, abilityChecks } from './adapter/abilities'
 import { creationChecks } from './adapter/creation'
 import { dateChecks } from './adapter/dates'
@@ -60,6 +61,7 @@ export interface KitCase {
 
 /** The rules of `ResourceAdapter` as cases. A case fails with an error that says what the contract demands. */
 export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
+  refuseUnknown('adapterKit()', options, OPTIONS)
   demandUsable(options)
   const {
     abilities,
@@ -118,9 +120,28 @@ async function runCheck<T>(check: Check<T>, options: AdapterKitOptions<T>): Prom
 
 const ABILITIES = ['remove', 'create', 'tombstones', 'lastModified', 'transaction', 'readVersion'] as const
 
-function demandUsable<T>({ values, abilities, keepVersions = 1, rounds = 1, writers = 2 }: AdapterKitOptions<T>): void {
+/** A misspelt one would leave cases out without a word. */
+const OPTIONS = [
+  'makeAdapter',
+  'values',
+  'abilities',
+  'extraValues',
+  'makeSecond',
+  'makeFailing',
+  'makeFaulty',
+  'disposeAdapter',
+  'advance',
+  'keepVersions',
+  'rounds',
+  'writers',
+]
+
+function demandUsable<T>(options: AdapterKitOptions<T>): void {
+  const { makeAdapter, values, abilities, keepVersions = 1, rounds = 1, writers = 2 } = options
+  if (typeof makeAdapter !== 'function' || typeof abilities !== 'object' || !Array.isArray(values))
+    throw new TypeError('adapterKit(): give makeAdapter, a function, abilities, an object, and values, a list.')
   const [one, two, three] = values
-  if (sameJson(one, two) || sameJson(two, three) || sameJson(one, three)) {
+  if (values.length < 3 || sameJson(one, two) || sameJson(two, three) || sameJson(one, three)) {
     throw new TypeError(`adapterKit(): values are ${JSON.stringify(values)}; give three different ones.`)
   }
   for (const name of ABILITIES) {

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../known-options'
 import type { LockManager } from '../lock'
 import type { KitCase } from './adapter-kit'
 import { exclusionChecks } from './lock/exclusion'
@@ -48,6 +49,7 @@ export interface LockKitOptions<M extends LockManager = LockManager> {
 
 /** The rules of `LockManager` as cases. A case fails with an error that says what the contract demands. */
 export function lockKit<M extends LockManager>(options: LockKitOptions<M>): KitCase[] {
+  refuseUnknown('lockKit()', options, OPTIONS)
   demandUsable(options)
   const { abilities, makeFailing, takeAway, countEntries } = options
   const chosen: ReadonlyArray<Checks | false | undefined> = [
@@ -89,7 +91,25 @@ function realTime() {
   }
 }
 
+/** A misspelt one would leave cases out without a word. */
+const OPTIONS = [
+  'makeManager',
+  'abilities',
+  'makeSecond',
+  'makeFailing',
+  'takeAway',
+  'countEntries',
+  'disposeManager',
+  'advance',
+  'leaseMs',
+  'slackMs',
+  'rounds',
+  'workers',
+]
+
 function demandUsable<M extends LockManager>(options: LockKitOptions<M>): void {
+  if (typeof options.makeManager !== 'function' || typeof options.abilities !== 'object')
+    throw new TypeError('lockKit(): give makeManager, a function, and abilities, an object.')
   const { abilities, makeSecond, leaseMs = 1, slackMs = 1, rounds = 1, workers = 2 } = options
   for (const name of ['fence', 'acrossProcesses'] as const) {
     // An ability that is forgotten would leave its rules unchecked without a word.

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../known-options'
 import type { ExpiringStore } from '../store'
 import type { KitCase } from './adapter-kit'
 import { demand } from './demand'
@@ -46,6 +47,7 @@ export interface StoreKitOptions<S extends ExpiringStore = ExpiringStore> {
 
 /** The rules of `ExpiringStore` as cases. A case fails with an error that says what the contract demands. */
 export function storeKit<S extends ExpiringStore>(options: StoreKitOptions<S>): KitCase[] {
+  refuseUnknown('storeKit()', options, OPTIONS)
   demandUsable(options)
   const { abilities, makeFailing, transact } = options
   const chosen: ReadonlyArray<Checks | undefined> = [
@@ -93,7 +95,24 @@ function withinIs(declared: boolean): Check {
 
 const NEEDED = { within: 'transact', acrossProcesses: 'makeSecond' } as const
 
+/** A misspelt one would leave cases out without a word. */
+const OPTIONS = [
+  'makeStore',
+  'abilities',
+  'makeSecond',
+  'makeFailing',
+  'transact',
+  'disposeStore',
+  'advance',
+  'ttlMs',
+  'slackMs',
+  'rounds',
+  'workers',
+]
+
 function demandUsable<S extends ExpiringStore>(options: StoreKitOptions<S>): void {
+  if (typeof options.makeStore !== 'function' || typeof options.abilities !== 'object')
+    throw new TypeError('storeKit(): give makeStore, a function, and abilities, an object.')
   const { abilities, ttlMs = 1, slackMs = 1, rounds = 1, workers = 2 } = options
   for (const [name, option] of Object.entries(NEEDED) as Array<[keyof typeof NEEDED, 'transact' | 'makeSecond']>) {
     // An ability that is forgotten would leave its rules unchecked without a word.
