@@ -80,7 +80,8 @@ function holdOn(answers: ServerResponse): Methods {
   const { writeHead, flushHeaders, write, end } = answers as unknown as Methods
   const below: Methods = { writeHead, flushHeaders, write, end }
   const heldHere = (res: ServerResponse): Held | undefined => {
-    const held = (res.req.rawHeaders as Carrier)[HELD]
+    // A request that a test has made up may have none.
+    const held = (res.req?.rawHeaders as Carrier | undefined)?.[HELD]
     return held?.by === answers && held.res === res ? held : undefined
   }
   const own = answers as unknown as Record<(typeof NAMES)[number], Method>

@@ -116,7 +116,8 @@ interface Carrier {
 }
 
 function entriesOn(req: Request): Entry<unknown>[] | undefined {
-  return (req.rawHeaders as Carrier)[GUARDED]
+  // A request that a test has made up may have none.
+  return (req?.rawHeaders as Carrier | undefined)?.[GUARDED]
 }
 
 export function remember<T>(req: Request, entry: Entry<T>): void {

@@ -181,6 +181,18 @@ test.each<[string, unknown[]]>([
   }
 })
 
+test('an answer of the app to a request that is made up is left alone', async () => {
+  it = await till({}, { before: (app) => app.get('/free', madeUp) })
+  await it.ask()
+  expect((await it.ask({ method: 'GET', path: '/free', key: '' })).text).toBe('free')
+})
+
+const madeUp: RequestHandler = (req, res) => {
+  req.rawHeaders = undefined as never
+  res.write('fr')
+  res.end('ee')
+}
+
 test('an answer that Node refuses leaves nothing on the one that tells of it', async () => {
   it = await till()
   it.handler = (_req, res) => {
