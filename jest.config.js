@@ -42,7 +42,7 @@ module.exports = {
       moduleNameMapper: {
         '^express-conflict$': '<rootDir>/lib/index.ts',
         '^express-conflict/(metrics|testing)$': '<rootDir>/lib/$1/index.ts',
-        '^express-conflict/(adapters|locks|stores)/(.*)$': '<rootDir>/lib/$1/$2.ts',
+        '^express-conflict/(.*)$': '<rootDir>/lib/backends/$1/index.ts',
       },
     }),
     // What talks to databases. Each file makes its own tables and keys, so that files may run side by side.

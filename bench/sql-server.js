@@ -4,7 +4,7 @@ const addFormats = require('ajv-formats')
 const express = require('express')
 const { Kysely, PostgresDialect, SqliteDialect, sql } = require('kysely')
 const { resourceRouter, respondToConflicts } = require('express-conflict')
-const { sqlAdapter } = require('express-conflict/adapters/sql')
+const { sqlAdapter } = require('express-conflict/sql')
 const { articleOf, schema, immutable } = require('./article')
 
 /** A process of its own for each contender. All have the same driver behind the same Kysely, and a table of the same shape. */

@@ -1,11 +1,11 @@
-import { type ConflictMiddleware, chainOf } from './middleware/chain'
-import { preconditionStage } from './middleware/check-preconditions'
-import { stateStageOf } from './middleware/fetch-state'
-import { lockStage } from './middleware/hold-lock'
-import { idempotencyStage } from './middleware/honor-idempotency-key'
-import type { ConflictOptions } from './middleware/options'
-import { readSettings, type Settings } from './middleware/settings'
-import { changeStage } from './middleware/validate-change'
+import { type ConflictMiddleware, chainOf } from './middleware/chain/chain'
+import type { ConflictOptions } from './middleware/options/options'
+import { readSettings, type Settings } from './middleware/options/settings'
+import { preconditionStage } from './middleware/stages/check-preconditions'
+import { stateStageOf } from './middleware/stages/fetch-state'
+import { lockStage } from './middleware/stages/hold-lock'
+import { idempotencyStage } from './middleware/stages/honor-idempotency-key'
+import { changeStage } from './middleware/stages/validate-change'
 
 /**
  * The chain as one middleware: honours Idempotency-Keys and holds the lock where these are asked for, reads the state, makes the proposed value and

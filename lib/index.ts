@@ -1,13 +1,6 @@
-export type {
-  RemoveResult,
-  ResourceAdapter,
-  ResourceState,
-  TransactionalAdapter,
-  Version,
-  WriteResult,
-} from './adapter'
-export { type MemoryAdapter, type MemoryAdapterOptions, memoryAdapter } from './adapters/memory'
-export type { Action, Change } from './change'
+export { type MemoryAdapter, type MemoryAdapterOptions, memoryAdapter } from './backends/memory/adapter'
+export { type MemoryLocks, memoryLocks } from './backends/memory/locks'
+export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './backends/memory/store'
 export {
   CONFLICTS,
   ConflictError,
@@ -16,22 +9,35 @@ export {
   isConflictError,
   type MemberConflict,
   type Resolution,
-} from './conflicts'
+} from './conflicts/conflicts'
+export type {
+  RemoveResult,
+  ResourceAdapter,
+  ResourceState,
+  TransactionalAdapter,
+  Version,
+  WriteResult,
+} from './contracts/adapter'
+export type { Lease, LockManager } from './contracts/lock'
+export type { ExpiringStore } from './contracts/store'
+export { type StoreFault, storeFault } from './contracts/store-fault'
+export type { FileReceiver, Spool, StoredFile } from './contracts/stored-file'
 export { detectConflicts } from './detect-conflicts'
 export { editLockRouter } from './edit-lock-router'
 export { CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS } from './http/cors'
 export type { Problem } from './http/problem'
-export type { Lease, LockManager } from './lock'
-export { type MemoryLocks, memoryLocks } from './locks/memory'
-export type { Committed } from './middleware/after-change'
-export type { ConflictMiddleware } from './middleware/chain'
-export { checkPreconditions } from './middleware/check-preconditions'
-export { commitChange } from './middleware/commit-change'
-export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/edit-locks'
-export { fetchState } from './middleware/fetch-state'
-export { holdLock } from './middleware/hold-lock'
-export { honorIdempotencyKey, type IdempotencyKeyOptions } from './middleware/honor-idempotency-key'
-export type { IdempotencyOptions } from './middleware/idempotency-options'
+export type { ConflictMiddleware } from './middleware/chain/chain'
+export type { Committed } from './middleware/commit/after-change'
+export { type Resource, resourceOf } from './middleware/commit/resource'
+export { commitChange } from './middleware/handlers/commit-change'
+export { reportChange } from './middleware/handlers/report-change'
+export {
+  type ConflictLogger,
+  type RespondOptions,
+  respondToConflicts,
+} from './middleware/handlers/respond-to-conflicts'
+export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/options/edit-locks'
+export type { IdempotencyOptions } from './middleware/options/idempotency-options'
 export type {
   CommitEvent,
   ConflictEvent,
@@ -42,17 +48,15 @@ export type {
   PreconditionOptions,
   Rule,
   RuleConflict,
-} from './middleware/options'
-export { type ReceiveFileOptions, receiveFile } from './middleware/receive-file'
-export { reportChange } from './middleware/report-change'
-export { type Resource, resourceOf } from './middleware/resource'
-export { type ConflictLogger, type RespondOptions, respondToConflicts } from './middleware/respond-to-conflicts'
-export { type SendFileOptions, sendFile } from './middleware/send-file'
-export { validateChange } from './middleware/validate-change'
+} from './middleware/options/options'
+export { checkPreconditions } from './middleware/stages/check-preconditions'
+export { fetchState } from './middleware/stages/fetch-state'
+export { holdLock } from './middleware/stages/hold-lock'
+export { honorIdempotencyKey, type IdempotencyKeyOptions } from './middleware/stages/honor-idempotency-key'
+export { validateChange } from './middleware/stages/validate-change'
+export { type ReceiveFileOptions, receiveFile } from './middleware/uploads/receive-file'
+export { type SendFileOptions, sendFile } from './middleware/uploads/send-file'
 export { resourceRouter } from './resource-router'
-export { type RetryOptions, retryOnConflict } from './retry-on-conflict'
-export type { ExpiringStore } from './store'
-export { type StoreFault, storeFault } from './store-fault'
-export type { FileReceiver, Spool, StoredFile } from './stored-file'
-export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './stores/memory'
-export { contentHash, type SignatureOptions, signature, type TagScheme } from './tag'
+export type { Action, Change } from './rules/change'
+export { contentHash, type SignatureOptions, signature, type TagScheme } from './rules/tag'
+export { type RetryOptions, retryOnConflict } from './timing/retry-on-conflict'

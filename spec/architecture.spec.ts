@@ -4,69 +4,61 @@ import { exportsOf, nodesOf, pathsIn, ROOT, readSources, type Source } from './s
 
 const sources = readSources()
 
-const CONTRACTS = ['adapter.ts', 'deadline.ts', 'lock.ts', 'store.ts', 'store-fault.ts', 'stored-file.ts']
-const PURE = ['change.ts', 'conflicts.ts', 'lifecycle.ts', 'store-errors.ts', 'store-error-codes.ts', 'tag.ts']
-const VALUES = ['http/', 'json/']
-/** What an option has to be: asked when an app starts. */
-const CHECKS = ['expectations.ts', 'known-options.ts']
-const STAGES = [...VALUES, ...CONTRACTS, ...PURE, ...CHECKS, 'idempotency/', 'middleware/']
+/** Rooms that know nothing but values, time and each other. */
+const GROUND = ['http/', 'json/', 'timing/', 'options.ts']
+const RULES = [...GROUND, 'contracts/', 'conflicts/', 'rules/', 'idempotency/']
 const NODE = ['node:']
+const SHARED_BY_BACK_ENDS = [
+  'contracts/',
+  'json/',
+  'timing/',
+  'conflicts/',
+  'options.ts',
+  'backends/leases/',
+  'backends/records/',
+]
 
 /** Who may import what. A name that ends in `/` or `:` stands for all that begins with it. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'http/': VALUES,
-  'json/': VALUES,
-  ...Object.fromEntries(CONTRACTS.map((contract) => [contract, CONTRACTS])),
-  'stored-file.ts': [...CONTRACTS, 'node:stream'],
-  ...Object.fromEntries(PURE.map((file) => [file, [...VALUES, ...CONTRACTS, ...PURE]])),
-  'known-options.ts': [],
-  'expectations.ts': ['known-options.ts', 'json/'],
-  'tag.ts': [...VALUES, ...CONTRACTS, ...PURE, 'known-options.ts', 'etag', 'node:crypto'],
+  'http/': ['http/', 'json/'],
+  'json/': ['json/'],
+  // It asks the catalogue of conflicts what may be tried again.
+  'timing/retry-on-conflict.ts': ['timing/', 'conflicts/', 'node:timers/promises'],
+  'timing/': ['timing/', 'node:timers/promises'],
+  'options.ts': ['json/'],
+  'contracts/': ['contracts/', 'node:stream'],
+  'conflicts/': [...GROUND, 'contracts/', 'conflicts/'],
+  'rules/': [...GROUND, 'contracts/', 'conflicts/', 'rules/', 'etag', 'node:crypto'],
   // Over the contract of stores: nothing of Express, and nothing of a database.
-  'idempotency/': [
-    ...VALUES,
-    ...CONTRACTS,
-    'conflicts.ts',
-    'idempotency/',
-    'records/sha256.ts',
-    'node:crypto',
-    'node:buffer',
-    'node:timers/promises',
-  ],
+  'idempotency/': [...RULES, 'backends/records/sha256.ts', 'node:crypto', 'node:buffer', 'node:timers/promises'],
+  'backends/leases/': ['contracts/', 'timing/', 'backends/leases/'],
+  'backends/records/': ['backends/records/', 'node:crypto'],
   // Each has its own client library too, by name, and may ask what an error of it says.
-  'adapters/sql.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
-  'adapters/sql/': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/sql/', 'sql/', ...NODE, 'kysely'],
-  'adapters/prisma.ts': [...CONTRACTS, 'json/', 'store-errors.ts', 'adapters/prisma/', 'sql/faults.ts', ...NODE],
-  'adapters/prisma/': [...CONTRACTS, 'json/', 'adapters/prisma/', 'sql/storable-text.ts', ...NODE],
-  'adapters/file.ts': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
-  'adapters/file/': [...CONTRACTS, 'json/', 'files/', 'adapters/file/', ...NODE],
-  'adapters/': [...CONTRACTS, 'json/', 'redis/', 'adapters/memory/', ...NODE],
-  'leases/': [...CONTRACTS, 'leases/'],
-  'locks/': [...CONTRACTS, ...CHECKS, 'leases/', 'files/', 'redis/', 'json/', ...NODE],
-  'stores/sql.ts': [...CONTRACTS, 'records/', 'sql/', 'stores/sql/', 'kysely'],
-  'stores/file.ts': [...CONTRACTS, 'files/', 'records/', 'stores/file/', ...NODE],
-  'stores/file/': ['files/', 'stores/file/', ...NODE],
-  'stores/sql/': [...CONTRACTS, 'sql/', 'kysely'],
-  'stores/': [...CONTRACTS, 'json/', 'records/', 'redis/', ...NODE],
-  'records/': ['records/', 'node:crypto'],
-  // How adapters, locks and stores of one service talk to it.
-  'files/': ['files/', ...NODE],
-  'redis/': [...CONTRACTS, 'redis/', 'node:crypto'],
-  'sql/': [...CONTRACTS, 'store-errors.ts', 'sql/', ...NODE, 'kysely'],
-  'middleware/': [...STAGES, ...NODE, 'express', 'send', 'ajv', 'ajv/', 'ajv-formats'],
-  'detect-conflicts.ts': [...STAGES],
-  'edit-lock-router.ts': [...STAGES, 'express'],
-  'resource-router.ts': [...STAGES, 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],
-  'metrics/': ['conflicts.ts', ...CHECKS, 'metrics/', '@opentelemetry/api'],
-  'testing/': [...CONTRACTS, 'known-options.ts', 'testing/', ...NODE],
-  'client/': [...VALUES, 'client/'],
-  'retry-on-conflict.ts': ['conflicts.ts', 'node:timers/promises'],
+  'backends/file/': [...SHARED_BY_BACK_ENDS, 'backends/file/', ...NODE],
+  'backends/memory/': [...SHARED_BY_BACK_ENDS, 'backends/memory/', ...NODE],
+  'backends/mysql/': [...SHARED_BY_BACK_ENDS, 'backends/mysql/', ...NODE],
+  'backends/postgres/': [...SHARED_BY_BACK_ENDS, 'backends/postgres/', ...NODE],
+  'backends/prisma/': [
+    ...SHARED_BY_BACK_ENDS,
+    'backends/prisma/',
+    'backends/sql/faults.ts',
+    'backends/sql/storable-text.ts',
+    ...NODE,
+  ],
+  'backends/redis/': [...SHARED_BY_BACK_ENDS, 'backends/redis/', ...NODE],
+  'backends/sql/': [...SHARED_BY_BACK_ENDS, 'backends/sql/', ...NODE, 'kysely'],
+  'backends/zookeeper/': [...SHARED_BY_BACK_ENDS, 'backends/zookeeper/', ...NODE],
+  'middleware/': [...RULES, 'middleware/', ...NODE, 'express', 'send', 'ajv', 'ajv/', 'ajv-formats'],
+  'detect-conflicts.ts': [...RULES, 'middleware/'],
+  'edit-lock-router.ts': [...RULES, 'middleware/', 'express'],
+  'resource-router.ts': [...RULES, 'middleware/', 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],
+  'metrics/': ['conflicts/', 'contracts/', 'options.ts', 'metrics/', '@opentelemetry/api'],
+  'testing/': ['contracts/', 'options.ts', 'testing/', ...NODE],
+  'client/': ['http/', 'json/', 'client/'],
   'index.ts': [
-    'retry-on-conflict.ts',
-    ...STAGES,
-    'adapters/',
-    'locks/',
-    'stores/',
+    ...RULES,
+    'middleware/',
+    'backends/memory/',
     'detect-conflicts.ts',
     'edit-lock-router.ts',
     'resource-router.ts',
@@ -88,15 +80,6 @@ describe('who imports whom', () => {
   test.each(sources.map((source) => [source.path, source] as const))('%s imports what it may', (_, source) => {
     const allowed = ruleFor(source) ?? []
     expect(source.imports.filter((name) => !allowed.some((pattern) => covers(pattern, name)))).toEqual([])
-  })
-
-  test('an adapter, a lock manager or a store imports no other one', () => {
-    // `adapters/sql.ts` and all of `adapters/sql/` are one.
-    const backEndOf = (path: string) => /^(?:adapters|locks|stores)\/[^/.]+/.exec(path)?.[0]
-    const others = ({ path, imports }: Source) =>
-      imports.filter((name) => backEndOf(name) !== undefined && backEndOf(name) !== backEndOf(path))
-    const backEnds = sources.filter(({ path }) => backEndOf(path) !== undefined)
-    expect(backEnds.flatMap(others)).toEqual([])
   })
 
   test('every import of a file of the library finds it', () => {
@@ -136,7 +119,7 @@ describe('how it is written', () => {
   })
 
   test('nothing writes to the console but the logger that the responder has by default', () => {
-    const others = sources.filter(({ path }) => path !== 'middleware/respond-to-conflicts.ts')
+    const others = sources.filter(({ path }) => path !== 'middleware/handlers/respond-to-conflicts.ts')
     expect(places((node) => ts.isIdentifier(node) && node.text === 'console', others)).toEqual([])
   })
 
@@ -168,12 +151,7 @@ describe('how it is written', () => {
   })
 })
 
-const ENTRIES = [
-  'index.ts',
-  'testing/index.ts',
-  'client/index.ts',
-  ...sources.map(({ path }) => path).filter((path) => /^(?:locks|stores)\/[^/]+$/.test(path)),
-]
+const ENTRIES = sources.map(({ path }) => path).filter((path) => /(^|\/)index\.ts$/.test(path))
 
 describe('how it is laid out', () => {
   test('names of files and folders are in kebab-case', () => {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, posix, relative } from 'node:path'
 import ts from 'typescript'
 
@@ -49,7 +49,9 @@ function importsOf(tree: ts.SourceFile): string[] {
 }
 
 function resolved(from: string, target: string): string {
-  return target.startsWith('.') ? `${posix.join(posix.dirname(from), target)}.ts` : target
+  if (!target.startsWith('.')) return target
+  const path = posix.join(posix.dirname(from), target)
+  return existsSync(join(ROOT, 'lib', path, 'index.ts')) ? `${path}/index.ts` : `${path}.ts`
 }
 
 /** What a module exports, by name, with the declaration where it stands in another file of the library. */

@@ -1,6 +1,6 @@
 // The long form of spec/idempotency/processes.services.spec.ts:
 // node bench/idempotency/prove.js [requests] [processes] [kills] [service…]
-require('../../spec/locks/ts-hook.js')
+require('../../spec/ts-hook.js')
 const { mkdtempSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')

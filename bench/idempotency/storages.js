@@ -1,6 +1,6 @@
 const { setTimeout: sleep } = require('node:timers/promises')
 const { memoryStore } = require('express-conflict')
-const { redisStore } = require('express-conflict/stores/redis')
+const { redisStore } = require('express-conflict/redis')
 
 /** One back end in the words of each contender. */
 function memory() {

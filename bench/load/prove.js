@@ -1,5 +1,5 @@
 // The long form of spec/load: node bench/load/prove.js [--seconds 60] [--processes 8] [--clients 32] [store… | flaws]
-require('../../spec/locks/ts-hook.js')
+require('../../spec/ts-hook.js')
 const { parseArgs } = require('node:util')
 const { FLAWS } = require('../../spec/load/flaws')
 const { STORES } = require('../../spec/load/stores')

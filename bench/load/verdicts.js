@@ -1,6 +1,6 @@
 // Judges the recorded histories of Porcupine, whose verdicts are known: node bench/load/verdicts.js <a checkout of it>
 // https://github.com/anishathalye/porcupine, MIT. None of them are kept here.
-require('../../spec/locks/ts-hook.js')
+require('../../spec/ts-hook.js')
 const { readFileSync, readdirSync } = require('node:fs')
 const { join } = require('node:path')
 const { isLinearizable } = require('../../spec/load/linearizability')

@@ -3,10 +3,10 @@ const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { createHash } = require('node:crypto')
 const { memoryLocks } = require('express-conflict')
-const { fileLocks } = require('express-conflict/locks/file')
-const { postgresLocks } = require('express-conflict/locks/postgres')
-const { redisLocks } = require('express-conflict/locks/redis')
-const { lockQueue } = require('../../dist/middleware/lock-queue')
+const { fileLocks } = require('express-conflict/file')
+const { postgresLocks } = require('express-conflict/postgres')
+const { redisLocks } = require('express-conflict/redis')
+const { lockQueue } = require('../../dist/middleware/lock/lock-queue')
 
 const REDIS = process.env.CONFLICT_REDIS_URL ?? 'redis://127.0.0.1:6379/0'
 const POSTGRES = process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test'

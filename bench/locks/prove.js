@@ -1,10 +1,10 @@
-// The long form of spec/locks/processes.spec.ts: node bench/locks/prove.js [seconds] [processes] [rounds] [service…]
-require('../../spec/locks/ts-hook.js')
+// The long form of spec/backends/leases/processes.spec.ts: node bench/locks/prove.js [seconds] [processes] [rounds] [service…]
+require('../../spec/ts-hook.js')
 const { mkdtempSync, rmSync } = require('node:fs')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
-const { countTogether, failOver } = require('../../spec/locks/contest')
-const { zookeeperServer } = require('../../spec/locks/own-server')
+const { countTogether, failOver } = require('../../spec/backends/leases/contest')
+const { zookeeperServer } = require('../../spec/backends/leases/own-server')
 
 const [seconds = '60', processes = '8', rounds = '5', ...named] = process.argv.slice(2)
 const LEASE_MS = 1000

@@ -2,8 +2,7 @@
 
 const path = require('node:path')
 const { memoryAdapter, memoryStore } = require('express-conflict')
-const { createTableStatements, sqlAdapter } = require('express-conflict/adapters/sql')
-const stores = require('express-conflict/stores/sql')
+const { createStoreTableStatements, createTableStatements, sqlAdapter, sqlStore } = require('express-conflict/sql')
 
 const TABLE = { table: 'newsroom_articles', json: 'value', lastModified: 'modified', softDelete: 'removed' }
 const RECORDS = { table: 'newsroom_records' }
@@ -65,13 +64,13 @@ function databaseAt(url) {
 function inDatabase({ dialect, client, run, file }) {
   return {
     articles: sqlAdapter({ client, ...TABLE }),
-    records: stores.sqlStore({ client, ...RECORDS }),
+    records: sqlStore({ client, ...RECORDS }),
     where: file ? path.relative(process.cwd(), file) : `the table ${TABLE.table}`,
     toBeginAnew: file ? `remove ${path.relative(process.cwd(), file)}` : `drop the table ${TABLE.table}`,
 
     async prepare() {
       const articles = createTableStatements(dialect, TABLE)
-      for (const statement of [...articles, ...stores.createTableStatements(dialect, RECORDS)]) await run(statement)
+      for (const statement of [...articles, ...createStoreTableStatements(dialect, RECORDS)]) await run(statement)
     },
 
     async list() {

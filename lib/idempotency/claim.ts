@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ExpiringStore } from '../store'
+import type { ExpiringStore } from '../contracts/store'
 import { type IdempotencyRecord, type KeptAnswer, parseRecord, printRecord } from './record'
 import type { TimelyStore } from './timely-store'
 

@@ -1,4 +1,4 @@
-import type { ConflictKind } from '../conflicts'
+import type { ConflictKind } from '../conflicts/conflicts'
 
 /**
  * What becomes of a key once the request is answered. `kept`: a repetition gets the same answer. `released`: it is

@@ -1,6 +1,6 @@
+import { sha256 } from '../backends/records/sha256'
 import { canonicalJson } from '../json/canonical'
 import { type MemberPattern, withoutMembers } from '../json/members'
-import { sha256 } from '../records/sha256'
 
 /** What tells one request from another that has the same key. */
 export interface FingerprintParts {

@@ -1,6 +1,6 @@
-import { withDeadline } from '../deadline'
-import type { ExpiringStore } from '../store'
-import { storeFault } from '../store-fault'
+import type { ExpiringStore } from '../contracts/store'
+import { storeFault } from '../contracts/store-fault'
+import { withDeadline } from '../timing/deadline'
 import { again } from './again'
 
 /** A store of which every call ends in time, with a fault that says what is known of it. */

@@ -1,6 +1,6 @@
 import { type Meter, metrics } from '@opentelemetry/api'
-import type { ConflictError } from '../conflicts'
-import { checkOptions } from '../expectations'
+import type { ConflictError } from '../conflicts/conflicts'
+import { checkOptions } from '../options'
 
 /** Where the counts go. */
 export interface ConflictMetricsOptions {

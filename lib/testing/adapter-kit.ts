@@ -1,5 +1,5 @@
-import type { ResourceAdapter } from '../adapter'
-import { refuseUnknown } from '../known-options'
+import type { ResourceAdapter } from '../contracts/adapter'
+import { refuseUnknown } from '../options'
 import { type Abilities, abilityChecks } from './adapter/abilities'
 import { creationChecks } from './adapter/creation'
 import { dateChecks } from './adapter/dates'

@@ -1,5 +1,5 @@
-import { refuseUnknown } from '../known-options'
-import type { LockManager } from '../lock'
+import type { LockManager } from '../contracts/lock'
+import { refuseUnknown } from '../options'
 import type { KitCase } from './adapter-kit'
 import { exclusionChecks } from './lock/exclusion'
 import { faultChecks } from './lock/faults'

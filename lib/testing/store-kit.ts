@@ -1,5 +1,5 @@
-import { refuseUnknown } from '../known-options'
-import type { ExpiringStore } from '../store'
+import type { ExpiringStore } from '../contracts/store'
+import { refuseUnknown } from '../options'
 import type { KitCase } from './adapter-kit'
 import { demand } from './demand'
 import { expiryChecks } from './store/expiry'

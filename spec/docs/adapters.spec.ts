@@ -1,7 +1,7 @@
 import { transformSync } from '@swc/core'
 import type { ResourceAdapter } from '../../lib'
 import { adapterKit, jsonValues } from '../../lib/testing'
-import { abilityTable } from '../adapters/abilities'
+import { abilityTable } from '../backends/abilities'
 import { membersOf } from '../sources'
 import { pageAt } from './page'
 
@@ -77,5 +77,5 @@ test('every option of the kit is in the table', () => {
 
 test('every option of prismaAdapter is in its table', () => {
   const rows = [...pageAt('docs/orms.md').prose.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name]) => name)
-  expect(rows.sort()).toEqual(membersOf('adapters/prisma/options.ts', 'PrismaAdapterOptions').sort())
+  expect(rows.sort()).toEqual(membersOf('backends/prisma/options.ts', 'PrismaAdapterOptions').sort())
 })

@@ -1,5 +1,5 @@
 import { CONFLICTS, ConflictError, type ConflictKind, type Problem } from '../../lib'
-import { toProblem } from '../../lib/conflicts'
+import { toProblem } from '../../lib/conflicts/conflicts'
 import { pageAt } from './page'
 
 const kinds = Object.keys(CONFLICTS) as ConflictKind[]

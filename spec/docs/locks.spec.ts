@@ -13,7 +13,7 @@ const kit = blockWith('lockKit(')
 /** Loads what an app that has installed the package would load. */
 function load(name: string): unknown {
   const [, path = ''] = /^express-conflict\/?(.*)$/.exec(name) ?? []
-  return require(join(ROOT, 'lib', path === '' || path === 'testing' ? join(path, 'index') : path))
+  return require(join(ROOT, 'lib', /^(?:|testing)$/.test(path) ? path : join('backends', path)))
 }
 
 describe('the kit of docs/locks.md', () => {

@@ -12,36 +12,38 @@ function namesUnder(heading: string): string[] {
 }
 
 test.each([
-  ['Options of the chain', 'middleware/options.ts', 'ConflictOptions'],
-  ['preconditions', 'middleware/options.ts', 'PreconditionOptions'],
-  ['editLocks', 'middleware/edit-locks.ts', 'EditLockOptions'],
-  ['idempotency', 'middleware/idempotency-options.ts', 'IdempotencyOptions'],
-  ['lifecycle', 'middleware/options.ts', 'LifecycleOptions'],
-  ['Options of respondToConflicts', 'middleware/respond-to-conflicts.ts', 'RespondOptions'],
+  ['Options of the chain', 'middleware/options/options.ts', 'ConflictOptions'],
+  ['preconditions', 'middleware/options/options.ts', 'PreconditionOptions'],
+  ['editLocks', 'middleware/options/edit-locks.ts', 'EditLockOptions'],
+  ['idempotency', 'middleware/options/idempotency-options.ts', 'IdempotencyOptions'],
+  ['lifecycle', 'middleware/options/options.ts', 'LifecycleOptions'],
+  ['Options of respondToConflicts', 'middleware/handlers/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of conflictMetrics', 'metrics/conflict-metrics.ts', 'ConflictMetricsOptions'],
-  ['Options of retryOnConflict', 'retry-on-conflict.ts', 'RetryOptions'],
-  ['Options of redisAdapter', 'adapters/redis.ts', 'RedisAdapterOptions'],
-  ['Options of memoryAdapter', 'adapters/memory.ts', 'MemoryAdapterOptions'],
-  ['Options of memoryStore', 'stores/memory.ts', 'MemoryStoreOptions'],
-  ['Options of fileAdapter', 'adapters/file/options.ts', 'FileAdapterOptions'],
-  ['Options of postgresLocks', 'locks/postgres.ts', 'PostgresLocksOptions'],
-  ['Options of mysqlLocks', 'locks/mysql.ts', 'MysqlLocksOptions'],
-  ['Options of redisLocks', 'locks/redis.ts', 'RedisLocksOptions'],
-  ['Options of zookeeperLocks', 'locks/zookeeper.ts', 'ZookeeperLocksOptions'],
-  ['Options of fileLocks', 'locks/file.ts', 'FileLocksOptions'],
-  ['Options of sqlStore', 'stores/sql.ts', 'SqlStoreOptions'],
-  ['Options of redisStore', 'stores/redis.ts', 'RedisStoreOptions'],
-  ['Options of fileStore', 'stores/file.ts', 'FileStoreOptions'],
-  ['Options of receiveFile', 'middleware/receive-file.ts', 'ReceiveFileOptions'],
-  ['Options of sendFile', 'middleware/send-file.ts', 'SendFileOptions'],
-  ['Options of signature', 'tag.ts', 'SignatureOptions'],
-  ['What resourceOf gives', 'middleware/resource.ts', 'Resource'],
+  ['Options of retryOnConflict', 'timing/retry-on-conflict.ts', 'RetryOptions'],
+  ['Options of redisAdapter', 'backends/redis/adapter.ts', 'RedisAdapterOptions'],
+  ['Options of memoryAdapter', 'backends/memory/adapter.ts', 'MemoryAdapterOptions'],
+  ['Options of memoryStore', 'backends/memory/store.ts', 'MemoryStoreOptions'],
+  ['Options of fileAdapter', 'backends/file/adapter/options.ts', 'FileAdapterOptions'],
+  ['Options of postgresLocks', 'backends/postgres/locks.ts', 'PostgresLocksOptions'],
+  ['Options of mysqlLocks', 'backends/mysql/locks.ts', 'MysqlLocksOptions'],
+  ['Options of redisLocks', 'backends/redis/locks.ts', 'RedisLocksOptions'],
+  ['Options of zookeeperLocks', 'backends/zookeeper/locks.ts', 'ZookeeperLocksOptions'],
+  ['Options of fileLocks', 'backends/file/locks.ts', 'FileLocksOptions'],
+  ['Options of sqlStore', 'backends/sql/store.ts', 'SqlStoreOptions'],
+  ['Options of redisStore', 'backends/redis/store.ts', 'RedisStoreOptions'],
+  ['Options of fileStore', 'backends/file/store.ts', 'FileStoreOptions'],
+  ['Options of receiveFile', 'middleware/uploads/receive-file.ts', 'ReceiveFileOptions'],
+  ['Options of sendFile', 'middleware/uploads/send-file.ts', 'SendFileOptions'],
+  ['Options of signature', 'rules/tag.ts', 'SignatureOptions'],
+  ['What resourceOf gives', 'middleware/commit/resource.ts', 'Resource'],
 ])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path, name) => {
   expect(namesUnder(heading).sort()).toEqual(membersOf(path, name).sort())
 })
 
 test('docs/reference.md, Options of sqlAdapter: nothing is missing, nothing is made up', () => {
-  const options = ['SqlAdapterOptions', 'SqlTable'].flatMap((name) => membersOf('adapters/sql/options.ts', name))
+  const options = ['SqlAdapterOptions', 'SqlTable'].flatMap((name) =>
+    membersOf('backends/sql/adapter/options.ts', name),
+  )
   expect(namesUnder('Options of sqlAdapter').sort()).toEqual(options.sort())
 })
 

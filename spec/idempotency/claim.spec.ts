@@ -1,8 +1,8 @@
 import { memoryStore } from '../../lib'
+import type { ExpiringStore } from '../../lib/contracts/store'
 import { type Claim, type ClaimTerms, claimKey } from '../../lib/idempotency/claim'
 import type { KeptAnswer } from '../../lib/idempotency/record'
 import { timely } from '../../lib/idempotency/timely-store'
-import type { ExpiringStore } from '../../lib/store'
 
 const TERMS: ClaimTerms = { ttlMs: 100_000, leaseMs: 1000, onUnknown: 'refuse' }
 const ANSWER: KeptAnswer = { status: 201, headers: [], body: Buffer.from('done') }

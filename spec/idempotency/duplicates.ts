@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createTableStatements } from '../../lib/adapters/sql'
-import { createTableStatements as recordTable } from '../../lib/stores/sql'
-import { type Opened, SQL_SERVERS } from '../adapters/sql-servers'
+import { createStoreTableStatements, createTableStatements } from '../../lib/backends/sql'
+import { type Opened, SQL_SERVERS } from '../backends/sql/servers'
 import type { WorkerOptions } from './worker'
 
 type Service = WorkerOptions['service']
@@ -19,7 +18,7 @@ interface Worker {
 
 async function worker(options: WorkerOptions): Promise<Worker> {
   const child = fork(join(__dirname, 'worker.ts'), [JSON.stringify(options)], {
-    execArgv: ['-r', join(__dirname, '../locks/ts-hook.js')],
+    execArgv: ['-r', join(__dirname, '../ts-hook.js')],
   })
   const [port] = (await once(child, 'message')) as [number]
   return {
@@ -70,7 +69,7 @@ export async function tables(service: Service, at: string, name: string): Promis
   const opened = server.open(at)
   const statements = [
     ...createTableStatements(dialect, { table: name, json: 'value' }),
-    ...recordTable(dialect, { table: `${name}_records` }),
+    ...createStoreTableStatements(dialect, { table: `${name}_records` }),
   ]
   for (const statement of statements) await opened.run(statement)
   return {

@@ -2,8 +2,8 @@ import { appendFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
 import { honorIdempotencyKey, resourceRouter, respondToConflicts } from '../../lib'
-import type { SqlClient } from '../../lib/adapters/sql'
-import type { ExpiringStore } from '../../lib/store'
+import type { SqlClient } from '../../lib/backends/sql'
+import type { ExpiringStore } from '../../lib/contracts/store'
 
 /** A process of its own that serves payments, and notes in transactions where its store is a database. */
 export interface WorkerOptions {
@@ -64,14 +64,14 @@ function storeOf({ service, at, name }: WorkerOptions): ExpiringStore {
   if (service === 'memory') return (require('../../lib') as typeof import('../../lib')).memoryStore()
   if (service === 'redis') {
     const { Redis } = require('ioredis') as typeof import('ioredis')
-    const { redisStore } = require('../../lib/stores/redis') as typeof import('../../lib/stores/redis')
+    const { redisStore } = require('../../lib/backends/redis') as typeof import('../../lib/backends/redis')
     return redisStore({ client: new Redis(at), prefix: name })
   }
   if (service === 'file') {
-    const { fileStore } = require('../../lib/stores/file') as typeof import('../../lib/stores/file')
+    const { fileStore } = require('../../lib/backends/file') as typeof import('../../lib/backends/file')
     return fileStore({ folder: at })
   }
-  const { sqlStore } = require('../../lib/stores/sql') as typeof import('../../lib/stores/sql')
+  const { sqlStore } = require('../../lib/backends/sql') as typeof import('../../lib/backends/sql')
   return sqlStore({ client, table: `${name}_records` })
 }
 
@@ -88,7 +88,7 @@ app.post('/payments', honorIdempotencyKey({ name: 'payment', idempotency }), asy
 })
 
 if (isSql) {
-  const { sqlAdapter } = require('../../lib/adapters/sql') as typeof import('../../lib/adapters/sql')
+  const { sqlAdapter } = require('../../lib/backends/sql') as typeof import('../../lib/backends/sql')
   const adapter = sqlAdapter<{ title: string }>({ client, table: options.name, json: 'value' })
   app.use(
     '/notes',

@@ -1,4 +1,4 @@
-import type { Cuttable } from '../locks/cuttable'
+import type { Cuttable } from '../backends/leases/cuttable'
 import type { Fleet } from './fleet'
 import type { OwnDatabase } from './own-databases'
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
-import { fileLocks } from '../../lib/locks/file'
+import { fileLocks } from '../../lib/backends/file'
+import type { ResourceAdapter, ResourceState } from '../../lib/contracts/adapter'
 import type { Counter } from './stores'
 
 /** Excludes other writers rightly, and then writes the file in place. Who reads meanwhile, or after a kill, sees half of it. */

@@ -1,4 +1,4 @@
-import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
+import type { ResourceAdapter, ResourceState } from '../../lib/contracts/adapter'
 import type { Counter } from './stores'
 
 interface Statements {

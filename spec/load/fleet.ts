@@ -29,7 +29,7 @@ export async function startFleet(size: number, app: AppOfFleet): Promise<Fleet> 
 
   async function start(place: number): Promise<void> {
     const child = fork(join(__dirname, 'server.ts'), [store, at, String(deadlineMs), flaw], {
-      execArgv: ['-r', join(__dirname, '../locks/ts-hook.js')],
+      execArgv: ['-r', join(__dirname, '../ts-hook.js')],
     })
     children[place] = child
     child.once('exit', (code, signal) => signal === null && onCrash(code))

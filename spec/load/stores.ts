@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ResourceAdapter } from '../../lib/adapter'
+import type { ResourceAdapter } from '../../lib/contracts/adapter'
 import { type OwnDatabase, ownDatabase } from './own-databases'
 
 export interface Counter {
@@ -25,7 +25,7 @@ const CONNECTIONS = 4
 const sqlite: Store = {
   at: (folder) => join(folder, 'counters.db'),
   async prepare(at) {
-    const { createTableStatements } = await import('../../lib/adapters/sql')
+    const { createTableStatements } = await import('../../lib/backends/sql')
     const database = sqliteAt(at)
     database.pragma('journal_mode = WAL')
     for (const statement of createTableStatements('sqlite', TABLE)) database.exec(statement)
@@ -38,7 +38,7 @@ const postgres: Store = {
   server: (folder) => ownDatabase('postgres', folder),
   at: (_, port) => `postgres://postgres@127.0.0.1:${port}/postgres`,
   async prepare(at) {
-    const { createTableStatements } = await import('../../lib/adapters/sql')
+    const { createTableStatements } = await import('../../lib/backends/sql')
     const pool = postgresPool(at)
     for (const statement of createTableStatements('postgres', TABLE)) await whenReady(() => pool.query(statement))
     await pool.end()
@@ -50,7 +50,7 @@ const mariadb: Store = {
   server: (folder) => ownDatabase('mariadb', folder),
   at: (_, port) => `mysql://root@127.0.0.1:${port}/counters`,
   async prepare(at) {
-    const { createTableStatements } = await import('../../lib/adapters/sql')
+    const { createTableStatements } = await import('../../lib/backends/sql')
     const { createPool } = await import('mysql2/promise')
     const anywhere = createPool(at.replace(/\/counters$/, '/mysql'))
     await whenReady(() => anywhere.query('create database counters'))
@@ -80,7 +80,7 @@ const forgetfulRedis: Store = { ...redis, server: (folder) => ownDatabase('forge
 const file: Store = {
   at: (folder) => join(folder, 'files'),
   open(at) {
-    const { fileAdapter } = require('../../lib/adapters/file') as typeof import('../../lib/adapters/file')
+    const { fileAdapter } = require('../../lib/backends/file') as typeof import('../../lib/backends/file')
     return fileAdapter<Counter>({ folder: at })
   },
 }
@@ -89,14 +89,14 @@ export const STORES = { sqlite, postgres, mariadb, redis, file, strictRedis, for
 
 export type StoreName = keyof typeof STORES
 
-function sqlAdapterOver(client: import('../../lib/adapters/sql').SqlClient): ResourceAdapter<Counter> {
-  const { sqlAdapter } = require('../../lib/adapters/sql') as typeof import('../../lib/adapters/sql')
+function sqlAdapterOver(client: import('../../lib/backends/sql').SqlClient): ResourceAdapter<Counter> {
+  const { sqlAdapter } = require('../../lib/backends/sql') as typeof import('../../lib/backends/sql')
   return sqlAdapter<Counter>({ client, ...TABLE })
 }
 
 function redisAdapterOver(at: string, more: { autoResendUnfulfilledCommands?: false }): ResourceAdapter<Counter> {
   const { Redis } = require('ioredis') as typeof import('ioredis')
-  const { redisAdapter } = require('../../lib/adapters/redis') as typeof import('../../lib/adapters/redis')
+  const { redisAdapter } = require('../../lib/backends/redis') as typeof import('../../lib/backends/redis')
   const settings = { enableOfflineQueue: false, maxRetriesPerRequest: 0, retryStrategy: () => 50, ...more }
   const client = new Redis(at, settings)
   client.on('error', () => {})

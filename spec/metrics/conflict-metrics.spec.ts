@@ -5,7 +5,7 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics'
-import { CONFLICTS, ConflictError, type ConflictKind } from '../../lib/conflicts'
+import { CONFLICTS, ConflictError, type ConflictKind } from '../../lib/conflicts/conflicts'
 import { conflictMetrics } from '../../lib/metrics'
 
 type Point = [sum: number, attributes: Attributes]

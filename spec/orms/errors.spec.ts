@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import knex from 'knex'
 import { DataTypes, Sequelize } from 'sequelize'
 import { DataSource, EntitySchema } from 'typeorm'
-import { recogniseStoreError } from '../../lib/store-errors'
+import { recogniseStoreError } from '../../lib/conflicts/store-errors'
 import { describeWith, ownName } from '../services'
 import { ownDatabase } from './databases'
 

@@ -11,6 +11,6 @@ module.exports = {
   },
   moduleNameMapper: {
     '^express-conflict$': '<rootDir>/../../lib/index.ts',
-    '^express-conflict/adapters/(.*)$': '<rootDir>/../../lib/adapters/$1.ts',
+    '^express-conflict/(.*)$': '<rootDir>/../../lib/backends/$1/index.ts',
   },
 }

@@ -13,7 +13,7 @@ import {
   resourceRouter,
   respondToConflicts,
 } from '../../lib'
-import type { ExpiringStore } from '../../lib/store'
+import type { ExpiringStore } from '../../lib/contracts/store'
 
 interface Note {
   readonly title: string

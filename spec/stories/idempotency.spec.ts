@@ -14,7 +14,7 @@ import {
   receiveFile,
   respondToConflicts,
 } from '../../lib'
-import { uploadAdapter } from '../../lib/adapters/file'
+import { uploadAdapter } from '../../lib/backends/file'
 import { type Answer, type Till, till } from './payments'
 
 let it: Till

@@ -15,7 +15,7 @@ import {
   storeFault,
   type TransactionalAdapter,
 } from '../../lib'
-import { guardedOn } from '../../lib/middleware/guarded-request'
+import { guardedOn } from '../../lib/middleware/request/guarded-request'
 import { type Doc, mistake } from './app'
 
 const quiet = { warn: () => undefined, error: () => undefined }

@@ -19,7 +19,7 @@ import {
   sendFile,
   storeFault,
 } from '../../lib'
-import { type UploadAdapter, uploadAdapter } from '../../lib/adapters/file'
+import { type UploadAdapter, uploadAdapter } from '../../lib/backends/file'
 import { mistake } from './app'
 
 const root = mkdtempSync(join(tmpdir(), 'uploads-'))

@@ -1,5 +1,5 @@
-import type { ResourceAdapter, ResourceState } from '../../lib/adapter'
-import { storeFault } from '../../lib/store-fault'
+import type { ResourceAdapter, ResourceState } from '../../lib/contracts/adapter'
+import { storeFault } from '../../lib/contracts/store-fault'
 import type { Abilities, AdapterKitOptions } from '../../lib/testing'
 import { oneAfterAnother, type Row, type Seams, stateOf, toyAdapter } from './toy-adapter'
 

@@ -1,5 +1,5 @@
-import type { LockManager } from '../../lib/lock'
-import { storeFault } from '../../lib/store-fault'
+import type { LockManager } from '../../lib/contracts/lock'
+import { storeFault } from '../../lib/contracts/store-fault'
 import type { LockKitOptions } from '../../lib/testing'
 import { type LockSeams, type ToyService, toyLocks, toyService } from './toy-locks'
 

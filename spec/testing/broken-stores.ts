@@ -1,5 +1,5 @@
-import type { ExpiringStore } from '../../lib/store'
-import { storeFault } from '../../lib/store-fault'
+import type { ExpiringStore } from '../../lib/contracts/store'
+import { storeFault } from '../../lib/contracts/store-fault'
 import type { StoreKitOptions } from '../../lib/testing'
 import { type StoreSeams, type ToyRecords, toyRecords, toyStore, toyTransact } from './toy-store'
 

@@ -1,4 +1,4 @@
-import type { LockManager } from '../../lib/lock'
+import type { LockManager } from '../../lib/contracts/lock'
 import { type LockKitOptions, lockKit } from '../../lib/testing'
 import { brokenLocks, toyOptions } from './broken-locks'
 

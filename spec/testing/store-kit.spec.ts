@@ -1,4 +1,4 @@
-import type { ExpiringStore } from '../../lib/store'
+import type { ExpiringStore } from '../../lib/contracts/store'
 import { type StoreKitOptions, storeKit } from '../../lib/testing'
 import { brokenStores, toyOptions } from './broken-stores'
 

@@ -1,4 +1,10 @@
-import type { ResourceAdapter, ResourceState, TransactionalAdapter, Version, WriteResult } from '../../lib/adapter'
+import type {
+  ResourceAdapter,
+  ResourceState,
+  TransactionalAdapter,
+  Version,
+  WriteResult,
+} from '../../lib/contracts/adapter'
 
 export interface Row {
   readonly value: unknown

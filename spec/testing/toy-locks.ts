@@ -1,4 +1,4 @@
-import type { Lease, LockManager } from '../../lib/lock'
+import type { Lease, LockManager } from '../../lib/contracts/lock'
 
 export interface Held {
   readonly token: symbol

@@ -1,4 +1,4 @@
-import type { ExpiringStore } from '../../lib/store'
+import type { ExpiringStore } from '../../lib/contracts/store'
 
 interface Kept {
   readonly value: string

@@ -1,4 +1,4 @@
-import type { ResourceState } from '../../adapter'
+import type { ResourceState } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { present, stored } from './outcome'
 import type { Checks } from './trial'

@@ -1,4 +1,4 @@
-import type { ResourceState, TransactionalAdapter, WriteResult } from '../../adapter'
+import type { ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
 import type { Abilities } from './abilities'
 import { demandSame, present, refused, stored } from './outcome'

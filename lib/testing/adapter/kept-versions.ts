@@ -1,4 +1,4 @@
-import type { ResourceState } from '../../adapter'
+import type { ResourceState } from '../../contracts/adapter'
 import { demandUnknown } from './history'
 import { demandSame, stored } from './outcome'
 import type { Checks } from './trial'

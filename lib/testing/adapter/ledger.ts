@@ -1,4 +1,4 @@
-import type { ResourceState, Version } from '../../adapter'
+import type { ResourceState, Version } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { sameJson } from '../same-json'
 

@@ -1,5 +1,5 @@
-import type { ResourceAdapter } from '../../adapter'
-import { isStoreFault } from '../../store-fault'
+import type { ResourceAdapter } from '../../contracts/adapter'
+import { isStoreFault } from '../../contracts/store-fault'
 import { demand, rejection } from '../demand'
 import { sameJson } from '../same-json'
 import { demandSame, present, stored } from './outcome'

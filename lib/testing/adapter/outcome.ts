@@ -1,4 +1,4 @@
-import type { ResourceState, WriteResult } from '../../adapter'
+import type { ResourceState, WriteResult } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { sameJson } from '../same-json'
 

@@ -1,4 +1,4 @@
-import type { ResourceState } from '../../adapter'
+import type { ResourceState } from '../../contracts/adapter'
 import { copyOf, isComposite } from '../same-json'
 import { demandSame, present, refused, stored } from './outcome'
 import type { Checks } from './trial'

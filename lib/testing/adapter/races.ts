@@ -1,4 +1,4 @@
-import type { WriteResult } from '../../adapter'
+import type { WriteResult } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { ledger } from './ledger'
 import { demandSame, present, refused, stored } from './outcome'

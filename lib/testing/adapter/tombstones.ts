@@ -1,4 +1,4 @@
-import type { ResourceState } from '../../adapter'
+import type { ResourceState } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { sameJson } from '../same-json'
 import { demandSame, present, refused, stored } from './outcome'

@@ -1,4 +1,4 @@
-import type { ResourceState, TransactionalAdapter } from '../../adapter'
+import type { ResourceState, TransactionalAdapter } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
 import { ledger } from './ledger'
 import { demandSame, present, refused, stored } from './outcome'

@@ -1,4 +1,4 @@
-import type { ResourceAdapter, TransactionalAdapter } from '../../adapter'
+import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adapter'
 
 /** An adapter of which every method may be called: one that is missing rejects and says so. */
 export type AbleAdapter<T> = Required<ResourceAdapter<T>>

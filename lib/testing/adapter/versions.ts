@@ -1,4 +1,4 @@
-import type { ResourceState, Version } from '../../adapter'
+import type { ResourceState, Version } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { demandSame, refused, stored } from './outcome'
 import type { AbleAdapter, Checks } from './trial'

@@ -1,5 +1,5 @@
-import type { LockManager } from '../../lock'
-import { isStoreFault } from '../../store-fault'
+import type { LockManager } from '../../contracts/lock'
+import { isStoreFault } from '../../contracts/store-fault'
 import { demand, rejection } from '../demand'
 import { AT_ONCE, type Checks, inTime } from './trial'
 

@@ -1,4 +1,4 @@
-import type { LockManager } from '../../lock'
+import type { LockManager } from '../../contracts/lock'
 import { demand } from '../demand'
 import { type Checks, held, PATIENT } from './trial'
 

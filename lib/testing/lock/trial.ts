@@ -1,4 +1,4 @@
-import type { Lease, LockManager } from '../../lock'
+import type { Lease, LockManager } from '../../contracts/lock'
 import { demand } from '../demand'
 
 export type Terms = Parameters<LockManager['acquire']>[1]

@@ -1,5 +1,5 @@
-import type { ExpiringStore } from '../../store'
-import { isStoreFault } from '../../store-fault'
+import type { ExpiringStore } from '../../contracts/store'
+import { isStoreFault } from '../../contracts/store-fault'
 import { demand, rejection } from '../demand'
 import type { Checks } from './trial'
 

@@ -1,4 +1,4 @@
-import type { ExpiringStore } from '../../store'
+import type { ExpiringStore } from '../../contracts/store'
 import { demand } from '../demand'
 import { type Checks, created, demandRead, expire, LONG_MS, type Trial } from './trial'
 

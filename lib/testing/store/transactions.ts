@@ -1,4 +1,4 @@
-import type { ExpiringStore } from '../../store'
+import type { ExpiringStore } from '../../contracts/store'
 import { demand, rejection } from '../demand'
 import { type Checks, created, demandNothing, demandRead, LONG_MS } from './trial'
 

@@ -1,4 +1,4 @@
-import type { ExpiringStore } from '../../store'
+import type { ExpiringStore } from '../../contracts/store'
 import { demand } from '../demand'
 
 /** What a check gets: two stores over the same records, and bounds. */

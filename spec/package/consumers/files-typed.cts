@@ -13,7 +13,7 @@ import {
   type StoredFile,
   sendFile,
 } from 'express-conflict'
-import { type FileAdapter, fileAdapter, type UploadAdapter, uploadAdapter } from 'express-conflict/adapters/file'
+import { type FileAdapter, fileAdapter, type UploadAdapter, uploadAdapter } from 'express-conflict/file'
 
 interface Note {
   text: string

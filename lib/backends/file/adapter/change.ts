@@ -1,0 +1,113 @@
+import { join } from 'node:path'
+import type { ResourceState } from '../../../contracts/adapter'
+import { storeFault } from '../../../contracts/store-fault'
+import type { Folder } from './folder'
+import type { Form, Parts } from './form'
+import { nextGeneration } from './names'
+import { keptAt, keptIn, look, type Seen, superseded } from './place'
+import { remove, type Staged, stage, takeBack } from './stage'
+import { type Current, readKept, stateOf } from './state'
+import type { FileSystem } from './system'
+import { found, turn } from './turn'
+
+/** What an adapter over files works on. */
+export interface Store<T> {
+  readonly files: FileSystem
+  readonly folder: Folder
+  readonly form: Form<T>
+  readonly keepVersions: number
+  readonly now: () => number
+}
+
+/** What stands in the folder of a key, and what is stored there. */
+export interface Found<T> {
+  readonly seen: Seen | undefined
+  readonly current: Current<T> | undefined
+}
+
+export type Outcome<T> =
+  | { readonly ok: true; readonly state: ResourceState<T> | undefined }
+  | { readonly ok: false; readonly current: ResourceState<T> | undefined }
+
+/** What is to become of a state. */
+export interface Next {
+  readonly suffix: Staged['suffix']
+  readonly parts: Parts
+}
+
+/** Each try that is lost needs a success of somebody else, so this many in a row mean that something is wrong. */
+const TRIES = 1000
+
+export async function find<T>({ files, folder, form }: Store<T>, place: string): Promise<Found<T>> {
+  for (let tries = 0; tries < TRIES; tries++) {
+    const seen = await look(files, place)
+    // A folder that is not there says that nothing is stored, but only where the folder around it is.
+    if (seen === undefined) await folder.demandThere()
+    if (seen === undefined || seen.head.suffix === 'none') return { seen, current: undefined }
+    const kept = keptAt(seen, seen.head)
+    const current = kept && (await readKept(files, form, kept))
+    // It was replaced between the look and the read, more than once.
+    if (current) return { seen, current }
+  }
+  throw storeFault(new Error(`${place} lacks what its head names`), { applied: 'no' })
+}
+
+/** Compares and changes. The comparison here is for the answer; the one that decides is the rename in `turn`. */
+export async function change<T>(
+  store: Store<T>,
+  key: string,
+  expected: string | null,
+  nextOf: (current: Current<T> | undefined) => Next,
+): Promise<Outcome<T>> {
+  const { files, folder } = store
+  const place = folder.placeOf(key)
+  for (let tries = 0; tries < TRIES; tries++) {
+    const { seen, current } = await find(store, place)
+    if ((current?.state.version ?? null) !== expected) return { ok: false, current: current?.state }
+    const generation = nextGeneration(seen?.head)
+    const modifiedMs = Math.max(Math.floor(store.now()), current?.state.lastModified.getTime() ?? 0)
+    const staged = await stage(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
+    if (!(await isAsFound(store, place, expected, staged))) continue
+    // Before the change, for after it the next ones may take it away.
+    const made = await stateOfStaged(store, place, staged)
+    const isDone = seen ? await turn(files, seen, staged) : await found(files, folder.path, place, staged)
+    if (!isDone) continue
+    await clear(store, seen, staged)
+    return { ok: true, state: made }
+  }
+  throw storeFault(new Error(`${place} is changed all the time`), { applied: 'no' })
+}
+
+/** To write takes its time, and an editor takes no part in races: the last look comes as late as it can. */
+async function isAsFound<T>(store: Store<T>, place: string, expected: string | null, staged: Staged): Promise<boolean> {
+  try {
+    const { current } = await find(store, place)
+    if ((current?.state.version ?? null) === expected) return true
+  } catch (error) {
+    await takeBack(store.files, place, staged)
+    throw error
+  }
+  await takeBack(store.files, place, staged)
+  return false
+}
+
+async function stateOfStaged<T>(
+  { form }: Store<T>,
+  place: string,
+  { generation, suffix, record, data }: Staged,
+): Promise<ResourceState<T> | undefined> {
+  if (suffix === 'none') return undefined
+  const kept = keptIn(place, generation, suffix)
+  return (await stateOf(form, kept, record, data)).state
+}
+
+/** What is superfluous now is cleared away, whoever has written it. */
+async function clear<T>(
+  { files, keepVersions }: Store<T>,
+  seen: Seen | undefined,
+  { generation, suffix, marker }: Staged,
+): Promise<void> {
+  const old = seen ? superseded(seen.entries, generation, suffix === 'none', keepVersions) : []
+  const paths = old.map(({ name }) => join(seen?.place ?? '', name))
+  await remove(files, paths, marker)
+}

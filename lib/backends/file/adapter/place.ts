@@ -1,0 +1,88 @@
+import { constants } from 'node:fs'
+import { join } from 'node:path'
+import { storeFault } from '../../../contracts/store-fault'
+import { unless } from '../unless'
+import { type Entry, entryOf, type Generation, nameOf, type Suffix } from './names'
+import type { FileSystem } from './system'
+
+/** What stands in the folder of a key, from one look. */
+export interface Seen {
+  readonly place: string
+  /** The current generation. */
+  readonly head: Entry
+  readonly entries: readonly Entry[]
+}
+
+/** How often a folder without a head is looked at again: some systems list a name neither before nor after its change. */
+const LOOKS = 5
+
+/** `undefined` when the folder is not there: nothing was ever stored. */
+export async function look(files: FileSystem, place: string): Promise<Seen | undefined> {
+  const stat = await unless('ENOENT', files.lstat(place))
+  if (stat === undefined) return undefined
+  if (!stat.isDirectory()) throw storeFault(new Error(`${place} is no folder`), { applied: 'no' })
+  for (let looks = 0; looks < LOOKS; looks++) {
+    const entries = (await files.readdir(place)).map(entryOf).filter((entry) => entry !== undefined)
+    const head = headOf(entries)
+    if (head) return { place, head, entries }
+  }
+  throw storeFault(new Error(`${place} has no head`), { applied: 'no' })
+}
+
+/** Of two that one listing saw, the later one: the other was head until it came. */
+export function headOf(entries: readonly Entry[]): Entry | undefined {
+  const heads = entries.filter(({ suffix }) => suffix === 'head' || suffix === 'none')
+  return heads.sort((a, b) => b.count - a.count)[0]
+}
+
+/** What was stored at a generation, and where. */
+export interface Kept extends Generation {
+  readonly gone: boolean
+  readonly record: string
+  readonly data: string
+}
+
+export function keptAt({ place, entries }: Seen, { count, id }: Generation): Kept | undefined {
+  const found = entries.find((entry) => entry.count === count && entry.id === id && entry.suffix.endsWith('json'))
+  return found && keptIn(place, found, found.suffix)
+}
+
+export function keptIn(place: string, { count, id }: Generation, suffix: Suffix): Kept {
+  const name = join(place, nameOf({ count, id }))
+  return { count, id, gone: suffix === 'gone.json', record: `${name}.${suffix}`, data: `${name}.data` }
+}
+
+/**
+ * What nobody needs any more once a generation is head, whoever wrote it: a change that has not become head by now was
+ * made for a head that is not there any more, and will be refused.
+ */
+export function superseded(
+  entries: readonly Entry[],
+  head: Generation,
+  isRemoved: boolean,
+  keepVersions: number,
+): Entry[] {
+  const oldest = head.count - (isRemoved ? 0 : keepVersions)
+  return entries.filter(
+    ({ count, id, suffix }) =>
+      suffix !== 'head' && suffix !== 'none' && (count < oldest || (count === head.count && id !== head.id)),
+  )
+}
+
+export interface Text {
+  readonly text: string
+  readonly modifiedNs: bigint
+}
+
+/** `undefined` when it is not there any more, because newer ones are. */
+export async function readText(files: FileSystem, path: string): Promise<Text | undefined> {
+  // A link that somebody has put there leads out of the folder.
+  const handle = await unless('ENOENT', files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW))
+  if (handle === undefined) return undefined
+  try {
+    const { mtimeNs } = await handle.stat({ bigint: true })
+    return { text: await handle.readFile('utf8'), modifiedNs: mtimeNs }
+  } finally {
+    await handle.close()
+  }
+}

@@ -1,0 +1,49 @@
+import type { ResourceAdapter } from '../../../contracts/adapter'
+import { change, find, type Store } from './change'
+import { keptAt, look } from './place'
+import { readKept } from './state'
+import { faultOf } from './system'
+
+/** What an adapter over files can do. */
+export type FileResources<T> = Required<Omit<ResourceAdapter<T>, 'create' | 'transaction'>>
+
+const VERSION = /^([1-9]\d{0,14})-([0-9a-f]{16})-[0-9a-f]{16}$/
+
+/** What resources in files have in common, whatever their form. */
+export function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResources<T> {
+  const { files, folder, form } = store
+  const faulty = (error: unknown): never => {
+    throw faultOf(error, 'no')
+  }
+
+  return {
+    read: async (key) => (await find(store, folder.placeOf(key)).catch(faulty)).current?.state,
+
+    async write(key, value, expected) {
+      const parts = await Promise.resolve(form.keep(value)).catch(faulty)
+      const outcome = await change(store, key, expected, () => ({ suffix: 'json', parts })).catch(faulty)
+      if (!outcome.ok) return outcome
+      const { state } = outcome
+      if (state === undefined) throw new Error('a write makes a state')
+      return { ok: true, state }
+    },
+
+    async remove(key, expected) {
+      const outcome = await change(store, key, expected, (current) =>
+        tombstones && current ? { suffix: 'gone.json', parts: current.parts } : { suffix: 'none', parts: { text: '' } },
+      ).catch(faulty)
+      return outcome.ok ? { ok: true } : outcome
+    },
+
+    async readVersion(key, version) {
+      const seen = await look(files, folder.placeOf(key)).catch(faulty)
+      if (seen === undefined) await folder.demandThere()
+      const [, count, id] = VERSION.exec(version) ?? []
+      if (seen === undefined || seen.head.suffix === 'none' || id === undefined) return undefined
+      const kept = keptAt(seen, { count: Number(count), id })
+      const found = kept && (await readKept(files, form, kept).catch(faulty))
+      // Somebody has changed it since by hand.
+      return found?.state.version === version ? found.state : undefined
+    },
+  }
+}

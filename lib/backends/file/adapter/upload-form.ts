@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { isStoredFile, type StoredFile, storedFile } from '../../../contracts/stored-file'
+import type { Form } from './form'
+import type { FileSystem } from './system'
+
+type Facts = Pick<StoredFile, 'size' | 'type' | 'digest'>
+
+interface Stamp {
+  readonly size: number
+  readonly modifiedNs: string
+}
+
+/** Facts of files that were changed behind our back, which take a while to find out. */
+const MOST_KNOWN = 100
+
+/** The record says what the file is; the file lies beside it. */
+export function uploadForm(files: FileSystem): Form<StoredFile> {
+  const known = new Map<string, string>()
+
+  async function digestOf(source: string, seal: string): Promise<string> {
+    const digest = known.get(`${source} ${seal}`) ?? (await hashed(source))
+    if (known.size >= MOST_KNOWN) known.clear()
+    known.set(`${source} ${seal}`, digest)
+    return digest
+  }
+
+  return {
+    async keep(value) {
+      if (!isStoredFile(value))
+        throw new TypeError('uploadAdapter(): the value is no stored file; write what receiveFile() or spool() gave.')
+      const { size, type, digest, path } = value
+      const handle = await files.open(path, 'r')
+      try {
+        await handle.sync()
+        const { mtimeNs } = await handle.stat({ bigint: true })
+        return { text: `${JSON.stringify({ size, type, digest, modifiedNs: String(mtimeNs) })}\n`, data: path }
+      } finally {
+        await handle.close()
+      }
+    },
+
+    async give(text, data, source) {
+      const { type, ...noted } = JSON.parse(text) as Facts & Stamp
+      const { size, mtimeNs, ino } = await files.lstat(source, { bigint: true })
+      const seal = `${size} ${mtimeNs} ${ino}`
+      const facts = { size: Number(size), type }
+      if (noted.size === facts.size && noted.modifiedNs === String(mtimeNs))
+        return { value: fileAt(data, { ...facts, digest: noted.digest }), seal }
+      const digest = await digestOf(source, seal)
+      return { value: fileAt(data, { ...facts, digest }), seal, changedMs: Number(mtimeNs / 1_000_000n) }
+    },
+  }
+}
+
+export function fileAt(path: string, facts: Facts): StoredFile {
+  return storedFile(facts, { path, open: (range) => createReadStream(path, range) })
+}
+
+async function hashed(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of createReadStream(path)) hash.update(chunk)
+  return `sha-256=:${hash.digest('base64')}:`
+}

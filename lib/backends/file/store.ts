@@ -1,0 +1,78 @@
+import { readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import type { ExpiringStore } from '../../contracts/store'
+import { storeFault } from '../../contracts/store-fault'
+import { keyHash } from '../records/stored-form'
+import { ownFolder } from './own-folder'
+import { createNext, newestIn } from './store/generations'
+import { type KeptRecord, recordFormat } from './store/records'
+
+/** Where the records are. */
+export interface FileStoreOptions {
+  /** A folder on a disk of this machine, which no other user can write to. It is made when it is missing. */
+  readonly folder: string
+}
+
+/** A draft that nobody named for so long belongs to a process that ended in between. */
+const DRAFT_MS = 600_000
+
+/**
+ * Keeps records in files, for the processes of one machine. Records are spread over 256 folders by the hash of their keys;
+ * a change writes all records of its folder that are alive into the next file. For some thousands of records, not for millions.
+ */
+export function fileStore({ folder }: FileStoreOptions): ExpiringStore {
+  const root = ownFolder(folder, 'fileStore()')
+  const drafts = ownFolder(join(root, 'drafts'), 'fileStore()')
+  const format = recordFormat()
+  clearDrafts(drafts)
+
+  /** Changes the record if `decide` says so, again when another change of the folder came between. */
+  async function change(key: string, decide: (stored: KeptRecord | undefined) => KeptRecord | 'remove' | 'refuse') {
+    const name = keyHash(key)
+    const place = join(root, name.slice(0, 2))
+    for (;;) {
+      const seen = await newestIn(place)
+      const records = format.parse(seen.text)
+      const next = decide(records.get(name))
+      if (next === 'refuse') return false
+      if (next === 'remove') records.delete(name)
+      else records.set(name, next)
+      if (await createNext(place, drafts, seen, format.print(records))) return true
+    }
+  }
+
+  return {
+    async read(key) {
+      const name = keyHash(key)
+      const { text } = await orFault('no', newestIn(join(root, name.slice(0, 2))))
+      return format.parse(text).get(name)?.value
+    },
+    create: (key, value, ttlMs) =>
+      orFault(
+        'unknown',
+        change(key, (stored) => (stored ? 'refuse' : format.record(value, ttlMs))),
+      ),
+    replace: (key, expected, value, ttlMs) =>
+      orFault(
+        'unknown',
+        change(key, (stored) => (stored?.value === expected ? format.record(value, ttlMs) : 'refuse')),
+      ),
+    remove: (key, expected) =>
+      orFault(
+        'unknown',
+        change(key, (stored) => (stored?.value === expected ? 'remove' : 'refuse')),
+      ),
+  }
+}
+
+function orFault<R>(applied: 'no' | 'unknown', work: Promise<R>): Promise<R> {
+  return work.catch((cause: unknown) => Promise.reject(storeFault(cause, { applied })))
+}
+
+function clearDrafts(drafts: string): void {
+  for (const name of readdirSync(drafts)) {
+    const draft = join(drafts, name)
+    const seen = statSync(draft, { throwIfNoEntry: false })
+    if (seen && Date.now() - seen.ctimeMs > DRAFT_MS) rmSync(draft, { force: true })
+  }
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { unless } from '../unless'
+import { uptimeMs } from '../uptime'
+
+/** What a folder of generations says: the text of the newest file, and its number. */
+export interface Newest {
+  readonly generation: number
+  /** `undefined`: there is none yet. */
+  readonly text: string | undefined
+  /** When the folder was listed. */
+  readonly listedAt: number
+}
+
+/**
+ * How long a file stays that newer ones have come after. Whoever listed the folder has this long to create the next
+ * generation: after it the name could be free again although it was taken in between.
+ */
+const KEPT_MS = 10_000
+
+/** The newest generation. One that is cleared away while we look has newer ones after it. */
+export async function newestIn(place: string): Promise<Newest> {
+  for (;;) {
+    const listedAt = uptimeMs()
+    const generation = (await generationsIn(place))[0] ?? 0
+    if (generation === 0) return { generation, text: undefined, listedAt }
+    const text = await unless('ENOENT', readFile(join(place, String(generation)), 'utf8'))
+    if (text !== undefined) return { generation, text, listedAt }
+  }
+}
+
+/**
+ * Makes a text the next generation; `false` when another one came between. The file is complete before it has its name,
+ * and of all who want that name one gets it: that is what a hard link does.
+ */
+export async function createNext(place: string, drafts: string, seen: Newest, text: string): Promise<boolean> {
+  const generation = seen.generation + 1
+  const draft = join(drafts, randomBytes(12).toString('hex'))
+  try {
+    await write(draft, text)
+    await mkdir(place, { recursive: true, mode: 0o700 })
+    const linked = await unless(
+      'EEXIST',
+      link(draft, join(place, String(generation))).then(() => true),
+    )
+    if (!linked) return false
+  } finally {
+    await rm(draft, { force: true })
+  }
+  if (uptimeMs() - seen.listedAt < KEPT_MS) {
+    await clear(place, generation)
+    return true
+  }
+  // We stood still for so long that the name may have been taken and cleared away. Then there are newer ones.
+  if ((await generationsIn(place))[0] === generation) return true
+  throw new Error('this process stood still in the middle of a change; whether it counts is not known')
+}
+
+async function generationsIn(place: string): Promise<number[]> {
+  const names = (await unless('ENOENT', readdir(place))) ?? []
+  return names.map(Number).sort((a, b) => b - a)
+}
+
+/** Its time is when it was written, by the clock that nobody sets. */
+async function write(draft: string, text: string): Promise<void> {
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(text)
+    const now = uptimeMs() / 1000
+    await handle.utimes(now, now)
+    // A name must not outlive a power cut that its content does not.
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Removes generations whose next one is old, the oldest first: nobody can be about to create those names any more. */
+async function clear(place: string, newest: number): Promise<void> {
+  for (const each of (await generationsIn(place)).reverse()) {
+    if (each >= newest) return
+    const next = await unless('ENOENT', stat(join(place, String(each + 1))))
+    const ageMs = next ? uptimeMs() - next.mtimeMs : Number.POSITIVE_INFINITY
+    // Times of before the machine was started again may lie after now.
+    if (Math.abs(ageMs) <= KEPT_MS) return
+    await rm(join(place, String(each)), { force: true })
+  }
+}

@@ -1,0 +1,101 @@
+import type { Lease } from '../../contracts/lock'
+import { storeFault } from '../../contracts/store-fault'
+import { type Told, tellLoss, toldLease } from './lease-handle'
+import { LONGEST_TIMER_MS } from './wait'
+
+/** What a service granted. */
+export interface Grant {
+  readonly fence?: string | undefined
+  /** When the lock was asked for, by `performance.now()`: the lease counts from then, so it never ends after the service's. */
+  readonly askedAt: number
+  /** Gives the lock back, and knows by itself whether it is still ours. Called once at the most. */
+  free(): Promise<void>
+  /** Makes the lease `leaseMs` long again; `false`: the lock is gone. Without it the lock is ours until it is given back. */
+  renew?(): Promise<boolean>
+}
+
+export interface HeldLease {
+  readonly lease: Lease
+  /** Tells the holder that the lock is gone. */
+  lose(reason: Error): void
+}
+
+/** Renewals that a lease has time for before it runs out. */
+const RENEWALS_PER_LEASE = 3
+
+/**
+ * Holds what was granted: renews it, tells its loss, and gives it back.
+ *
+ * The clock is the monotonic one. A process that was stopped finds its lease run out before it believes any answer.
+ */
+export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: number }, onEnd?: () => void): HeldLease {
+  const { leaseMs, maxHoldMs } = terms
+  const { renew } = grant
+  const heldSince = performance.now()
+  const endsAt = heldSince + maxHoldMs
+  let validUntil = renew ? grant.askedAt + leaseMs : Number.POSITIVE_INFINITY
+  let renewAt = renew ? heldSince + leaseMs / RENEWALS_PER_LEASE : Number.POSITIVE_INFINITY
+  let timer: NodeJS.Timeout | undefined
+  let renewing: Promise<void> | undefined
+  let freed: Promise<void> | undefined
+  const told: Told = { fence: grant.fence, lostBy: undefined, listened: undefined }
+
+  function free(): Promise<void> {
+    if (freed) return freed
+    clearTimeout(timer)
+    // A renewal that is under way must not come after the end: it would take the lock again.
+    freed = renewing === undefined ? grant.free() : renewing.then(grant.free)
+    if (onEnd) freed = freed.finally(onEnd)
+    return freed
+  }
+
+  function release(): Promise<void> {
+    // After a loss there is nothing left to give back.
+    if (told.lostBy) return Promise.resolve()
+    return free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
+  }
+
+  function lose(reason: Error): void {
+    if (freed || told.lostBy) return
+    tellLoss(told, reason)
+    // What cannot be given back runs out in the service too, so nobody needs to hear of it.
+    free().catch(() => {})
+  }
+
+  function isOver(): boolean {
+    const now = performance.now()
+    if (now >= validUntil) lose(new Error('the lease ran out before it was renewed'))
+    if (now >= endsAt) lose(new Error(`the lock was held for maxHoldMs (${maxHoldMs})`))
+    return freed !== undefined || told.lostBy !== undefined
+  }
+
+  async function renewOnce(send: () => Promise<boolean>): Promise<void> {
+    const sentAt = performance.now()
+    // An error may pass by; the lease goes on until it has run out.
+    const renewed = await send().catch(() => undefined)
+    // An answer that comes after the lease has run out says nothing: somebody may have looked at the lock in between.
+    if (isOver()) return
+    if (renewed) validUntil = sentAt + leaseMs
+    if (renewed === false) lose(new Error('the lock is gone from the service'))
+  }
+
+  function wake(): void {
+    if (isOver()) return
+    const now = performance.now()
+    if (renew && now >= renewAt) {
+      renewAt = now + leaseMs / RENEWALS_PER_LEASE
+      renewing ??= renewOnce(renew).finally(() => {
+        renewing = undefined
+      })
+    }
+    sleep(now)
+  }
+
+  /** Until the next of the three moments that matter. A lease alone keeps no process alive. */
+  function sleep(now: number): void {
+    timer = setTimeout(wake, Math.min(Math.min(validUntil, renewAt, endsAt) - now, LONGEST_TIMER_MS)).unref()
+  }
+
+  if (!isOver()) sleep(heldSince)
+  return { lease: toldLease(told, release), lose }
+}

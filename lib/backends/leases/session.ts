@@ -1,0 +1,120 @@
+import { withDeadline } from '../../timing/deadline'
+import { type ConnectedLocks, connectedLocks, type Session, type Terms } from './connected'
+import { type HeldLease, holdLease } from './lease'
+import { pollFor } from './wait'
+
+/** A connection to a server that frees what a connection holds when that ends. One connection may hold many locks. */
+export interface LockConnection {
+  /** Takes a lock that is free and gives its fence; `undefined` when another connection holds it. */
+  take(name: string): Promise<string | undefined>
+  free(name: string): Promise<void>
+  /** Makes the server end the connection when it has heard nothing of it for so long. */
+  setLease(leaseMs: number): Promise<void>
+  /** Says that we are still there; `false` when the answer comes from another connection. */
+  keepAlive(): Promise<boolean>
+  /** Ends the connection, whatever state it is in. It may have ended before. */
+  end(): void
+}
+
+export interface SessionOptions {
+  /** Opens a connection, and tells by `onEnd` when it has ended. */
+  open(onEnd: (reason: Error) => void): Promise<LockConnection>
+  /** What the server calls the lock of a key. */
+  nameOf(key: string): string
+  /** How long a call may take before the connection is ended, which also takes back what may have been granted late. */
+  readonly deadlineMs: number
+}
+
+/** Holds all locks of a manager on one connection, which is opened when it is needed and ended when it is idle. */
+export function sessionLocks({ open, nameOf, deadlineMs }: SessionOptions): ConnectedLocks {
+  return connectedLocks((onEnd) => openSession(open, deadlineMs, onEnd), nameOf)
+}
+
+async function openSession(open: SessionOptions['open'], deadlineMs: number, onEnd: () => void): Promise<Session> {
+  let lost: Error | undefined
+  let session: Session | undefined
+  const opening = open((reason) => {
+    lost = reason
+    session?.end(reason)
+  })
+  const connection = await inTime(opening, deadlineMs).catch((error) => {
+    // It may open later, for nobody.
+    opening.then((late) => late.end()).catch(() => {})
+    throw error
+  })
+  session = lockSession(connection, deadlineMs, onEnd)
+  if (lost) session.end(lost)
+  return session
+}
+
+function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () => void): Session {
+  /** What is held, asked for or being freed. The server would grant a lock twice to one connection. */
+  const names = new Map<string, HeldLease | undefined>()
+  let lease = { ms: 0, set: Promise.resolve() }
+  let ended: Error | undefined
+  let idle: NodeJS.Timeout | undefined
+
+  function end(reason: Error): void {
+    if (ended) return
+    ended = reason
+    clearTimeout(idle)
+    connection.end()
+    onEnd()
+    for (const held of names.values()) held?.lose(reason)
+  }
+
+  /** An error leaves open what the server has done. The end of the connection settles it. */
+  async function call<R>(work: () => Promise<R>): Promise<R> {
+    if (ended) throw ended
+    return inTime(work(), deadlineMs).catch((error: Error) => {
+      end(error)
+      throw error
+    })
+  }
+
+  /** The longest lease asked for holds for the connection; each lease keeps it alive in its own, shorter time. */
+  function lengthen(leaseMs: number): Promise<void> {
+    if (leaseMs > lease.ms) lease = { ms: leaseMs, set: call(() => connection.setLease(leaseMs)) }
+    return lease.set
+  }
+
+  function forget(name: string): void {
+    names.delete(name)
+    if (names.size > 0 || ended) return
+    clearTimeout(idle)
+    idle = setTimeout(() => names.size === 0 && end(new Error('idle')), lease.ms / 2).unref()
+  }
+
+  async function free(name: string): Promise<void> {
+    // The server has freed it with the connection.
+    if (!ended) await call(() => connection.free(name))
+    forget(name)
+  }
+
+  async function look(name: string, terms: Terms): Promise<HeldLease | undefined> {
+    if (names.has(name)) return undefined
+    names.set(name, undefined)
+    try {
+      await lengthen(terms.leaseMs)
+      const askedAt = performance.now()
+      const fence = await call(() => connection.take(name))
+      if (ended) throw ended
+      if (fence === undefined) return undefined
+      const renew = () => call(() => connection.keepAlive())
+      const held = holdLease({ fence, askedAt, free: () => free(name), renew }, terms)
+      names.set(name, held)
+      return held
+    } finally {
+      if (names.get(name) === undefined) forget(name)
+    }
+  }
+
+  return {
+    end,
+    take: (name, terms) => pollFor({ look: () => look(name, terms), giveBack: ({ lease }) => lease.release() }, terms),
+  }
+}
+
+function inTime<R>(answer: Promise<R>, deadlineMs: number): Promise<R> {
+  return withDeadline(answer, deadlineMs, () => new Error(`no answer within deadlineMs (${deadlineMs})`))
+}

@@ -1,0 +1,164 @@
+import { randomBytes } from 'node:crypto'
+import type { ResourceAdapter, ResourceState, Version } from '../../contracts/adapter'
+import { storeFault } from '../../contracts/store-fault'
+import { jsonText } from '../../json/text'
+import { oneTransactionAtATime } from './transactions'
+
+/** What a memory adapter may be told. Without any of it: unbounded, no tombstones, the clock of the system. */
+export interface MemoryAdapterOptions {
+  /** A resource too many is refused with a store fault. Nothing is ever evicted: this is the app's data. */
+  readonly maxResources?: number
+  /** `remove` leaves a tombstone, so that clients get 410 for what is gone. A tombstone counts as a resource. */
+  readonly tombstones?: boolean
+  /** How many versions before the current one are kept of each resource, for `readVersion`. None if left out. */
+  readonly history?: number
+  /** The clock behind `lastModified`, in milliseconds. */
+  readonly now?: () => number
+}
+
+type Changing<T> = Pick<Required<ResourceAdapter<T>>, 'read' | 'write' | 'remove'> &
+  Pick<ResourceAdapter<T>, 'readVersion'>
+
+/** A `ResourceAdapter` that can write and remove for certain, and list what it holds. */
+export interface MemoryAdapter<T> extends ResourceAdapter<T, Changing<T>> {
+  readonly write: NonNullable<ResourceAdapter<T>['write']>
+  readonly remove: NonNullable<ResourceAdapter<T>['remove']>
+  /**
+   * One after another. What a transaction has looked at, others write when it is over; its handle reads and writes
+   * further resources of this adapter.
+   */
+  readonly transaction: NonNullable<ResourceAdapter<T, Changing<T>>['transaction']>
+  /** Everything that is stored, in the order of its creation, without tombstones. */
+  entries(): Promise<Array<{ readonly key: string; readonly state: ResourceState<T> }>>
+}
+
+type Entries = ReturnType<typeof oneTransactionAtATime<Entry>>['outside']
+
+interface Entry {
+  readonly text: string
+  readonly version: string
+  readonly modifiedMs: number
+  readonly gone: boolean
+  /** What it was before, the latest last. It goes with its resource. */
+  readonly earlier: readonly Entry[]
+}
+
+/** Keeps resources in this process, as JSON text. They end with the process, and no other process sees them. */
+export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdapter<T> {
+  const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, history = 0, now = Date.now } = checked(options)
+  const stored = new Map<string, Entry>()
+  const nextVersion = versions()
+  let latestMs = Number.NEGATIVE_INFINITY
+
+  function put(entries: Entries, key: string, text: string, gone: boolean): Entry {
+    // A clock that is set back must not take lastModified along.
+    latestMs = Math.max(latestMs, now())
+    const before = entries.get(key)
+    const entry = { text, version: nextVersion(), modifiedMs: latestMs, gone, earlier: earlierOf(before, history) }
+    entries.set(key, entry)
+    return entry
+  }
+
+  // No await stands between a look, a comparison and its change: that makes each method one atomic step.
+  const changing = (entries: Entries): Changing<T> => ({
+    async read(key) {
+      const entry = entries.get(key)
+      return entry && stateOf<T>(entry)
+    },
+
+    async write(key, value, expected) {
+      const text = jsonText(value, 'memoryAdapter()')
+      while (entries.isHeld(key)) await entries.free()
+      const entry = entries.get(key)
+      if ((entry ? entry.version : null) !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
+      if (!entry && entries.size >= maxResources) throw full(maxResources)
+      return { ok: true, state: stateOf<T>(put(entries, key, text, false)) }
+    },
+
+    async remove(key, expected) {
+      while (entries.isHeld(key)) await entries.free()
+      const entry = entries.get(key)
+      if (entry?.version !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
+      if (tombstones) put(entries, key, entry.text, true)
+      else entries.delete(key)
+      return { ok: true }
+    },
+
+    ...(history > 0 && {
+      async readVersion(key: string, version: Version) {
+        const entry = entries.get(key)
+        const found = entry && [...entry.earlier, entry].find((each) => each.version === version)
+        return found && stateOf<T>(found)
+      },
+    }),
+  })
+
+  const { outside, transact } = oneTransactionAtATime(stored)
+  return {
+    ...changing(outside),
+
+    transaction: (run) =>
+      transact(({ inside, mustBeOpen, abandon }) => {
+        const { read, write, remove, readVersion } = changing(inside)
+        const handle: Changing<T> = {
+          read: async (key) => read(mustBeOpen(key)),
+          write: async (key, value, expected) => write(mustBeOpen(key), value, expected),
+          remove: async (key, expected) => remove(mustBeOpen(key), expected),
+          ...(readVersion && {
+            readVersion: async (key: string, version: Version) => readVersion(mustBeOpen(key), version),
+          }),
+        }
+        return run({ ...handle, transactionHandle: handle, abandon })
+      }),
+
+    async entries() {
+      return [...stored].filter(([, { gone }]) => !gone).map(([key, entry]) => ({ key, state: stateOf<T>(entry) }))
+    },
+  }
+}
+
+function earlierOf(before: Entry | undefined, history: number): readonly Entry[] {
+  return before && history > 0 ? [...before.earlier, { ...before, earlier: NONE }].slice(-history) : NONE
+}
+
+const NONE: readonly Entry[] = []
+
+function stateOf<T>({ text, version, modifiedMs, gone }: Entry): ResourceState<T> {
+  const state = { value: JSON.parse(text) as T, version, lastModified: new Date(modifiedMs) }
+  return gone ? { ...state, gone } : state
+}
+
+/** One count for all keys, so that a key which is removed and comes back goes on; the prefix tells processes apart. */
+function versions(): () => string {
+  const prefix = randomBytes(6).toString('base64url')
+  let count = 0
+  return () => `${prefix}.${++count}`
+}
+
+function full(maxResources: number): Error {
+  const message = `memoryAdapter(): full, it holds maxResources (${maxResources}) and evicts nothing.`
+  return storeFault(new Error(message), { applied: 'no' })
+}
+
+function checked(options: MemoryAdapterOptions): MemoryAdapterOptions {
+  const { maxResources, tombstones, history, now, ...unknown } = options
+  const [name] = Object.keys(unknown)
+  if (name !== undefined) {
+    throw new TypeError(
+      `memoryAdapter(): "${name}" is not an option; it takes maxResources, tombstones, history and now.`,
+    )
+  }
+  if (maxResources !== undefined && !(Number.isSafeInteger(maxResources) && maxResources > 0)) {
+    throw new TypeError(`memoryAdapter(): maxResources is ${maxResources}; give a positive integer, or leave it out.`)
+  }
+  if (tombstones !== undefined && typeof tombstones !== 'boolean') {
+    throw new TypeError(`memoryAdapter(): tombstones is ${tombstones}; give true or false.`)
+  }
+  if (history !== undefined && !(Number.isSafeInteger(history) && history >= 0)) {
+    throw new TypeError(`memoryAdapter(): history is ${history}; give how many versions to keep, or leave it out.`)
+  }
+  if (now !== undefined && typeof now !== 'function') {
+    throw new TypeError(`memoryAdapter(): now is ${now}; give a function that returns milliseconds, such as Date.now.`)
+  }
+  return options
+}

@@ -1,0 +1,1 @@
+export { type MysqlLockConnection, type MysqlLocksOptions, mysqlLocks } from './locks'

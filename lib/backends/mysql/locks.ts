@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto'
+import { anything, aText, checkOptions, milliseconds } from '../../options'
+import type { ConnectedLocks } from '../leases/connected'
+import { type LockConnection, sessionLocks } from '../leases/session'
+
+/** What is used of a connection of `mysql2/promise`. */
+export interface MysqlLockConnection {
+  query(sql: string, values: unknown[]): Promise<[unknown, unknown]>
+  on(event: string, listener: (error?: Error) => void): unknown
+  destroy(): void
+}
+
+/** Where the locks are, and how long a statement may take. */
+export interface MysqlLocksOptions {
+  /** A pool of `mysql2/promise`. One connection is taken from it while locks are held or waited for. */
+  readonly pool: { getConnection(): Promise<MysqlLockConnection> }
+  /** Tells locks of several apps on one server apart; 'express-conflict' if left out. */
+  readonly prefix?: string
+  /** How long a statement may take before the connection is given up; 2 s if left out. */
+  readonly deadlineMs?: number
+}
+
+/** ?: the lock. Gives a number that grows with every call on one server, over its restarts too, as fence. */
+const TAKE = 'select case when get_lock(?, 0) = 1 then cast(uuid_short() as char) end as answer'
+/** ?: the lock. */
+const FREE = 'select release_lock(?) as answer'
+/** ?: seconds. */
+const SET_LEASE = 'set session wait_timeout = ?'
+const IDENTIFY = 'select connection_id() as answer'
+
+/**
+ * Named locks of MariaDB or MySQL (`GET_LOCK`), for every process that uses the server. All locks of a manager are held
+ * on one connection; the server ends it, and with it the locks, when it has heard nothing for the length of a lease,
+ * rounded up to a second. Named locks are not replicated: all have to ask the same server.
+ */
+export function mysqlLocks(options: MysqlLocksOptions): ConnectedLocks {
+  const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
+  // A pool of callbacks has the same method, and would never answer.
+  if (typeof pool?.getConnection !== 'function' || 'promise' in pool) {
+    throw new TypeError("mysqlLocks(): pool gives no promises; give one of 'mysql2/promise', or pool.promise().")
+  }
+  checkOptions('mysqlLocks()', options, {
+    pool: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
+
+  return sessionLocks({
+    deadlineMs,
+    // A name has 64 characters at the most, and upper and lower case are one in it.
+    nameOf: (key) => createHash('sha256').update(`${prefix}\n${key}`).digest('hex'),
+    open: async (onEnd) => connectionOf(await pool.getConnection(), onEnd),
+  })
+}
+
+async function connectionOf(client: MysqlLockConnection, onEnd: (reason: Error) => void): Promise<LockConnection> {
+  async function answer(sql: string, ...values: unknown[]): Promise<unknown> {
+    const [rows] = await client.query(sql, values)
+    return (rows as Array<{ answer: unknown }>)[0]?.answer
+  }
+  const ended = (error?: Error) => onEnd(error ?? new Error('the connection to the server has ended'))
+  client.on('error', ended)
+  client.on('end', ended)
+
+  const connection = {
+    async take(name: string) {
+      const fence = await answer(TAKE, name)
+      return fence === null ? undefined : String(fence)
+    },
+    free: async (name: string) => void (await answer(FREE, name)),
+    setLease: async (leaseMs: number) => void (await client.query(SET_LEASE, [Math.ceil(leaseMs / 1000)])),
+    keepAlive: async () => (await answer(IDENTIFY)) === id,
+    end: () => client.destroy(),
+  }
+  const id = await answer(IDENTIFY).catch((error) => {
+    connection.end()
+    throw error
+  })
+  return connection
+}

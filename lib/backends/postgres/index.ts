@@ -1,0 +1,1 @@
+export { type PostgresLockClient, type PostgresLocksOptions, postgresLocks } from './locks'

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { anything, aText, checkOptions, milliseconds } from '../../options'
+import type { ConnectedLocks } from '../leases/connected'
+import { type LockConnection, sessionLocks } from '../leases/session'
+
+/** What is used of a client of `pg`. */
+export interface PostgresLockClient {
+  query(statement: {
+    /** What the connection keeps the plan under. */
+    name?: string
+    text: string
+    values: unknown[]
+  }): Promise<{ rows: Array<Record<string, unknown>> }>
+  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
+  /** Called with `true`: the connection is not to be used again. */
+  release(destroy: boolean): void
+}
+
+/** Where the locks are, and how long a statement may take. */
+export interface PostgresLocksOptions {
+  /** A pool of `pg`. One connection is taken from it while locks are held or waited for. */
+  readonly pool: { connect(): Promise<PostgresLockClient> }
+  /** Tells locks of several apps in one database apart; 'express-conflict' if left out. */
+  readonly prefix?: string
+  /** How long a statement may take before the connection is given up; 2 s if left out. */
+  readonly deadlineMs?: number
+}
+
+/** $1: a lock. Gives the id of the transaction as fence, which only ever grows, or null when the lock is held. */
+const TAKE = 'select case when pg_try_advisory_lock($1) then pg_current_xact_id()::text end as fence'
+/**
+ * $1: locks. Gives whether each was granted, and the fence of those that were: it is assigned when all of them are, for the
+ * inner query has to be done before the outer one has a row.
+ */
+const TAKE_ALL = `
+select granted, case when true = any (granted) then pg_current_xact_id()::text end as fence
+from (
+  select array_agg(pg_try_advisory_lock(id) order by place) as granted
+  from unnest($1::bigint[]) with ordinality as locks (id, place)
+) as taken`
+/** $1: a lock. */
+const FREE = 'select pg_advisory_unlock($1)'
+/** $1: locks. */
+const FREE_ALL = 'select pg_advisory_unlock(id) from unnest($1::bigint[]) as locks (id)'
+/** $1: milliseconds, as text. */
+const SET_LEASE = `select set_config('idle_session_timeout', $1, false)`
+const IDENTIFY = 'select pg_backend_pid() as pid'
+
+/**
+ * Advisory locks of PostgreSQL 14 or later, for every process that uses the database. All locks of a manager are held on
+ * one connection; the server ends it, and with it the locks, when it has heard nothing for the length of a lease. A
+ * pooler between that shares connections by transaction breaks session locks: connect to the server itself.
+ */
+export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
+  const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
+  if (typeof pool?.connect !== 'function')
+    throw new TypeError('postgresLocks(): pool has no connect(); give a pool of pg.')
+  checkOptions('postgresLocks()', options, {
+    pool: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
+
+  return sessionLocks({
+    deadlineMs,
+    // Two keys with one number would wait for each other, and nothing worse.
+    nameOf: (key) => String(createHash('sha256').update(`${prefix}\n${key}`).digest().readBigInt64BE()),
+    open: async (onEnd) => connectionOf(await pool.connect(), onEnd),
+  })
+}
+
+async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) => void): Promise<LockConnection> {
+  let isReleased = false
+  let last: Promise<unknown> = Promise.resolve()
+  // A client takes the next statement when the last one is done; pg 9 will refuse it before.
+  const inTurn = async (send: () => Promise<{ rows: Array<Record<string, unknown>> }>) => {
+    const answer = last.then(send)
+    last = answer.catch(() => {})
+    return (await answer).rows[0] ?? {}
+  }
+  const first = (text: string, ...values: unknown[]) => inTurn(() => client.query({ text, values }))
+  // Planning these takes longer than carrying them out, so the connection keeps the plans.
+  const planned = (name: string, text: string, value: unknown) =>
+    client.query({ name: `express-conflict ${name}`, text, values: [value] })
+
+  /** What is asked for while another statement is under way goes out together in the next one. */
+  function together(verb: string, one: string, all: string) {
+    let names: string[] = []
+    let answer: Promise<{ names: string[]; row: Record<string, unknown> }> | undefined
+    async function send() {
+      let sent: string[] = []
+      const row = await inTurn(() => {
+        sent = names
+        names = []
+        answer = undefined
+        const [only] = sent
+        return sent.length === 1 ? planned(verb, one, only) : planned(`${verb} all`, all, sent)
+      })
+      return { names: sent, row }
+    }
+    return (name: string) => {
+      names.push(name)
+      answer ??= send()
+      return answer
+    }
+  }
+
+  const taking = together('take', TAKE, TAKE_ALL)
+  const freeing = together('free', FREE, FREE_ALL)
+  const ended = (error?: Error) => onEnd(error ?? new Error('the connection to PostgreSQL has ended'))
+  client.on('error', ended)
+  client.on('end', ended)
+
+  const connection = {
+    async take(name: string) {
+      const { names, row } = await taking(name)
+      const { granted, fence } = row as { granted?: boolean[]; fence: string | null }
+      return fence === null || granted?.[names.indexOf(name)] === false ? undefined : fence
+    },
+    free: async (name: string) => void (await freeing(name)),
+    setLease: async (leaseMs: number) => void (await first(SET_LEASE, String(Math.ceil(leaseMs)))),
+    keepAlive: async () => (await first(IDENTIFY)).pid === pid,
+    end() {
+      if (!isReleased) client.release(true)
+      isReleased = true
+    },
+  }
+  const { pid } = await first(IDENTIFY).catch((error) => {
+    connection.end()
+    throw error
+  })
+  return connection
+}

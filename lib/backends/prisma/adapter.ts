@@ -1,0 +1,119 @@
+import { recogniseStoreError } from '../../conflicts/store-errors'
+import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
+import { attempted, MOST_TRIES } from '../sql/faults'
+import { type PrismaAdapterOptions, prismaPlan } from './options'
+import { nextVersions, type Row, rowsOf, unfit } from './rows'
+
+/** What `prismaAdapter` makes: it writes and removes. */
+export interface PrismaAdapter<T> extends ResourceAdapter<T> {
+  readonly write: NonNullable<ResourceAdapter<T>['write']>
+  readonly remove: NonNullable<ResourceAdapter<T>['remove']>
+}
+
+/**
+ * Keeps resources in a model of Prisma. A write is one `updateMany` whose `where` names the version, and its count
+ * decides races; a creation that came second is what Prisma calls P2002.
+ */
+export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T> {
+  const plan = prismaPlan(options)
+  const { model, key: keyField, version, lastModified, softDelete, now } = plan
+  const rows = rowsOf<T>(plan)
+  const following = nextVersions(version.type)
+
+  async function rowOf(key: string): Promise<Row | undefined> {
+    const id = rows.keyOf(key)
+    if (id === undefined) return undefined
+    const row = await model.findUnique({ where: { [keyField]: id } })
+    // A collation may have taken another key for this one.
+    return row && row[keyField] === id ? row : undefined
+  }
+
+  async function read(key: string): Promise<ResourceState<T> | undefined> {
+    const row = await rowOf(key)
+    return row && rows.stateOf(row)
+  }
+
+  const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
+
+  /** The row of the key, as long as it has this version. */
+  function conditionOf(key: string, expected: string): Row | undefined {
+    const id = rows.keyOf(key)
+    const stored = rows.versionOf(expected)
+    return id === undefined || stored === undefined ? undefined : { [keyField]: id, [version.field]: stored }
+  }
+
+  async function hasChanged(where: Row, data: Row): Promise<boolean> {
+    return (await model.updateMany({ where, data })).count > 0
+  }
+
+  /** One statement, unless the clock was set back: `lastModified` must not follow it. */
+  async function changed(key: string, where: Row, expected: string, data: Row): Promise<boolean> {
+    if (lastModified === undefined) return hasChanged(where, data)
+    const at = new Date(now())
+    if (await hasChanged({ ...where, [lastModified]: { lte: at } }, { ...data, [lastModified]: at })) return true
+    const row = await rowOf(key)
+    if (!row || rows.stateOf(row).version !== expected) return false
+    return hasChanged(where, { ...data, [lastModified]: row[lastModified] ?? at })
+  }
+
+  async function replace(key: string, value: T, expected: string): Promise<WriteResult<T>> {
+    const data = rows.dataOf(value, false)
+    const where = conditionOf(key, expected)
+    if (!where) return refused(key)
+    const next = following(expected)
+    const alive = softDelete === undefined ? {} : { [softDelete]: null }
+    const isDone = await changed(key, where, expected, { ...data, ...alive, [version.field]: next })
+    if (!isDone) return refused(key)
+    const seen = await read(key).catch(() => undefined)
+    if (seen?.version === String(next)) return { ok: true, state: seen }
+    // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
+    const state = { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) }
+    return { ok: true, state: lastModified === undefined ? state : { ...state, lastModified: new Date(now()) } }
+  }
+
+  function newRow(value: T): Row {
+    const dated = lastModified === undefined ? {} : { [lastModified]: new Date(now()) }
+    return { ...rows.dataOf(value, true), ...dated, [version.field]: following(null) }
+  }
+
+  async function insert(key: string, value: T): Promise<WriteResult<T>> {
+    const id = rows.keyOf(key)
+    if (id === undefined) throw unfit(`the field "${keyField}" cannot hold this key.`)
+    const data = { ...newRow(value), [keyField]: id }
+    for (let tries = 1; ; tries++) {
+      try {
+        return { ok: true, state: rows.stateOf(await model.create({ data })) }
+      } catch (error) {
+        if (recogniseStoreError(error)?.kind !== 'unique') throw error
+        const current = await read(key)
+        if (current) return { ok: false, current }
+        // Somebody made the key and removed it again, or it never was the key but another unique field.
+        if (tries === MOST_TRIES) throw error
+      }
+    }
+  }
+
+  async function create(value: T): Promise<{ key: string; state: ResourceState<T> }> {
+    const row = await model.create({ data: newRow(value) })
+    return { key: String(row[keyField]), state: rows.stateOf(row) }
+  }
+
+  async function remove(key: string, expected: string): Promise<RemoveResult<T>> {
+    const where = conditionOf(key, expected)
+    if (!where) return refused(key)
+    const isDone =
+      softDelete === undefined
+        ? (await model.deleteMany({ where })).count > 0
+        : await changed(key, where, expected, { [softDelete]: new Date(now()), [version.field]: following(expected) })
+    return isDone ? { ok: true } : refused(key)
+  }
+
+  const asked = <R>(run: () => Promise<R>) => attempted(run, 'prismaAdapter()')
+  return {
+    read: (key) => asked(() => read(key)),
+    write: (key, value, expected) =>
+      asked(() => (expected === null ? insert(key, value) : replace(key, value, expected))),
+    remove: (key, expected) => asked(() => remove(key, expected)),
+    ...(plan.generatedKeys && { create: (value: T) => asked(() => create(value)) }),
+  }
+}

@@ -1,0 +1,2 @@
+export { type PrismaAdapter, prismaAdapter } from './adapter'
+export type { PrismaAdapterOptions, PrismaDelegate, PrismaFieldType, PrismaVersionType } from './options'

@@ -1,0 +1,130 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { LockManager } from '../../contracts/lock'
+import { storeFault } from '../../contracts/store-fault'
+import { anything, aText, checkOptions, milliseconds } from '../../options'
+import { withDeadline } from '../../timing/deadline'
+import { type Grant, holdLease } from '../leases/lease'
+import { pollFor } from '../leases/wait'
+import { isRedisClient, type RedisClient, script, scriptRunner } from './scripts'
+import { together } from './together'
+
+/** Where the locks are, and how long a command may take. */
+export interface RedisLocksOptions {
+  /** A client of ioredis or node-redis that is connected. The app owns it and closes it. */
+  readonly client: RedisClient
+  /** In front of every key; 'express-conflict' if left out. Locks of one prefix live in one slot of a cluster. */
+  readonly prefix?: string
+  /** How long a command may take before the service counts as down; 2 s if left out. */
+  readonly deadlineMs?: number
+}
+
+/**
+ * KEYS: the last fence of the prefix, the locks. ARGV: token and leaseMs of each. Gives the fence of each, or 0 when it is held.
+ *
+ * The fence is the server's time in microseconds or one more than the last: a server that lost its data goes on growing.
+ * A client that sends the script again after it lost its connection finds its own tokens.
+ */
+const TAKE = script(`
+local fences, now = {}
+for lock = 2, #KEYS do
+  local fence, token = 0, ARGV[2 * lock - 3]
+  if redis.call('set', KEYS[lock], token, 'NX', 'PX', ARGV[2 * lock - 2]) or redis.call('get', KEYS[lock]) == token then
+    if not now then
+      local time = redis.call('time')
+      now = time[1] * 1000000 + time[2]
+    end
+    fence = redis.call('incr', KEYS[1])
+    if fence < now then fence = redis.call('incrby', KEYS[1], string.format('%.0f', now - fence)) end
+  end
+  fences[lock - 1] = fence
+end
+return fences`)
+
+/** KEYS: the lock. ARGV: token, leaseMs. Gives 1 when the lock is still ours, else 0. */
+const RENEW = script(`
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('pexpire', KEYS[1], ARGV[2])`)
+
+/** KEYS: the locks. ARGV: the token of each. */
+const RELEASE = script(`
+for lock = 1, #KEYS do
+  if redis.call('get', KEYS[lock]) == ARGV[lock] then redis.call('del', KEYS[lock]) end
+end`)
+
+interface Held {
+  readonly name: string
+  readonly token: string
+}
+
+interface Asked extends Held {
+  readonly lease: string
+}
+
+/**
+ * Locks in one Redis server, for every process that uses the prefix. They end with the server's data: after a restart
+ * without it, or a failover to a replica that had not heard yet, a lock that is held is granted again, and its holder
+ * is told at the next renewal.
+ */
+export function redisLocks(options: RedisLocksOptions): LockManager {
+  const { client, prefix = 'express-conflict', deadlineMs = 2000 } = options
+  if (!isRedisClient(client)) {
+    throw new TypeError(
+      'redisLocks(): client is none of ioredis or node-redis: it has neither evalsha() nor evalSha().',
+    )
+  }
+  checkOptions('redisLocks()', options, {
+    client: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
+  const run = scriptRunner(client)
+  const late = () => new Error(`Redis gave no answer within deadlineMs (${deadlineMs})`)
+  const inTime = (answer: Promise<unknown>) =>
+    withDeadline(answer, deadlineMs, late).catch((cause: unknown) => {
+      // A lock writes no resource, so there is nothing that may have been applied.
+      throw storeFault(cause, { applied: 'no' })
+    })
+  // One tag in braces keeps a lock and the fence in one slot; the hash bounds what clients can make of a key.
+  const lockKey = (key: string) => `{${prefix}}:lock:${createHash('sha256').update(key).digest('base64url')}`
+  const fenceKey = `{${prefix}}:fence`
+  const takeAll = together(async (asked: Asked[]) => {
+    const [keys, args] = [[fenceKey], [] as string[]]
+    for (const { name, token, lease } of asked) {
+      keys.push(name)
+      args.push(token, lease)
+    }
+    return (await run(TAKE, keys, args)) as unknown[]
+  })
+  const freeAll = together(async (asked: Held[]) => {
+    const names = asked.map(({ name }) => name)
+    const tokens = asked.map(({ token }) => token)
+    await run(RELEASE, names, tokens)
+    return []
+  })
+
+  return {
+    async acquire(key, terms) {
+      const name = lockKey(key)
+      const lease = String(Math.ceil(terms.leaseMs))
+
+      async function look(): Promise<Grant | undefined> {
+        const token = randomUUID()
+        const askedAt = performance.now()
+        const free = async () => void (await inTime(freeAll({ name, token })))
+        const taken = takeAll({ name, token, lease })
+        const renew = async () => Number(await inTime(run(RENEW, [name], [token, lease]))) === 1
+        try {
+          const fence = String(await inTime(taken))
+          return fence === '0' ? undefined : { fence, askedAt, free, renew }
+        } catch (fault) {
+          // It may be granted all the same, late or without our hearing of it.
+          taken.then(free, free).catch(() => {})
+          throw fault
+        }
+      }
+
+      const grant = await pollFor({ look, giveBack: ({ free }) => free() }, terms)
+      return grant && holdLease(grant, terms).lease
+    },
+  }
+}

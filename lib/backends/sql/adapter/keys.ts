@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { type RawBuilder, sql } from 'kysely'
+import { storableText } from '../storable-text'
+import type { Fragments } from './fragments'
+
+export type SqlKeyType = 'text' | 'integer' | 'uuid' | 'sha256'
+
+export interface KeyOptions {
+  readonly columns: readonly string[]
+  readonly types: readonly SqlKeyType[]
+  readonly separator: string
+  readonly scope: ReadonlyArray<readonly [column: string, value: string | number]>
+}
+
+/** How a key finds its row. `undefined`: no row can have this key. */
+export interface Keys {
+  readonly columns: readonly string[]
+  where(key: string): RawBuilder<unknown> | undefined
+  /** For an INSERT, in the order of `columns`. */
+  values(key: string): unknown[] | undefined
+}
+
+export function keysOf({ columns, types, separator, scope }: KeyOptions, fragments: Fragments): Keys {
+  const inScope = scope.map(([column, value]) => sql`${fragments.nameOf(column)} = ${value}`)
+
+  function partsOf(key: string): string[] | undefined {
+    const parts = columns.length === 1 ? [key] : key.split(separator)
+    if (parts.length !== columns.length) return undefined
+    const stored = parts.map((part, index) => storedForm(part, types[index] ?? 'text'))
+    return stored.every((part) => part !== undefined) ? stored : undefined
+  }
+
+  function bound(part: string, index: number): unknown {
+    const type = types[index]
+    if (type === 'integer') return fragments.integer(part)
+    return type === 'uuid' ? fragments.uuid(part) : part
+  }
+
+  return {
+    columns: [...scope.map(([column]) => column), ...columns],
+    where(key) {
+      const parts = partsOf(key)
+      if (!parts) return undefined
+      const matches = columns.map((column, index) => {
+        const part = parts[index] ?? ''
+        // The first condition is for the index, the second keeps what a collation takes for the same apart.
+        return sql`${fragments.nameOf(column)} = ${bound(part, index)} and ${fragments.isExactly(column, part)}`
+      })
+      return sql.join([...inScope, ...matches], sql` and `)
+    },
+    values: (key) => {
+      const parts = partsOf(key)
+      return parts && [...scope.map(([, value]) => value), ...parts.map(bound)]
+    },
+  }
+}
+
+const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Only what the database would write the same way: '01' is not the key of row 1. */
+function storedForm(part: string, type: SqlKeyType): string | undefined {
+  if (type === 'sha256') return createHash('sha256').update(storableText(part)).digest('hex')
+  if (type === 'text') return storableText(part)
+  if (type === 'uuid') return UUID.test(part) ? part : undefined
+  return INTEGER.test(part) && BigInt.asIntN(64, BigInt(part)) === BigInt(part) ? part : undefined
+}

@@ -1,0 +1,155 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { type QueryResult, type RawBuilder, sql } from 'kysely'
+import { recogniseStoreError } from '../../../conflicts/store-errors'
+import type { RemoveResult, ResourceState, WriteResult } from '../../../contracts/adapter'
+import type { Execute, SqlDialect } from '../client'
+import { MOST_TRIES } from '../faults'
+import type { TablePlan } from './plan'
+import type { rowsOf } from './rows'
+import { unfit } from './unfit'
+import type { Row } from './versions'
+
+/** Where statements run: on any connection of a pool, or on the one of a transaction. */
+export interface Place {
+  readonly execute: Execute
+  /** Runs several on one connection, all or none. */
+  together<R>(run: (execute: Execute) => Promise<R>): Promise<R>
+  /** As `together`; and what was read cannot change before it ends. */
+  atomically<R>(run: (execute: Execute) => Promise<R>): Promise<R>
+  /** A read locks the row. */
+  readonly locks: boolean
+}
+
+export interface Operations<T> {
+  read(key: string): Promise<ResourceState<T> | undefined>
+  write(key: string, value: T, expected: string | null): Promise<WriteResult<T>>
+  remove(key: string, expected: string): Promise<RemoveResult<T>>
+  create(value: T): Promise<{ readonly key: string; readonly state: ResourceState<T> }>
+}
+
+/** The methods of the adapter at one place. */
+export function operationsAt<T>(
+  { execute: executeHere, together, locks }: Place,
+  plan: TablePlan,
+  rows: ReturnType<typeof rowsOf<T>>,
+  dialect: SqlDialect,
+  now: () => number,
+): Operations<T> {
+  const { keys, values, versions } = rows
+
+  async function rowOf(execute: Execute, key: string): Promise<Row | undefined> {
+    const where = keys.where(key)
+    if (!where) return undefined
+    const found = await execute(rows.select(where, locks))
+    if (found.rows.length < 2) return found.rows[0]
+    throw new TypeError(`sqlAdapter(): a key of "${plan.table}" names several rows; it needs a unique index.`)
+  }
+
+  async function read(key: string, execute = executeHere): Promise<ResourceState<T> | undefined> {
+    const row = await rowOf(execute, key)
+    return row && rows.stateOf(row)
+  }
+
+  const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
+
+  /** The row of the key, as long as it has this version. `undefined`: it has another one already. */
+  async function conditionOf(key: string, expected: string): Promise<RawBuilder<unknown> | undefined> {
+    const where = keys.where(key)
+    const row = versions.needsRow ? await rowOf(executeHere, key) : undefined
+    if (!where || (row && versions.versionOf(row) !== expected)) return undefined
+    const isStill = versions.isStill(expected, row)
+    return isStill && sql`${where} and ${isStill}`
+  }
+
+  /** What a change made of the row. MySQL gives no row back, so it is read. */
+  async function written(execute: Execute, key: string, row: Row | undefined, value: T, version: string | undefined) {
+    if (row) return rows.stateOf(row)
+    if (version === undefined) return (await read(key, execute)) ?? gone()
+    const seen = await read(key).catch(() => undefined)
+    if (seen?.version === version) return seen
+    // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
+    const state = { value: JSON.parse(JSON.stringify(value)) as T, version }
+    return plan.lastModified ? { ...state, lastModified: new Date(now()) } : state
+  }
+
+  /** Only a read tells the hash of a row that was changed, and it has to come before others may change it again. */
+  const changing = <R>(run: (execute: Execute) => Promise<R>): Promise<R> =>
+    dialect === 'mysql' && versions.needsRow ? together(run) : run(executeHere)
+
+  async function replace(key: string, value: T, expected: string): Promise<WriteResult<T>> {
+    const set = values.columnsOf(value, false)
+    const condition = await conditionOf(key, expected)
+    if (!condition) return refused(key)
+    const next = versions.next(expected)
+    const state = await changing(async (execute) => {
+      const result = await execute(rows.update(condition, [...set, ...next.set]))
+      return hasChanged(result) && written(execute, key, result.rows[0], value, next.version)
+    })
+    return state ? { ok: true, state } : refused(key)
+  }
+
+  async function insert(key: string, value: T): Promise<WriteResult<T>> {
+    const keyValues = keys.values(key)
+    if (!keyValues) throw unfit(`the key columns of "${plan.table}" cannot hold this key.`)
+    const next = versions.next(null)
+    const set = [...values.columnsOf(value, true), ...next.set]
+    for (let tries = 1; ; tries++) {
+      const outcome = await changing(async (execute) => {
+        const result = await execute(rows.insert(set, keyValues))
+        return {
+          state: hasChanged(result) && (await written(execute, key, result.rows[0], value, next.version)),
+        }
+      }).catch(dialect === 'mysql' ? takenOrThrow : rethrow)
+      if (outcome.state) return { ok: true, state: outcome.state }
+      const current = await read(key)
+      if (current || !('taken' in outcome)) return { ok: false, current }
+      // Somebody made the key and removed it again, or it never was the key but a unique index of the app's.
+      if (tries === MOST_TRIES) throw outcome.taken
+      await wait(Math.random() * tries)
+    }
+  }
+
+  async function create(value: T): Promise<{ key: string; state: ResourceState<T> }> {
+    const next = versions.next(null)
+    const set = [...values.columnsOf(value, true), ...next.set]
+    return changing(async (execute) => {
+      const result = await execute(rows.insert(set, undefined))
+      const [row] = result.rows
+      if (!row && result.insertId === undefined) throw new TypeError(`sqlAdapter(): "${plan.table}" gave no key.`)
+      const key = row ? rows.keyOf(row) : String(result.insertId)
+      return { key, state: await written(execute, key, row, value, next.version) }
+    })
+  }
+
+  async function remove(key: string, expected: string): Promise<RemoveResult<T>> {
+    const condition = await conditionOf(key, expected)
+    if (!condition) return refused(key)
+    const removal = plan.softDelete ? rows.update(condition, versions.next(expected).set, true) : rows.remove(condition)
+    return hasChanged(await executeHere(removal)) ? { ok: true } : refused(key)
+  }
+
+  return {
+    read: (key) => read(key),
+    write: (key, value, expected) => (expected === null ? insert(key, value) : replace(key, value, expected)),
+    remove,
+    create,
+  }
+}
+
+function hasChanged({ rows, numAffectedRows = 0n }: QueryResult<unknown>): boolean {
+  return rows.length > 0 || numAffectedRows > 0n
+}
+
+/** MySQL has no ON CONFLICT for one index alone: what is taken, the key or another column, a read has to tell. */
+function takenOrThrow(error: unknown): { readonly state: false; readonly taken: unknown } {
+  if (recogniseStoreError(error)?.kind !== 'unique') throw error
+  return { state: false, taken: error }
+}
+
+function rethrow(error: unknown): never {
+  throw error
+}
+
+function gone(): never {
+  throw new Error('sqlAdapter(): a row that was just written is not there; a trigger may have removed it.')
+}

@@ -1,0 +1,137 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { ResourceState } from '../../../contracts/adapter'
+import type { SqlDialect } from '../client'
+import { fragmentsOf } from './fragments'
+import { keysOf } from './keys'
+import { settledText } from './names'
+import type { TablePlan } from './plan'
+import { columnValues, isTrue, jsonValue, type Values } from './values'
+import { columnVersions, hashVersions, type Row, type Versions } from './versions'
+
+type Statement = RawBuilder<Row>
+
+const NOTHING = sql.raw('')
+const RETURNING_ONE = sql.raw(' returning 1 as removed')
+
+type Condition = RawBuilder<unknown>
+type Assignments = ReadonlyArray<readonly [column: string, content: unknown]>
+
+/** A plan turned into statements: what a row says, and how it is read and written. Nothing here talks to a database. */
+export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => number) {
+  const fragments = fragmentsOf(dialect)
+  const keys = keysOf(
+    { columns: plan.key, types: plan.keyTypes, separator: plan.keySeparator, scope: plan.scope },
+    fragments,
+  )
+  const values: Values =
+    plan.json === undefined
+      ? columnValues(plan.members, keys.columns, dialect, fragments)
+      : jsonValue(plan.json, fragments)
+  const { lastModified, softDelete } = plan
+  const marks = [lastModified?.column, softDelete?.column].filter((column) => column !== undefined)
+  const versions: Versions = plan.version
+    ? columnVersions(plan.version.column, plan.version.type, fragments)
+    : hashVersions([...new Set([...values.columns, ...marks])], fragments)
+
+  const { nameOf } = fragments
+  const table = settledText(sql.table(plan.table), dialect)
+  const columns = sql.join([
+    ...values.selection,
+    ...versions.selection,
+    ...(lastModified ? [sql`${sql.ref(lastModified.column)} as ${sql.ref('modified')}`] : []),
+    ...(softDelete ? [sql`${sql.ref(softDelete.column)} as ${sql.ref('deleted')}`] : []),
+  ])
+  const keyColumns = plan.key.map((column, index) => sql`${fragments.textOf(column)} as ${sql.ref(`k${index}`)}`)
+  const selection = settledText(columns, dialect)
+  const returning = dialect === 'mysql' ? NOTHING : settledText(sql` returning ${selection}`, dialect)
+  const returningKey = dialect === 'mysql' ? NOTHING : settledText(sql`${returning}, ${sql.join(keyColumns)}`, dialect)
+  const unlessTaken =
+    dialect === 'mysql'
+      ? NOTHING
+      : settledText(sql` on conflict (${sql.join(keys.columns.map((column) => sql.ref(column)))}) do nothing`, dialect)
+  const forUpdate = dialect === 'sqlite' ? NOTHING : sql.raw(' for update')
+
+  function moment(type: 'date' | 'ms', ms: number): unknown {
+    if (type === 'ms') return Math.floor(ms)
+    return dialect === 'sqlite' ? new Date(ms).toJSON() : new Date(ms)
+  }
+
+  return {
+    keys,
+    versions,
+    values,
+
+    stateOf(row: Row): ResourceState<T> {
+      const value = values.valueOf(row) as T
+      const version = versions.versionOf(row)
+      const state = lastModified ? { value, version, lastModified: dateOf(row.modified) } : { value, version }
+      return softDelete && isSet(row.deleted) ? { ...state, gone: true } : state
+    },
+
+    /** Of a row to which the database gave its key. */
+    keyOf: (row: Row): string => plan.key.map((_, index) => String(row[`k${index}`])).join(plan.keySeparator),
+
+    /** SQLite has no locks on rows: who began to write holds all of them. */
+    select: (where: Condition, locks = false): Statement =>
+      sql<Row>`select ${selection} from ${table} where ${where}${locks ? forUpdate : NOTHING}`,
+
+    /** `isGone` leaves a tombstone, and the value as it is. */
+    update(where: Condition, set: Assignments, isGone = false): Statement {
+      const ms = now()
+      const all = [
+        ...set,
+        ...(lastModified
+          ? [[lastModified.column, fragments.later(lastModified.column, moment(lastModified.type, ms))] as const]
+          : []),
+        ...(softDelete
+          ? [[softDelete.column, isGone ? goneMark(softDelete.type, ms) : aliveMark(softDelete.type)] as const]
+          : []),
+      ]
+      // Columns of one statement see the row as it was, but for MySQL, where none of these refers to another one.
+      const assigned = sql.join(all.map(([column, content]) => sql`${nameOf(column)} = ${content}`))
+      return sql<Row>`update ${table} set ${assigned} where ${where}${returning}`
+    },
+
+    /** Without `keyValues` the database gives the key. MySQL refuses a key that is taken; the others write nothing. */
+    insert(set: Assignments, keyValues: readonly unknown[] | undefined): Statement {
+      const ms = now()
+      const given: Assignments = keyValues
+        ? keys.columns.map((column, index) => [column, keyValues[index]] as const)
+        : plan.scope
+      const all = [
+        ...given,
+        ...set,
+        ...(lastModified ? [[lastModified.column, moment(lastModified.type, ms)] as const] : []),
+        ...(softDelete ? [[softDelete.column, aliveMark(softDelete.type)] as const] : []),
+      ]
+      const names = sql.join(all.map(([column]) => nameOf(column)))
+      const contents = sql.join(all.map(([, content]) => sql`${content}`))
+      return sql<Row>`insert into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${keyValues ? returning : returningKey}`
+    },
+
+    remove: (where: Condition): Statement =>
+      sql<Row>`delete from ${table} where ${where}${dialect === 'mysql' ? NOTHING : RETURNING_ONE}`,
+  }
+
+  function goneMark(type: 'date' | 'boolean', ms: number): unknown {
+    return type === 'date' ? moment('date', ms) : dialect === 'postgres' ? true : 1
+  }
+
+  function aliveMark(type: 'date' | 'boolean'): unknown {
+    return type === 'date' ? null : dialect === 'postgres' ? false : 0
+  }
+}
+
+function isSet(mark: unknown): boolean {
+  if (mark === null || mark === undefined || mark === false) return false
+  return Buffer.isBuffer(mark) ? isTrue(mark) : Number(mark) !== 0
+}
+
+/** SQLite's own texts of a date have neither a T nor a Z, and mean UTC. */
+function dateOf(content: unknown): Date | undefined {
+  if (content === null || content === undefined) return undefined
+  if (content instanceof Date) return content
+  const text = String(content)
+  if (/^-?\d+$/.test(text)) return new Date(Number(text))
+  return new Date(/^[\d-]+ [\d:.]+$/.test(text) ? `${text.replace(' ', 'T')}Z` : text)
+}

@@ -1,0 +1,154 @@
+import { sql } from 'kysely'
+import { jsonText } from '../../../json/text'
+import type { SqlDialect } from '../client'
+import type { Fragment, Fragments } from './fragments'
+import { unfit } from './unfit'
+import type { Row } from './versions'
+
+export type SqlColumnType = 'plain' | 'json' | 'boolean' | 'number' | 'date'
+
+export interface MemberColumn {
+  readonly member: string
+  readonly column: string
+  readonly type: SqlColumnType
+}
+
+/** How a value becomes columns and comes back. */
+export interface Values {
+  readonly columns: readonly string[]
+  readonly selection: readonly Fragment[]
+  valueOf(row: Row): unknown
+  /** What to write. A member that is missing: the column's default in a new row, NULL in an old one. */
+  columnsOf(value: unknown, isNew: boolean): Array<readonly [column: string, content: unknown]>
+}
+
+const WHO = 'sqlAdapter()'
+
+/** The whole value in one column of type json, jsonb or text. */
+export function jsonValue(column: string, { textOf }: Fragments): Values {
+  return {
+    columns: [column],
+    // As text: drivers parse JSON columns, some of them, and then a string looks like its own JSON.
+    selection: [sql`${textOf(column)} as ${sql.ref('c0')}`],
+    valueOf: ({ c0 }) => (typeof c0 === 'string' ? JSON.parse(c0) : null),
+    columnsOf: (value) => [[column, jsonText(value, WHO)]],
+  }
+}
+
+/** A member a column. `own` are the columns that the key and the scope already write. */
+export function columnValues(
+  members: readonly MemberColumn[],
+  own: readonly string[],
+  dialect: SqlDialect,
+  { textOf, dateOf, nameOf }: Fragments,
+): Values {
+  const contentOf = { plain: nameOf, boolean: nameOf, number: nameOf, json: textOf, date: dateOf }
+  const known = new Set(members.map(({ member }) => member))
+  return {
+    columns: members.map(({ column }) => column),
+    selection: members.map(({ column, type }, index) => sql`${contentOf[type](column)} as ${sql.ref(`c${index}`)}`),
+    valueOf: (row) =>
+      Object.fromEntries(
+        members.map((member, index) => [member.member, fromColumn(row[`c${index}`], member, dialect)]),
+      ),
+    columnsOf(value, isNew) {
+      const object = objectOf(value)
+      const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
+      if (stranger !== undefined) throw unfit(`no column is named for the member ${JSON.stringify(stranger)}.`)
+      return members
+        .filter(({ member, column }) => !own.includes(column) && !(isNew && object[member] === undefined))
+        .map(({ member, column, type }) => [column, toColumn(object[member], type, member, dialect)])
+    },
+  }
+}
+
+function objectOf(value: unknown): Record<string, unknown> {
+  if (value === undefined) jsonText(value, WHO)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw unfit('a value of columns is an object.')
+  return value as Record<string, unknown>
+}
+
+function toColumn(content: unknown, type: SqlColumnType, member: string, dialect: SqlDialect): unknown {
+  if (content === undefined || content === null) return null
+  if (type === 'json') return jsonText(content, WHO)
+  if (typeof content === 'number' && !Number.isFinite(content)) jsonText(content, WHO)
+  if (type === 'date') return toDate(content, member, dialect)
+  if (!FITS[type](content)) throw unfit(`the member ${JSON.stringify(member)} is no ${type}.`)
+  if (content instanceof Date) return content.toJSON()
+  // An object would be the text [object Object], or in some drivers a piece of SQL.
+  if (typeof content === 'object') throw unfit(`the member ${JSON.stringify(member)} is no text, number or boolean.`)
+  return typeof content === 'boolean' && dialect !== 'postgres' ? Number(content) : content
+}
+
+/** SQLite takes anything for a boolean or a number, and others make of it what they can. */
+const FITS = {
+  boolean: (content: unknown) => typeof content === 'boolean',
+  number: (content: unknown) =>
+    typeof content === 'number' || (typeof content === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(content)),
+  plain: () => true,
+}
+
+function toDate(content: unknown, member: string, dialect: SqlDialect): unknown {
+  const date = new Date(content as string)
+  if (Number.isNaN(date.getTime())) throw unfit(`the member ${JSON.stringify(member)} is no date.`)
+  // MySQL knows no Z; its driver writes a Date as it has to be.
+  if (dialect === 'mysql') return date
+  return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()
+}
+
+function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect): unknown {
+  if (content === null || content === undefined) return null
+  switch (type) {
+    case 'json':
+      return JSON.parse(String(content))
+    case 'boolean':
+      return isTrue(content)
+    case 'number':
+      return keptNumber(Number(content), member)
+    case 'date':
+      return content instanceof Date ? content.toJSON() : typeof content === 'string' ? inUtc(content) : content
+    case 'plain':
+      return fromPlain(content, member, dialect)
+  }
+}
+
+/** What would come back as another thing when it is written again is refused when it is read. */
+function fromPlain(content: unknown, member: string, dialect: SqlDialect): unknown {
+  if (content instanceof Date) throw unkept(member, `a date; say { type: 'date' }`)
+  if (typeof content === 'bigint') return Number.isSafeInteger(Number(content)) ? Number(content) : String(content)
+  if (typeof content === 'number') return keptNumber(content, member)
+  if (!Buffer.isBuffer(content)) return content
+  const text = content.toString('utf8')
+  // MySQL has texts that compare as bytes.
+  if (dialect === 'mysql' && Buffer.from(text).equals(content)) return text
+  throw unkept(member, 'bytes, which JSON has not; leave it out')
+}
+
+/** Where integers may have 64 bits, the driver may have rounded this one already. */
+function keptNumber(number: number, member: string): number {
+  const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) < 2 ** 64
+  if (isRounded) throw unkept(member, `about ${number}, more than a number can keep; have the driver give it as text`)
+  return number
+}
+
+function unkept(member: string, what: string): TypeError {
+  return new TypeError(`sqlAdapter(): the column of ${JSON.stringify(member)} holds ${what}.`)
+}
+
+/** A column of type BIT comes as a Buffer. */
+export function isTrue(content: unknown): boolean {
+  if (Buffer.isBuffer(content)) return content.some((byte) => byte !== 0)
+  return content === true || content === 't' || Number(content) === 1
+}
+
+const ISO_DATE = /^\d{4}-\d\d-\d\d(?:([T ])(\d\d:\d\d:\d\d(\.\d+)?)(Z|[+-]\d\d:\d\d)?)?$/
+
+/** A date, or a moment in UTC, with all the digits that its second has. What has no zone is in UTC; other texts are as they are. */
+function inUtc(text: string): string {
+  const [, , time, fraction = '', zone = 'Z'] = ISO_DATE.exec(text) ?? []
+  if (time === undefined) return text
+  const date = new Date(`${text.slice(0, 10)}T${time}${zone}`)
+  if (Number.isNaN(date.getTime())) return text
+  return fraction.length > 4 ? date.toJSON().replace(/\.\d+/, fraction) : date.toJSON()
+}

@@ -1,0 +1,50 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
+import { isStoreFault, storeFault } from '../../contracts/store-fault'
+
+/** How often a statement is tried that others were in the way of. */
+export const MOST_TRIES = 8
+
+/**
+ * Runs one statement, again where the database says that it only was in another's way: nothing was written then, and the
+ * contract knows no race that rejects.
+ */
+export async function attempted<R>(run: () => Promise<R>, who: string): Promise<R> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (isStoreFault(error)) throw error
+      const known = recogniseStoreError(error)
+      if (!known || !isInTheWay(known, error) || tries >= MOST_TRIES) throw faultOf(error, known, who)
+      await wait(Math.random() * 2 ** tries)
+    }
+  }
+}
+
+/** Runs one statement, once: in a transaction that an error has ended, a second time would never succeed. */
+export async function answered<R>(run: () => Promise<R>, who: string): Promise<R> {
+  return run().catch((error: unknown) => Promise.reject(faultOf(error, recogniseStoreError(error), who)))
+}
+
+function isInTheWay({ kind }: StoreError, error: unknown): boolean {
+  if (kind === 'serialization' || kind === 'deadlock') return true
+  return kind === 'busy' && codeOf(error).startsWith('SQLITE_')
+}
+
+/** Without the driver's text, which quotes values and SQL. It is the cause, for those who look. */
+export function faultOf(
+  error: unknown,
+  known: StoreError | undefined,
+  who: string,
+  applied: 'no' | 'unknown' = known?.applied ?? 'unknown',
+): unknown {
+  // Not of a database: a mistake in the call, which must not look like a fault of the back end.
+  if (!known) return error
+  return storeFault(new Error(`${who}: ${known.kind} (${codeOf(error)})`, { cause: error }), { applied })
+}
+
+function codeOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : 'no code'
+}

@@ -1,0 +1,5 @@
+export { type SqlAdapter, sqlAdapter } from './adapter'
+export { addColumnStatements, createTableStatements } from './adapter/create-table'
+export type { SqlAdapterOptions, SqlHistory, SqlTable } from './adapter/options'
+export type { SqlClient, SqlDialect } from './client'
+export { createStoreTableStatements, type SqlStore, type SqlStoreOptions, sqlStore } from './store'

@@ -1,0 +1,1 @@
+export { type ZookeeperLockClient, type ZookeeperLocksOptions, zookeeperLocks } from './locks'

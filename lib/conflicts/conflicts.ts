@@ -1,0 +1,214 @@
+import type { Problem } from '../http/problem'
+
+/** What a client should do about a conflict before it sends anything again. */
+export type Resolution = 'refetch' | 'wait' | 'change-request' | 'new-key' | 'none'
+
+export interface ConflictDefinition {
+  readonly status: number
+  /** May the same request, unchanged, succeed later? */
+  readonly retryable: boolean
+  readonly resolution: Resolution
+  readonly title: string
+}
+
+const define = (status: number, retryable: boolean, resolution: Resolution, title: string) =>
+  ({ status, retryable, resolution, title }) as const satisfies ConflictDefinition
+
+/** Every kind of conflict. The key is the `code` that clients see; it never changes its meaning. */
+export const CONFLICTS = {
+  precondition_failed: define(412, false, 'refetch', 'The resource is not in the state that the request expects'),
+  weak_validator: define(
+    412,
+    false,
+    'refetch',
+    'The entity tag was weakened on its way and cannot be used for a change',
+  ),
+  precondition_required: define(428, false, 'refetch', 'The request has to say which state it expects'),
+  malformed_condition: define(400, false, 'change-request', 'A condition of the request cannot be read'),
+  conflicting_conditions: define(400, false, 'change-request', 'The request names two different versions'),
+  stale_version: define(
+    409,
+    false,
+    'refetch',
+    'The version that the request was made from is no longer the current one',
+  ),
+  concurrent_update: define(409, true, 'wait', 'Others are changing the resource at this moment'),
+  already_exists: define(409, false, 'change-request', 'There is a resource of this key already'),
+  unique_violation: define(409, false, 'change-request', 'Another resource has this value already'),
+  reference_violation: define(409, false, 'change-request', 'The change would break a reference between resources'),
+  check_violation: define(409, false, 'change-request', 'The change breaks a constraint of the stored data'),
+  immutable_field: define(409, false, 'change-request', 'The change touches a member that cannot be changed'),
+  frozen: define(409, false, 'change-request', 'The resource is in a state in which it cannot be changed'),
+  transition_not_allowed: define(
+    409,
+    false,
+    'change-request',
+    'The workflow does not lead from this state to that one',
+  ),
+  rule_violation: define(409, false, 'change-request', 'The change breaks a rule'),
+  patch_failed: define(409, false, 'refetch', 'The patch does not fit the current state'),
+  locked: define(423, true, 'wait', 'Somebody else is editing the resource'),
+  resource_busy: define(409, true, 'wait', 'The resource is busy with other requests'),
+  lock_lost: define(409, true, 'wait', 'The lock ran out before the change was made; nothing was changed'),
+  queue_full: define(503, true, 'wait', 'Too many requests are waiting for the resource'),
+  backend_unavailable: define(503, true, 'wait', 'The data cannot be reached at this moment; nothing was changed'),
+  outcome_unknown: define(503, false, 'refetch', 'Nobody knows yet whether the change was made'),
+  denied: define(403, false, 'none', 'The caller may not do this'),
+  not_found: define(404, false, 'none', 'There is no such resource'),
+  gone: define(410, false, 'none', 'The resource was removed'),
+  malformed_body: define(400, false, 'change-request', 'The body of the request cannot be read'),
+  schema_invalid: define(422, false, 'change-request', 'The resource would not be valid'),
+  method_not_allowed: define(405, false, 'change-request', 'The resource does not support this method'),
+  content_too_large: define(413, false, 'change-request', 'The body of the request is too large'),
+  unsupported_media_type: define(
+    415,
+    false,
+    'change-request',
+    'The body of the request is of a type that is not understood',
+  ),
+  headers_truncated: define(431, false, 'change-request', 'The request has too many header lines'),
+  idempotency_key_missing: define(400, false, 'change-request', 'The request needs an Idempotency-Key'),
+  idempotency_key_invalid: define(400, false, 'change-request', 'The Idempotency-Key cannot be read'),
+  idempotency_key_reused: define(422, false, 'new-key', 'The Idempotency-Key was used for another request'),
+  idempotency_in_progress: define(
+    409,
+    true,
+    'wait',
+    'The request with this Idempotency-Key is still being carried out',
+  ),
+  idempotency_answer_lost: define(
+    409,
+    false,
+    'refetch',
+    'The request with this Idempotency-Key was carried out, and its answer is not there any more',
+  ),
+} as const satisfies Record<string, ConflictDefinition>
+
+/** The names of the kinds: what clients see as `code`. */
+export type ConflictKind = keyof typeof CONFLICTS
+
+/** One member that stands in the way, and why. */
+export interface MemberConflict {
+  readonly pointer: string
+  readonly kind: string
+  readonly [fact: string]: unknown
+}
+
+/** What is known of a conflict beyond its kind. Everything here, `cause` and `headers` aside, reaches the client. */
+export interface ConflictFacts {
+  /** One sentence on this occurrence, for a person. */
+  readonly detail?: string | undefined
+  /** A URI of the app's own in place of the kind's. */
+  readonly type?: string | undefined
+  readonly title?: string | undefined
+  /** In place of the kind's status, where the design leaves a choice. */
+  readonly status?: number | undefined
+  readonly retryable?: boolean | undefined
+  /** Whole seconds, sent as `Retry-After`. */
+  readonly retryAfterS?: number | undefined
+  /** The condition that failed, as a field name. */
+  readonly field?: string | undefined
+  /** The entity tag or version that the client expected. */
+  readonly expected?: string | undefined
+  /** The entity tag of the current state; sent as `ETag` on a 412. */
+  readonly current?: string | undefined
+  readonly conflicts?: readonly MemberConflict[] | undefined
+  /** What Ajv found. */
+  readonly errors?: readonly object[] | undefined
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  readonly allowed?: readonly string[] | undefined
+  readonly lockedUntil?: string | undefined
+  /** What `describeHolder` gave. */
+  readonly holder?: unknown
+  /** What `expose` gave. */
+  readonly state?: unknown
+  /** Further header fields of the answer. */
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  readonly cause?: unknown
+}
+
+/** Lists in a problem end here; a client that needs more has other troubles. */
+const MOST_ITEMS = 50
+
+const BRAND = Symbol.for('express-conflict.conflict-error')
+
+/**
+ * A reason to refuse a request. Pass it to `next` or throw it; `respondToConflicts` answers it.
+ *
+ * It has the fields of `http-errors` (`status`, `statusCode`, `expose`, `headers`), so that an app without our
+ * responder answers with the right status too.
+ */
+export class ConflictError extends Error {
+  readonly code: ConflictKind
+  readonly status: number
+  readonly statusCode: number
+  readonly expose: boolean
+  readonly headers: Readonly<Record<string, string>>
+  readonly retryable: boolean
+  readonly resolution: Resolution
+  readonly title: string
+  readonly facts: ConflictFacts
+
+  constructor(code: ConflictKind, facts: ConflictFacts = {}) {
+    const definition = definitionOf(code)
+    super(facts.detail ?? definition.title, facts.cause === undefined ? undefined : { cause: facts.cause })
+    this.name = 'ConflictError'
+    this.code = code
+    this.status = facts.status ?? definition.status
+    this.statusCode = this.status
+    this.expose = this.status < 500
+    this.retryable = facts.retryable ?? definition.retryable
+    this.headers = headersOf(this.status, this.retryable, facts)
+    this.resolution = definition.resolution
+    this.title = facts.title ?? definition.title
+    this.facts = facts
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+}
+
+function definitionOf(code: ConflictKind): ConflictDefinition {
+  if (Object.hasOwn(CONFLICTS, code)) return CONFLICTS[code]
+  throw new TypeError(`ConflictError: there is no kind "${code}". Known are ${Object.keys(CONFLICTS).join(', ')}.`)
+}
+
+/** Known by brand, not by class: two copies of this package may be loaded. */
+export function isConflictError(error: unknown): error is ConflictError {
+  return error instanceof Error && BRAND in error
+}
+
+/** The problem that a client gets. `typePrefix` is put in front of the kind, unless the conflict brought a type of its own. */
+export function toProblem(error: ConflictError, typePrefix: string, instance: string): Problem {
+  const { facts } = error
+  const problem: Record<string, unknown> = {
+    type: facts.type ?? typePrefix + error.code,
+    title: error.title,
+    status: error.status,
+    detail: facts.detail,
+    instance,
+    code: error.code,
+    retryable: error.retryable,
+    resolution: error.resolution,
+    field: facts.field,
+    expected: facts.expected,
+    current: facts.current,
+    conflicts: facts.conflicts?.slice(0, MOST_ITEMS),
+    errors: facts.errors?.slice(0, MOST_ITEMS),
+    from: facts.from,
+    to: facts.to,
+    allowed: facts.allowed,
+    lockedUntil: facts.lockedUntil,
+    holder: facts.holder,
+    state: facts.state,
+  }
+  for (const name of Object.keys(problem)) if (problem[name] === undefined) delete problem[name]
+  return problem as unknown as Problem
+}
+
+function headersOf(status: number, retryable: boolean, facts: ConflictFacts): Record<string, string> {
+  // A conflict speaks of this moment; RFC 6585 §3 forbids to store a 428, and the others would lie a second later.
+  const headers: Record<string, string> = { 'Cache-Control': 'no-store', ...facts.headers }
+  if (status === 412 && facts.current !== undefined) headers.ETag = facts.current
+  if (retryable && facts.retryAfterS !== undefined) headers['Retry-After'] = String(facts.retryAfterS)
+  return headers
+}

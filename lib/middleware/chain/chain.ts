@@ -1,0 +1,90 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Request, Response } from 'express'
+import { type ConflictError, isConflictError } from '../../conflicts/conflicts'
+import { unchanged } from '../commit/after-change'
+import type { Settings } from '../options/settings'
+import { firstConflict, newAttempt } from '../request/attempt'
+import { failing } from '../request/failure'
+import type { GuardedRequest, Stage } from '../request/guarded-request'
+import { refusal } from '../request/refuse'
+import { readState } from '../state/store-call'
+import { chainsConflict } from '../state/store-conflict'
+import { begin, goOn } from './begin'
+
+/**
+ * Typed by what Node gives, so that handlers which follow keep the types they infer, under the types of Express 4 and
+ * of Express 5 alike.
+ */
+export interface ConflictMiddleware {
+  (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /** The names of the stages, in order. */
+  readonly stages: readonly string[]
+}
+
+/** One middleware for all the stages: in Express each layer of its own costs several microseconds. */
+export function chainOf<T>(name: string, settings: Settings<T>, stages: readonly Stage[]): ConflictMiddleware {
+  const middleware = (incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void => {
+    run(incoming as Request, outgoing as Response, settings, stages, middleware, next).then((goesOn) => {
+      if (goesOn) next()
+    }, failing(next))
+  }
+  Object.defineProperty(middleware, 'name', { value: `${name}Middleware` })
+  return Object.assign(middleware, { stages: stages.map((stage) => stage.name) })
+}
+
+/** Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. */
+async function run<T>(
+  req: Request,
+  res: Response,
+  settings: Settings<T>,
+  stages: readonly Stage[],
+  middleware: unknown,
+  next: (error?: unknown) => void,
+): Promise<boolean> {
+  const [first] = stages
+  const guarded = first?.begins ? begin(req, res, settings, middleware) : goOn(req, settings, first?.name ?? '')
+  if (guarded === undefined) return true
+  // In one function: each await that is nested costs a turn of the microtask queue more.
+  try {
+    for (const stage of stages) {
+      const conflict = stage.prepare?.(guarded)
+      if (conflict) throw conflict
+    }
+    for (const stage of stages) {
+      const entered = stage.enter && (await stage.enter(guarded, next))
+      if (entered === 'answered') return false
+      if (entered) throw entered
+    }
+    guarded.stages.push(...stages)
+    if (stages.some(({ reads }) => reads)) guarded.attempt = newAttempt(guarded, await readState(guarded), false)
+    const { attempt } = guarded
+    if (attempt === undefined) return true
+    const checked = firstConflict(guarded, attempt, stages)
+    const conflict: ConflictError | undefined = checked instanceof Promise ? await checked : checked
+    if (conflict) throw conflict
+    return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
+  } catch (error) {
+    const conflict = isConflictError(error) ? error : await chainsConflict(guarded, error)
+    throw conflict ? await refusal(guarded, conflict) : error
+  }
+}
+
+/** 304, or the answer to a change that the app would write a second time. Says whether there is nothing left to do. */
+function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
+  const { res, settings, attempt } = guarded
+  if (outcome === 'not-modified') {
+    if (settings.notModifiedLate) {
+      guarded.notModifiedLate = true
+      return false
+    }
+    res.statusCode = 304
+    res.end()
+    return true
+  }
+  // Where commit writes, the handler goes on and commit finds nothing to do; an app that writes by itself would write.
+  if (outcome !== 'already-applied' || !settings.byApp || attempt === undefined) return false
+  unchanged(guarded, attempt)
+  res.statusCode = 204
+  res.end()
+  return true
+}

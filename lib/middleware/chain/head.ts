@@ -1,0 +1,110 @@
+import type { ServerResponse } from 'node:http'
+import type { Request, Response } from 'express'
+import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
+import { type Attempt, find, type GuardedRequest, guardedOn, misplacedOn } from '../request/guarded-request'
+
+/** What the types of Express leave out, of both its lines. */
+interface ExpressApp {
+  readonly parent?: ExpressApp
+  readonly response: Response & { [GUARDED_HEAD]?: true }
+}
+
+/** What the latest answer was made from. Most processes have one app. */
+let latest: object | null = null
+
+const GUARDED_HEAD = Symbol.for('express-conflict.guarded-head')
+
+/**
+ * Looks at the head of an answer at the last moment, when its status is known: a validator that was put there for a
+ * state is wrong on an error, and Express's own weak tag hashes the answer, which no later `If-Match` can name.
+ *
+ * Once for each app, on the prototype that it gives its answers, for a `writeHead` of its own on each of them is dear.
+ * The apps that are mounted below inherit it.
+ */
+export function guardHeads(req: Request, res: Response): void {
+  const made = Object.getPrototypeOf(res)
+  if (made === latest) return
+  latest = made
+  const prototype = answersOf(req)
+  if (prototype[GUARDED_HEAD]) return
+  prototype[GUARDED_HEAD] = true
+  guardHeadOf(prototype)
+  // The first request comes too late for that where a layer in front has kept the function, as `compression` does.
+  if (Object.hasOwn(res, 'writeHead')) guardHeadOf(res)
+}
+
+/** What all answers of the app inherit from, and those of the apps that are mounted below it. */
+export function answersOf(req: Request): ExpressApp['response'] {
+  let root = req.app as unknown as ExpressApp
+  while (root.parent) root = root.parent
+  return root.response
+}
+
+function guardHeadOf(answers: Response): void {
+  const writeHead = answers.writeHead as (...args: unknown[]) => Response
+  answers.writeHead = function writeGuardedHead(this: Response, status: number, ...rest: unknown[]) {
+    if (this.headersSent) return writeHead.call(this, status, ...rest)
+    let settled = status
+    const all = guardedOn(this.req)
+    for (const guarded of all) settled = settleHead(guarded, this, settled)
+    if (all.length === 0 && status >= 200 && status < 300) warnOfMisplaced(this.req)
+    return writeHead.call(this, settled, ...rest)
+  }
+}
+
+function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {
+  const isSuccess = status >= 200 && status < 300
+  if (isSuccess && guarded.notModifiedLate) {
+    for (const field of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(field)
+    return 304
+  }
+  if (!isSuccess && status !== 304 && status !== 412) {
+    for (const { field, value } of guarded.shown) if (res.getHeader(field) === value) res.removeHeader(field)
+  }
+  const tag = res.getHeader('ETag')
+  if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')
+  if (!guarded.isSafe && isSuccess) warnOfForgottenCommit(guarded)
+  if (isRemovedByApp(guarded, status)) void endLockOfRemoved(guarded, guarded.attempt)
+  return status
+}
+
+/** That it has removed the resource by itself is told by its answer alone. 202 says that it has yet to (RFC 9110 §15.3.3). */
+function isRemovedByApp<T>(
+  guarded: GuardedRequest<T>,
+  status: number,
+): guarded is GuardedRequest<T> & { readonly attempt: Attempt<T> } {
+  const { settings, outcome, attempt } = guarded
+  const isDone = status >= 200 && status < 300 && status !== 202
+  return isDone && settings.byApp && outcome === 'open' && attempt?.change.action === 'remove'
+}
+
+function warnOfMisplaced(req: Request): void {
+  const name = misplacedOn(req)
+  if (name === undefined || misplaced.has(name)) return
+  misplaced.add(name)
+  process.emitWarning(
+    `${req.method} ${req.originalUrl} was answered with success, and the chain of the ${name} that is mounted above it let it pass: its mount has no parameter "id". Give path: '/:id', mount it where the parameter is, or give the key option.`,
+    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_NOT_GUARDED' },
+  )
+}
+
+const misplaced = new Set<string>()
+const warned = new Set<string>()
+
+function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
+  const { outcome, settings, req } = guarded
+  if (outcome !== 'open' || settings.byApp || !isToBeCommitted(guarded) || warned.has(settings.name)) return
+  // Guarded twice, committed once.
+  if (find(req, settings.adapter) !== guarded) return
+  warned.add(settings.name)
+  process.emitWarning(
+    `${req.method} on the ${settings.name} was answered with success, but nothing was committed. Call resourceOf(req, adapter).commit() in the handler, use commitChange(), or say writes: 'by-app' if the handler writes by itself.`,
+    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_NOT_COMMITTED' },
+  )
+}
+
+/** An action is its handler's, and a state that was fetched, and no more, is a parent's. */
+function isToBeCommitted<T>({ attempt, stages }: GuardedRequest<T>): boolean {
+  const { proposed, action } = attempt?.change ?? {}
+  return stages.length > 1 && (proposed !== undefined || action === 'remove')
+}

@@ -1,0 +1,114 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import { isStoredFile } from '../../contracts/stored-file'
+import { findUnsafe, type Unsafe } from '../../json/document'
+import { valueAt, withoutValueAt } from '../../json/pointer'
+import type { GuardedRequest, Sent } from '../request/guarded-request'
+
+export const MERGE_PATCH = 'application/merge-patch+json'
+export const JSON_PATCH = 'application/json-patch+json'
+/** For `Accept-Patch` (RFC 5789 §3.1). `application/json` is read as a merge patch. */
+export const ACCEPT_PATCH = `${MERGE_PATCH}, ${JSON_PATCH}, application/json`
+
+/** Deeper than any resource, and far from where recursion overflows the stack. */
+const MAX_DEPTH = 128
+
+/** What is wrong with the type of the body, by its header alone. */
+export function mediaTypeConflict<T>({ req, method, headers }: GuardedRequest<T>): ConflictError | undefined {
+  if (!hasBody(headers) || isStoredFile(req.body)) return undefined
+  const type = mediaTypeOf(headers)
+  if (method === 'PATCH') {
+    if (formatOf(method, type) !== undefined) return undefined
+    return unsupported(type, { 'Accept-Patch': ACCEPT_PATCH })
+  }
+  return formatOf(method, type) === undefined ? unsupported(type, { Accept: 'application/json' }) : undefined
+}
+
+/** The document that a parser left on the request. Throws when none was mounted: that is the app's mistake, not the client's. */
+export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
+  const { req, method, headers } = guarded
+  const { versionField } = guarded.settings.members
+  // RFC 9110 §14.4: a PUT with Content-Range would store a part as if it were the whole.
+  if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
+  const document: unknown = req.body
+  if (isStoredFile(document)) return { format: 'value', document, version: undefined }
+  if (!hasBody(headers) || wasEmpty(req)) return malformed('The request has no body.')
+  if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
+  const unsafe = unsafeDocument('The body', document)
+  if (unsafe) return unsafe
+  const type = mediaTypeOf(headers)
+  const format = formatOf(method, type) ?? 'value'
+  // As a merge patch it would take the place of the whole resource (RFC 7396 §2).
+  if (method === 'PATCH' && type === 'application/json' && Array.isArray(document))
+    return malformed(`The type of a JSON Patch is ${JSON_PATCH}.`)
+  if (versionField === undefined || format === 'json-patch') return { format, document, version: undefined }
+  const version = valueAt(document, versionField)
+  if (version === undefined) return { format, document, version: undefined }
+  if (typeof version !== 'string' && typeof version !== 'number')
+    return malformed('The version in the body is neither a string nor a number.')
+  return { format, document: withoutValueAt(document, versionField), version: String(version) }
+}
+
+/** What makes a document that came from a client unsafe to work on, and to store. */
+export function unsafeDocument(what: string, document: unknown): ConflictError | undefined {
+  const unsafe = findUnsafe(document, MAX_DEPTH)
+  return unsafe && malformed(`${what} ${FAULTS[unsafe]}.`)
+}
+
+const FAULTS: Readonly<Record<Unsafe, string>> = {
+  'too-deep': `is nested deeper than ${MAX_DEPTH} levels`,
+  'prototype-key': 'has a member whose name stands for a prototype',
+  'infinite-number': 'has a number that is too large',
+  'broken-text': 'has text that is no Unicode: half of a surrogate pair',
+}
+
+type Headers = GuardedRequest<unknown>['headers']
+
+export function hasBody(headers: Headers): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+export function mediaTypeOf(headers: Headers): string {
+  const field = headers['content-type'] ?? ''
+  if (field === 'application/json') return field
+  const [type = ''] = field.split(';', 1)
+  return type.trim().toLowerCase()
+}
+
+function formatOf(method: string, type: string): Sent['format'] | undefined {
+  if (method === 'PATCH') {
+    if (type === JSON_PATCH) return 'json-patch'
+    return type === MERGE_PATCH || type === 'application/json' ? 'merge-patch' : undefined
+  }
+  if (type === JSON_PATCH || type === MERGE_PATCH) return undefined
+  return isJsonType(type) ? 'value' : undefined
+}
+
+export function isJsonType(type: string): boolean {
+  return type === 'application/json' || /^application\/[\w.!#$&^-]+\+json$/.test(type)
+}
+
+/** Sent in no chunks: read to its end, and nothing came. */
+export function wasEmpty(req: GuardedRequest<unknown>['req']): boolean {
+  return !req.readableDidRead && req.readableEnded
+}
+
+/** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */
+export function wasParsed(req: GuardedRequest<unknown>['req'], document: unknown): boolean {
+  return document !== undefined && !Buffer.isBuffer(document) && req.readableDidRead
+}
+
+function unparsed<T>({ method, headers }: GuardedRequest<T>): string {
+  return `The ${method} body of type ${mediaTypeOf(headers)} was not parsed. Mount a parser in front of the chain: app.use(express.json({ type: ['application/json', 'application/*+json'] }))`
+}
+
+function malformed(detail: string): ConflictError {
+  return new ConflictError('malformed_body', { detail })
+}
+
+export function unsupported(type: string, headers: Record<string, string>): ConflictError {
+  const detail =
+    type === ''
+      ? 'The request does not say of which type its body is: Content-Type.'
+      : `Bodies of type ${type} are not understood here.`
+  return new ConflictError('unsupported_media_type', { detail, headers })
+}

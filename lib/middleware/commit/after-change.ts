@@ -1,0 +1,99 @@
+import { validateHeaderValue } from 'node:http'
+import type { ResourceState } from '../../contracts/adapter'
+import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
+import { sameJson } from '../../json/equal'
+import type { Change } from '../../rules/change'
+import { belowRequest } from '../options/settings'
+import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { tell, warn } from '../request/refuse'
+import { representationOf, show, showValidators, tagsFor } from '../request/validators'
+
+/** What a commit came to. `unchanged`: the change had been made before; nothing was written. */
+export type Committed<T> =
+  | {
+      readonly outcome: 'created' | 'replaced' | 'unchanged'
+      readonly key: string
+      readonly state: ResourceState<T>
+      /** The new value as clients see it: hidden members out, the version field in. What an answer should show. */
+      readonly representation: unknown
+      /** Where a resource that was just created is found. */
+      readonly location?: string
+    }
+  | {
+      readonly outcome: 'removed'
+      readonly key: string
+      readonly state: undefined
+      readonly representation?: undefined
+    }
+
+export function committed<T>(
+  guarded: GuardedRequest<T>,
+  change: Change<T>,
+  state: ResourceState<T> | undefined,
+  tries: number,
+): Committed<T> {
+  const { settings, res, key = '' } = guarded
+  guarded.outcome = 'committed'
+  const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
+  tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version, tries }))
+  const location = state && locationOfNew(guarded, change)
+  // Another layer may have answered meanwhile, for a time-out perhaps: it is committed all the same.
+  if (!res.headersSent) {
+    if (state) showAfterChange(guarded, state)
+    if (location !== undefined) res.setHeader('Location', location)
+  }
+  if (state === undefined) return { outcome: 'removed', key, state }
+  const representation = representationOf(guarded, state)
+  if (location === undefined)
+    return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state, representation }
+  return { outcome: 'created', key, state, representation, location }
+}
+
+/** The URI of what a POST has made. */
+export function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string | undefined {
+  return change.current === undefined && guarded.isNew ? locationOf(guarded, guarded.key ?? '') : undefined
+}
+
+/** What is created stays created: an error now would make the client create it again. */
+function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): string {
+  try {
+    const location: unknown = settings.location(req, key)
+    if (typeof location !== 'string') throw new TypeError(`location of the ${settings.name} has to give a string.`)
+    validateHeaderValue('Location', location)
+    return location
+  } catch (error) {
+    warn(error)
+    return belowRequest(req, key)
+  }
+}
+
+export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>): Committed<T> {
+  const { key = '' } = guarded
+  guarded.outcome = 'committed'
+  if (change.current === undefined) return { outcome: 'removed', key, state: undefined }
+  if (!guarded.res.headersSent) showAfterChange(guarded, change.current)
+  const representation = representationOf(guarded, change.current)
+  return { outcome: 'unchanged', key, state: change.current, representation }
+}
+
+/** RFC 9110 §9.3.4: after a PUT no validators unless what is stored is what was sent. */
+function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): void {
+  const { settings } = guarded
+  const [tag] = tagsFor(guarded, state)
+  const { tagHeader } = settings.options
+  if (tag && tagHeader !== undefined) show(guarded, tagHeader, formatEntityTag(tag))
+  const mergedWith = guarded.attempt?.mergedWith
+  if (mergedWith !== undefined) show(guarded, 'Merged-With', mergedWith)
+  if (mayShow(guarded, state)) showValidators(guarded, state, tag)
+}
+
+/** The tag that the answer to the change shows. */
+export function tagAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): EntityTag | undefined {
+  return mayShow(guarded, state) ? tagsFor(guarded, state)[0] : undefined
+}
+
+function mayShow<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): boolean {
+  const { method, sent } = guarded
+  if (method !== 'PUT') return true
+  return sent !== undefined && sameJson(representationOf(guarded, state), sent.document)
+}

@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ConflictError } from '../../conflicts/conflicts'
+import { type Intent, intendedChange } from '../change/intended-change'
+import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
+import { lostRace } from '../preconditions/lost-race'
+import { takenKey } from '../preconditions/taken-key'
+import { firstConflict, newAttempt } from '../request/attempt'
+import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { type Committed, committed, unchanged } from './after-change'
+import { noteChange } from './carried-out'
+import { commitInTransaction } from './commit-in-transaction'
+import { swap } from './swap'
+
+const TRIES = 5
+const FIRST_PAUSE_MS = 10
+
+/**
+ * Compare-and-swap with the version that the checks were made against. After a lost race the checks run on the state
+ * that won, and what they say is the answer: the same as if the request had come later.
+ */
+export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
+  let attempt = begun(guarded)
+  guarded.isCommitting = true
+  // What fails there fails for good.
+  if (guarded.transaction) return commitInTransaction(guarded, attempt, intent, guarded.transaction)
+  const { deadlineMs } = guarded.settings
+  let until: number | undefined
+  // In one function: each await that is nested costs a turn of the microtask queue more.
+  try {
+    for (let tries = 1; ; tries++) {
+      if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
+      const intended = intendedChange(guarded, attempt, intent)
+      const change = intended instanceof Promise ? await intended : intended
+      if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
+      // From the first write on: what the handler takes to make a value is not the store's.
+      const leftMs = until === undefined ? deadlineMs : until - Date.now()
+      until ??= Date.now() + deadlineMs
+      if (leftMs <= 0) throw tooMany()
+      const result = await swap(guarded, attempt, change, leftMs)
+      if (result.ok) {
+        if (result.state === undefined) await endLockOfRemoved(guarded, attempt)
+        noteChange(guarded, change, result.state)
+        return committed(guarded, change, result.state, tries)
+      }
+      if (guarded.isNew) throw refuse(guarded, takenKey(guarded))
+      attempt = newAttempt(guarded, result.current, true)
+      guarded.attempt = attempt
+      const conflict = await firstConflict(guarded, attempt, guarded.stages)
+      if (conflict) throw refuse(guarded, conflict)
+      if (attempt.verdict?.outcome === 'already-applied') continue
+      // A value of the handler's own was made from the state that lost: nobody here can make it anew.
+      if (intent.from === 'value') throw refuse(guarded, lostRace(guarded))
+      await pause(guarded, tries, until)
+    }
+  } finally {
+    guarded.isCommitting = false
+  }
+}
+
+function refuse<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+  guarded.refused = conflict
+  return conflict
+}
+
+function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
+  const { attempt, isSafe, transaction, outcome, res, req, settings } = guarded
+  const mistake = (text: string) => new Error(`commit() on ${req.method} ${settings.name}: ${text}`)
+  if (attempt === undefined) throw mistake('the chain has not run on this request.')
+  if (isSafe) throw mistake('a safe method changes nothing (RFC 9110 §9.2.1).')
+  if (settings.byApp && transaction === undefined)
+    throw mistake("the adapter was declared with writes: 'by-app'; the handler writes by itself.")
+  if (res.headersSent) throw mistake('the answer has begun already; commit first, then answer.')
+  if (guarded.isCommitting) throw mistake('it is still at work; wait for it, one request commits once.')
+  if (guarded.refused) throw guarded.refused
+  if (outcome === 'committed') throw mistake('it was called before; one request commits once.')
+  if (transaction?.isOpen === false)
+    throw mistake('its transaction was rolled back, by a commit that failed or because the time for it ran out.')
+  return attempt
+}
+
+async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
+  // Full jitter: those who lost the same race do not meet again.
+  const ms = FIRST_PAUSE_MS * 2 ** (tries - 1) * Math.random()
+  const isOver = tries === TRIES || Date.now() + ms >= until
+  if (!isOver) await sleep(ms)
+  // A client that left waits for nothing; the others are served the sooner.
+  if (isOver || res.destroyed) throw tooMany()
+}
+
+function tooMany(): ConflictError {
+  return new ConflictError('concurrent_update', { retryAfterS: 1 + Math.floor(Math.random() * 2) })
+}

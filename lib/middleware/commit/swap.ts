@@ -1,0 +1,45 @@
+import type { ResourceState } from '../../contracts/adapter'
+import type { Change } from '../../rules/change'
+import { keyOfNew } from '../change/key-of-new'
+import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { checkedState, mustHaveState, storeOf, writeState } from '../state/store-call'
+
+export type Swap<T> =
+  | { readonly ok: true; readonly state: ResourceState<T> | undefined }
+  | { readonly ok: false; readonly current: ResourceState<T> | undefined }
+
+/** One conditional write. Without a proposed value: a conditional removal. */
+export async function swap<T>(
+  guarded: GuardedRequest<T>,
+  { stored }: Attempt<T>,
+  { proposed }: Change<T>,
+  ms: number,
+): Promise<Swap<T>> {
+  const { name } = guarded.settings
+  const adapter = storeOf(guarded)
+  if (guarded.isNew && proposed !== undefined && adapter.create) {
+    const made = await writeState(guarded, ms, () => adapter.create?.(proposed) ?? noAbility(name, 'create'))
+    guarded.key = made.key
+    return { ok: true, state: mustHaveState(made.state, name) }
+  }
+  guarded.key ??= keyOfNew(guarded, proposed)
+  const { key } = guarded
+  if (proposed === undefined) {
+    if (stored === undefined) throw new Error(`There is no ${name} to remove.`)
+    const { version } = stored
+    const removed = await writeState(guarded, ms, () => adapter.remove?.(key, version) ?? noAbility(name, 'remove'))
+    return removed.ok ? { ok: true, state: undefined } : { ok: false, current: checkedState(removed.current, name) }
+  }
+  const expected = stored?.version ?? null
+  const written = await writeState(
+    guarded,
+    ms,
+    () => adapter.write?.(key, proposed, expected) ?? noAbility(name, 'write'),
+  )
+  if (written.ok) return { ok: true, state: mustHaveState(written.state, name) }
+  return { ok: false, current: checkedState(written.current, name) }
+}
+
+function noAbility(name: string, method: string): never {
+  throw new TypeError(`The adapter of the ${name} has no ${method} method.`)
+}

@@ -1,0 +1,91 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import { strongMatch } from '../../http/entity-tag'
+import { type IfCondition, type IfList, parseIf } from '../../http/if-header'
+import type { EditLock, EditLocks } from '../options/edit-locks'
+import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { tagsOf } from '../request/validators'
+import { endLock, findLock, isHeldBy } from './edit-lock-record'
+
+/** 423 for a change by anybody but the holder, who names the lock's token in `If` (RFC 4918 §6.4, §10.4). */
+export async function editLockConflict<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  locks: EditLocks,
+): Promise<ConflictError | undefined> {
+  if (guarded.key === undefined) return undefined
+  const lock = await findLock(guarded, locks)
+  attempt.editLock = lock
+  if (lock === undefined) return undefined
+  const { req } = guarded
+  return isHeldBy(lock, tokensIn(listsOf(guarded) ?? []), locks.owner(req)) ? undefined : lockedBy(guarded, locks, lock)
+}
+
+/** What others are told: until when, and of the holder what the app says. */
+export async function lockedBy<T>(
+  { req }: GuardedRequest<T>,
+  locks: EditLocks,
+  { owner, since, until }: EditLock,
+): Promise<ConflictError> {
+  const isOwn = locks.owner(req) === owner
+  const holder = await locks.describeHolder?.({ owner, since, until }, req)
+  // Clocks of processes differ, and can be set; the store's decides when it ends.
+  const leftMs = Math.min(Math.max(until.getTime() - Date.now(), 0), locks.leaseMs)
+  return new ConflictError('locked', {
+    detail: isOwn ? 'You hold this lock yourself: name its token in If, as (<urn:uuid:…>).' : undefined,
+    holder,
+    lockedUntil: until.toISOString(),
+    // Jitter keeps those who wait from coming back all at once.
+    retryAfterS: Math.ceil(leftMs / 1000) + Math.floor(Math.random() * 3) || 1,
+  })
+}
+
+/** What the `If` of a change says besides who holds the lock: 400 for what cannot be read, 412 for what is not so. */
+export function ifConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): ConflictError | undefined {
+  const { settings, req, isSafe } = guarded
+  if (settings.editLocks === undefined || isSafe || req.headers.if === undefined) return undefined
+  const lists = listsOf(guarded)
+  if (lists === undefined)
+    return new ConflictError('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
+  if (
+    lists.some(
+      (list) => isAboutRequest(guarded, list) && list.conditions.every((each) => holds(guarded, attempt, each)),
+    )
+  )
+    return undefined
+  const detail = 'The lock that If names has ended, or the resource is not in the state that it names.'
+  return new ConflictError('precondition_failed', { field: 'If', detail })
+}
+
+/** Who removes a resource has no more use for the lock on it. What cannot be removed runs out. */
+export async function endLockOfRemoved<T>(guarded: GuardedRequest<T>, { editLock }: Attempt<T>): Promise<void> {
+  const { editLocks } = guarded.settings
+  if (editLocks && editLock) await endLock(guarded, editLocks, editLock).catch(() => false)
+}
+
+function holds<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, { not, token, tag }: IfCondition): boolean {
+  const { editLock, change } = attempt
+  const same = guarded.settings.tag.sameOpaque
+  const isSo = tag
+    ? change.current !== undefined && tagsOf(guarded, attempt).some((current) => strongMatch(current, tag, same))
+    : token !== undefined && editLock !== undefined && isHeldBy(editLock, [token], editLock.owner)
+  return isSo !== not
+}
+
+/** A list about another resource is about a state that nobody has looked at here. */
+function isAboutRequest<T>({ req }: GuardedRequest<T>, { resource }: IfList): boolean {
+  if (resource === undefined) return true
+  const pathOf = (url: string) => (URL.canParse(url, BASE) ? new URL(url, BASE).pathname : undefined)
+  return pathOf(resource) === pathOf(req.originalUrl)
+}
+
+const BASE = 'http://this.host'
+
+/** RFC 4918 §10.4.1: to name a token anywhere is to submit it. */
+function tokensIn(lists: readonly IfList[]): string[] {
+  return lists.flatMap(({ conditions }) => conditions.flatMap(({ token }) => token ?? []))
+}
+
+function listsOf<T>({ req }: GuardedRequest<T>): IfList[] | undefined {
+  const field = req.headers.if
+  return field === undefined ? undefined : parseIf(String(field))
+}

@@ -1,0 +1,109 @@
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
+import { ConflictError, isConflictError } from '../../conflicts/conflicts'
+import type { ExpiringStore } from '../../contracts/store'
+import { withDeadline } from '../../timing/deadline'
+import type { EditLock, EditLocks } from '../options/edit-locks'
+import type { GuardedRequest } from '../request/guarded-request'
+import { isMistake } from '../state/store-conflict'
+
+/** As it is stored. Of the token the hash alone: who reads the store cannot use what stands there. */
+interface Stored {
+  readonly owner: string
+  readonly token: string
+  readonly sinceMs: number
+  readonly untilMs: number
+}
+
+/** A lock that was found dead is looked for again; it is not for ever that others are faster. */
+const MOST_TRIES = 4
+
+/** The lock on the resource of a request, if one stands. One whose owner is gone is removed on the way. */
+export async function findLock<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<EditLock | undefined> {
+  const key = recordKey(guarded)
+  const store = storeOf(guarded, locks)
+  return inTime(guarded, async () => {
+    for (let tries = 1; ; tries++) {
+      const record = await store.read(key)
+      if (record === undefined) return undefined
+      const lock = lockOf(record)
+      const isAlive = tries >= MOST_TRIES || (await (locks.ownerIsAlive?.(lock.owner) ?? true))
+      if (isAlive) return lock
+      await store.remove(key, record)
+    }
+  })
+}
+
+/** On the connection of an open transaction: with another one of its pool, requests would wait for each other. */
+function storeOf<T>({ transaction }: GuardedRequest<T>, { store }: EditLocks): ExpiringStore {
+  return (transaction?.isOpen && store.within?.(transaction.adapter.transactionHandle)) || store
+}
+
+/** Takes a lock that is free, and gives its token, the only time that it is known; `undefined`: another was faster. */
+export async function takeLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, owner: string) {
+  const key = recordKey(guarded)
+  const token = `urn:uuid:${randomUUID()}`
+  const nowMs = Date.now()
+  const record = recordOf({
+    owner,
+    token: hashOf(token).toString('base64url'),
+    sinceMs: nowMs,
+    untilMs: nowMs + locks.leaseMs,
+  })
+  const creating = locks.store.create(key, record, locks.leaseMs)
+  const isTaken = await inTime(guarded, () => creating).catch((error) => {
+    // It may have been granted all the same, late or without our hearing of it.
+    const giveBack = () => locks.store.remove(key, record)
+    creating.then(giveBack, giveBack).catch(() => {})
+    throw error
+  })
+  return isTaken ? { token, lock: lockOf(record) } : undefined
+}
+
+/** `undefined`: it is another lock by now, or none. */
+export async function renewLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, lock: EditLock) {
+  const renewed = recordOf({ ...(JSON.parse(lock.record) as Stored), untilMs: Date.now() + locks.leaseMs })
+  const { store, leaseMs } = locks
+  const isRenewed = await inTime(guarded, () => store.replace(recordKey(guarded), lock.record, renewed, leaseMs))
+  return isRenewed ? lockOf(renewed) : undefined
+}
+
+/** `false`: it was renewed, taken by another or over in between. */
+export function endLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, lock: EditLock): Promise<boolean> {
+  return inTime(guarded, () => locks.store.remove(recordKey(guarded), lock.record))
+}
+
+/** In constant time, whichever of the tokens it is: nobody learns a token from how long an answer takes. */
+export function isHeldBy(lock: EditLock, tokens: readonly string[], owner: string | undefined): boolean {
+  const stored = Buffer.from((JSON.parse(lock.record) as Stored).token, 'base64url')
+  const matches = tokens.map((token) => timingSafeEqual(stored, hashOf(token)))
+  return matches.includes(true) && owner === lock.owner
+}
+
+function recordKey<T>({ settings, key }: GuardedRequest<T>): string {
+  return JSON.stringify(['edit-lock', settings.name, key])
+}
+
+function recordOf(stored: Stored): string {
+  return JSON.stringify(stored)
+}
+
+function lockOf(record: string): EditLock {
+  const { owner, sinceMs, untilMs } = JSON.parse(record) as Stored
+  return { record, owner, since: new Date(sinceMs), until: new Date(untilMs) }
+}
+
+function hashOf(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+/** A store that cannot be asked holds up every change: nobody knows whether somebody is editing. */
+async function inTime<T, R>({ settings }: GuardedRequest<T>, work: () => Promise<R>): Promise<R> {
+  const { deadlineMs } = settings
+  const late = () => new Error(`the store of the edit locks gave no answer within ${deadlineMs} ms`)
+  try {
+    return await withDeadline(work(), deadlineMs, late)
+  } catch (cause) {
+    if (isMistake(cause) || isConflictError(cause)) throw cause
+    throw new ConflictError('backend_unavailable', { cause, retryAfterS: 1 + Math.floor(Math.random() * 4) })
+  }
+}

@@ -1,0 +1,30 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Response } from 'express'
+import type { Committed } from '../commit/after-change'
+
+/** RFC 7240 §4.2: does the client want the new representation back, or only the status? */
+export function answerChange<T>(
+  headers: IncomingHttpHeaders,
+  res: Response,
+  { outcome, representation }: Committed<T>,
+): void {
+  const preferred = preferredReturn(headers)
+  const isApplied = preferred === 'minimal' || outcome !== 'removed'
+  if (preferred !== undefined && isApplied) res.setHeader('Preference-Applied', `return=${preferred}`)
+  res.vary('Prefer')
+  if (outcome === 'created') res.statusCode = 201
+  if (outcome !== 'removed' && preferred !== 'minimal') {
+    res.json(representation)
+    return
+  }
+  if (outcome !== 'created') res.statusCode = 204
+  res.end()
+}
+
+function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'representation' | undefined {
+  if (prefer === undefined) return undefined
+  // A comma in a quoted value separates nothing, and what stands behind a semicolon belongs to another preference.
+  const unquoted = String(prefer).replace(/"([^"]*)"/g, (_, text: string) => (/^\w+$/.test(text) ? text : '""'))
+  const [, preferred] = /(?:^|,)[ \t]*return[ \t]*=[ \t]*(minimal|representation)[ \t]*(?:$|[,;])/i.exec(unquoted) ?? []
+  return preferred?.toLowerCase() as 'minimal' | 'representation' | undefined
+}

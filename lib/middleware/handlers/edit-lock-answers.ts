@@ -1,0 +1,137 @@
+import type { Request } from 'express'
+import { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceState } from '../../contracts/adapter'
+import { parseLockToken } from '../../http/if-header'
+import { lockedBy } from '../edit-locks/edit-lock-conflict'
+import { endLock, findLock, isHeldBy, renewLock, takeLock } from '../edit-locks/edit-lock-record'
+import type { EditLock, EditLocks } from '../options/edit-locks'
+import { wasRemoved } from '../request/attempt'
+import type { GuardedRequest } from '../request/guarded-request'
+import { isStillAllowed } from '../stages/fetch-state'
+import { readState } from '../state/store-call'
+
+/** What a client learns of a lock. A token is never in it. */
+export interface LockView {
+  readonly locked: boolean
+  /** Whether the caller holds it, perhaps in another window. */
+  readonly mine?: boolean
+  readonly lockedUntil?: string
+  readonly holder?: unknown
+}
+
+/** A lock that the caller has now. */
+export interface Held<T> {
+  readonly outcome: 'taken' | 'renewed'
+  readonly token: string
+  readonly view: LockView
+  /** The state that the caller may change: read after the grant, so that a write which slipped in between is seen. */
+  readonly state: ResourceState<T>
+}
+
+export async function lookAtLock<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<LockView> {
+  const lock = await findLock(guarded, locks)
+  if (lock === undefined) return { locked: false }
+  const { req } = guarded
+  const { owner, since, until } = lock
+  const holder = await locks.describeHolder?.({ owner, since, until }, req)
+  const view = { locked: true, mine: locks.owner(req) === owner, lockedUntil: until.toISOString() }
+  return holder === undefined ? view : { ...view, holder }
+}
+
+/** A lock that is renewed, taken and released by others at the very same moment is not for ever in the way. */
+const MOST_TRIES = 4
+
+/** Renews the lock that the token names; without one, or when it has ended, takes the lock. */
+export async function takeOrRenew<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<Held<T>> {
+  const { req } = guarded
+  const owner = ownerOf(locks, req)
+  const token = tokenOf(req)
+  for (let tries = 1; tries <= MOST_TRIES; tries++) {
+    const lock = await findLock(guarded, locks)
+    if (lock === undefined) {
+      const taken = await takeLock(guarded, locks, owner)
+      if (taken) return granted(guarded, locks, taken.lock, taken.token)
+      continue
+    }
+    if (token === undefined || !isHeldBy(lock, [token], owner)) throw await lockedBy(guarded, locks, lock)
+    const renewed = await renewLock(guarded, locks, lock)
+    if (renewed) return { outcome: 'renewed', token, view: ownView(renewed), state: await stateOf(guarded) }
+  }
+  throw new ConflictError('resource_busy', { retryAfterS: 1 })
+}
+
+async function granted<T>(
+  guarded: GuardedRequest<T>,
+  locks: EditLocks,
+  lock: EditLock,
+  token: string,
+): Promise<Held<T>> {
+  try {
+    return { outcome: 'taken', token, view: ownView(lock), state: await stateOf(guarded) }
+  } catch (error) {
+    // Nobody hears of this token, so nobody could release the lock.
+    await endLock(guarded, locks, lock).catch(() => false)
+    throw error
+  }
+}
+
+async function stateOf<T>(guarded: GuardedRequest<T>): Promise<ResourceState<T>> {
+  const state = await readState(guarded)
+  if (state === undefined) throw new ConflictError('not_found')
+  if (wasRemoved(guarded, state)) throw new ConflictError('gone')
+  return state
+}
+
+function ownView({ until }: EditLock): LockView {
+  return { locked: true, mine: true, lockedUntil: until.toISOString() }
+}
+
+/** Ends the lock that the token names, or breaks one that the caller may break. What has ended already has ended. */
+export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<void> {
+  const { req } = guarded
+  const token = tokenOf(req)
+  for (let tries = 1; tries <= MOST_TRIES; tries++) {
+    const lock = await findLock(guarded, locks)
+    if (lock === undefined) return
+    const refusal = await refusalOf(req, locks, lock, token)
+    // Who may not know of the resource does not learn of its lock either.
+    if (refusal) throw (await isStillAllowed(guarded)) ?? refusal
+    if (await endLock(guarded, locks, lock)) return
+  }
+  throw new ConflictError('resource_busy', { retryAfterS: 1 })
+}
+
+/** A token releases its own lock and no other: a late release must not end what somebody else has taken since. */
+async function refusalOf(
+  req: Request,
+  locks: EditLocks,
+  lock: EditLock,
+  token: string | undefined,
+): Promise<ConflictError | undefined> {
+  const caller = locks.owner(req)
+  if (token !== undefined) {
+    if (isHeldBy(lock, [token], caller)) return undefined
+    const detail = 'This token of yours holds the lock no more, or never did.'
+    return new ConflictError('precondition_failed', { field: 'Lock-Token', detail })
+  }
+  const { owner, since, until } = lock
+  if (caller === owner || (await locks.mayBreak?.(req, { owner, since, until }))) return undefined
+  return new ConflictError('denied', { detail: 'The lock is held by somebody else.' })
+}
+
+function ownerOf(locks: EditLocks, req: Request): string {
+  const owner: unknown = locks.owner(req)
+  if (typeof owner === 'string' && owner !== '') return owner
+  if (owner === undefined || owner === null)
+    throw new ConflictError('denied', { detail: 'A lock needs somebody who holds it: sign in.' })
+  throw new TypeError(`editLocks(): owner has to give a non-empty string, or undefined; got ${JSON.stringify(owner)}.`)
+}
+
+function tokenOf(req: Request): string | undefined {
+  const field = req.headers['lock-token']
+  if (field === undefined) return undefined
+  const token = parseLockToken(String(field))
+  if (token !== undefined) return token
+  const detail = 'Lock-Token holds no URI in angle brackets (RFC 4918 §10.5).'
+  throw new ConflictError('malformed_condition', { field: 'Lock-Token', detail })
+}

@@ -1,0 +1,32 @@
+import { changedPointers } from '../../json/changed-pointers'
+import { withoutMembers } from '../../json/members'
+import type { ConflictMiddleware } from '../chain/chain'
+import { takenKey } from '../preconditions/taken-key'
+import { refusal } from '../request/refuse'
+import { readState } from '../state/store-call'
+import { stockHandler } from './commit-change'
+
+const MOST_POINTERS = 200
+
+/**
+ * A dry run: put it in place of the handler, on a URL of the app's own. Answers 200 with what the request would do, or
+ * with the same problem as the request itself; writes nothing.
+ *
+ * What it says holds for the state that it looked at. Send the request itself with a condition.
+ */
+export function reportChange(): ConflictMiddleware {
+  return stockHandler('reportChange', async (guarded) => {
+    const { attempt, settings, res } = guarded
+    if (attempt === undefined) throw new Error('reportChange(): the chain has not read the state.')
+    guarded.outcome = 'reported'
+    // Where the store gives the key, it has none yet.
+    if (guarded.isNew && (await readState(guarded))) throw await refusal(guarded, takenKey(guarded))
+    const { action, current, proposed } = attempt.change
+    const shown = (value: unknown) => withoutMembers(value, settings.members.hidden)
+    // A read changes nothing, and what an action does, its handler alone knows.
+    const isProposed = proposed !== undefined || action === 'remove'
+    const changed = isProposed ? changedPointers(shown(current?.value), shown(proposed), MOST_POINTERS) : []
+    res.setHeader('Cache-Control', 'no-store')
+    res.status(200).json({ action, changes: changed.length > 0, changed, proposed: shown(proposed) })
+  })
+}

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto'
+import { IncomingMessage } from 'node:http'
+import type { ErrorRequestHandler, Request, Response } from 'express'
+import { type ConflictError, isConflictError, toProblem } from '../../conflicts/conflicts'
+import { formatProblem, PROBLEM_JSON } from '../../http/problem'
+import { refuseUnknown } from '../../options'
+import { noteConflict } from '../request/claimed-request'
+import { failing } from '../request/failure'
+import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
+import { refusal, tell, told } from '../request/refuse'
+import { handlersConflict } from '../state/store-conflict'
+import { parserConflict } from './parser-conflict'
+
+/** What a log needs to have, as pino and `console` do. Of a log that takes the message first: turn the two round. */
+export interface ConflictLogger {
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** How problems are named, and who is told of them. */
+export interface RespondOptions {
+  /** Put in front of the kind to make the `type` of a problem. Default: `urn:problem-type:express-conflict:`. */
+  readonly typePrefix?: string
+  /** Told of every problem, with the `instance` that the client got. Default: faults of a back end go to `console.error`. */
+  readonly logger?: ConflictLogger
+}
+
+const TYPE_PREFIX = 'urn:problem-type:express-conflict:'
+
+/** Faults are the app's to see to; conflicts are daily business. */
+const FAULTS_ONLY: ConflictLogger = {
+  warn: () => undefined,
+  error: (fields, message) => {
+    // By itself: in an object its causes would be cut off.
+    const { err, ...rest } = fields as { readonly err?: unknown }
+    if (err !== undefined) console.error(message, rest, err)
+  },
+}
+
+/**
+ * The conflict responder: answers conflicts, what a body parser refused, and what a database threw on a guarded request,
+ * as `application/problem+json` (RFC 9457). Mount it last. Every other error goes on untouched.
+ */
+export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
+  if (options instanceof IncomingMessage)
+    throw new TypeError('respondToConflicts was mounted itself; mount what it makes: app.use(respondToConflicts()).')
+  refuseUnknown('respondToConflicts()', options, ['typePrefix', 'logger'])
+  const { typePrefix = TYPE_PREFIX, logger = FAULTS_ONLY } = options
+  if (typeof typePrefix !== 'string')
+    throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
+  if (typeof logger?.warn !== 'function' || typeof logger.error !== 'function')
+    throw new TypeError(
+      `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${typeof logger === 'function' ? 'a function' : JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
+    )
+  return function respondToConflictsMiddleware(error, req, res, next) {
+    if (res.headersSent) return next(error)
+    if (isConflictError(error)) return respond(toldOf(req, error))
+    const conflict = parserConflict(error)
+    if (conflict) return respond(conflict)
+    const found = ofDatabase(req, error)
+    if (found === undefined) return next(error)
+    found.then(respond).catch(failing(next))
+
+    function respond(refused: ConflictError): void {
+      const instance = `urn:uuid:${randomUUID()}`
+      const { code, status, cause } = refused
+      noteConflict(req, refused)
+      const fields = { instance, code, status, method: req.method, err: cause }
+      tell(() => logger[status >= 500 ? 'error' : 'warn'](fields, refused.message))
+      answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
+    }
+  }
+}
+
+/** The chain's own refusals were told where they were made; a handler's are seen here first. */
+function toldOf(req: Request, conflict: ConflictError): ConflictError {
+  const guarded = innermost(req)
+  return guarded ? told(guarded, conflict) : conflict
+}
+
+function innermost(req: Request): GuardedRequest<unknown> | undefined {
+  return findTarget(req) ?? guardedOn(req).at(-1)
+}
+
+/** What a handler's statement on a guarded request came to; `undefined` for any other error. */
+function ofDatabase(req: Request, error: unknown): Promise<ConflictError> | undefined {
+  const guarded = innermost(req)
+  return guarded && handlersConflict(guarded, error)?.then((conflict) => refusal(guarded, conflict))
+}
+
+/** Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD. */
+function answer(res: Response, conflict: ConflictError, body: string): void {
+  for (const field of ['ETag', 'Last-Modified', 'Content-Encoding', 'Content-Range', 'Location'])
+    res.removeHeader(field)
+  res.statusCode = conflict.status
+  for (const [field, value] of Object.entries(conflict.headers)) res.setHeader(field, value)
+  res.setHeader('Content-Type', PROBLEM_JSON)
+  res.setHeader('Content-Length', Buffer.byteLength(body))
+  res.end(body)
+}

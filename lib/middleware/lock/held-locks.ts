@@ -1,0 +1,99 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import type { Lease, LockManager } from '../../contracts/lock'
+import type { LockSettings } from '../options/settings'
+import type { GuardedRequest } from '../request/guarded-request'
+import { settledOf } from '../request/settled'
+import { type LockQueue, lockQueue } from './lock-queue'
+
+/** All of them or none. What this request holds already, for another chain, is its own to use. */
+export async function holdAll<T>(
+  guarded: GuardedRequest<T>,
+  lock: LockSettings,
+  keys: readonly string[],
+): Promise<ConflictError | undefined> {
+  const { left, onSettled } = settledOf(guarded.res)
+  const held = heldOn(guarded.req, lock.manager)
+  const until = performance.now() + lock.waitMs
+  const gained: string[] = []
+  const release = async () => {
+    for (const key of gained.splice(0))
+      await held
+        .get(key)
+        ?.release()
+        .catch(warn)
+        .finally(() => held.delete(key))
+  }
+  for (const key of keys) {
+    const lease = held.get(key) ?? (await hold(lock, key, until, left))
+    if (lease instanceof ConflictError) {
+      await release()
+      return lease
+    }
+    if (!held.has(key)) gained.push(key)
+    held.set(key, lease)
+    guarded.leases.push(lease)
+  }
+  onSettled(lock.maxHoldMs, () => void release())
+  return undefined
+}
+
+/** A lock that cannot be given back runs out by itself. */
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+}
+
+const HELD = Symbol.for('express-conflict.held')
+
+function heldOn(req: object, manager: LockManager): Map<string, Lease> {
+  const carrier = req as { [HELD]?: Map<LockManager, Map<string, Lease>> }
+  carrier[HELD] ??= new Map()
+  const held = carrier[HELD].get(manager) ?? new Map<string, Lease>()
+  carrier[HELD].set(manager, held)
+  return held
+}
+
+const queues = new WeakMap<LockManager, LockQueue>()
+
+/** Chains that share a manager share its queue: order is kept over all of them. */
+function queueOf(manager: LockManager): LockQueue {
+  const queue = queues.get(manager) ?? lockQueue()
+  queues.set(manager, queue)
+  return queue
+}
+
+/** Waits for a turn in this process, then for the manager. */
+async function hold(
+  lock: LockSettings,
+  key: string,
+  until: number,
+  signal: AbortSignal,
+): Promise<Lease | ConflictError> {
+  const { manager, leaseMs, maxHoldMs, maxWaiting } = lock
+  const queue = queueOf(manager)
+  const refused = (code: 'queue_full' | 'resource_busy') =>
+    new ConflictError(code, { retryAfterS: queue.retryAfterS(key) })
+  const waited = await queue.wait(key, { waitMs: until - performance.now(), maxWaiting, signal })
+  if (waited.outcome !== 'turn') return refused(waited.outcome === 'full' ? 'queue_full' : 'resource_busy')
+  const { done } = waited
+  try {
+    const waitMs = Math.max(0, until - performance.now())
+    const lease = await manager.acquire(key, { waitMs, leaseMs, maxHoldMs, signal })
+    if (lease) return withTurn(lease, done)
+  } catch (cause) {
+    done()
+    return new ConflictError('backend_unavailable', { cause, retryAfterS: queue.retryAfterS(key) })
+  }
+  done()
+  return refused('resource_busy')
+}
+
+/** The turn ends with the lease, however that ends. */
+function withTurn(lease: Lease, done: () => void): Lease {
+  if (lease.signal.aborted) done()
+  lease.signal.addEventListener('abort', done, { once: true })
+  return {
+    fence: lease.fence,
+    signal: lease.signal,
+    release: () => lease.release().finally(done),
+  }
+}

@@ -1,0 +1,212 @@
+import type { Request } from 'express'
+import type { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
+import type { LockManager } from '../../contracts/lock'
+import type { Change } from '../../rules/change'
+import type { TagScheme } from '../../rules/tag'
+import type { EditLocks } from './edit-locks'
+import type { IdempotencyOptions } from './idempotency-options'
+
+/** A refusal about the caller. `as: 'not_found'` hides that the resource is there. */
+export interface Denial {
+  readonly detail?: string
+  readonly type?: string
+  readonly as?: 'denied' | 'not_found'
+}
+
+/** What a rule has against a change. `pointers` name the members it is about. */
+export interface RuleConflict {
+  readonly detail: string
+  /** A URI of the app's own for the problem's `type`. */
+  readonly type?: string
+  readonly title?: string
+  readonly pointers?: readonly string[]
+}
+
+/** A business rule. It has no side effects: after a lost race it runs again, on the state that won. */
+export type Rule<T> = (
+  change: Change<T>,
+  req: Request,
+) => RuleConflict | undefined | null | Promise<RuleConflict | undefined | null>
+
+/** The states that a resource goes through. A state is a string, in one member of the value. */
+export interface LifecycleOptions {
+  /** JSON Pointer to the member that holds the state, such as `/status`. */
+  readonly field: string
+  /** States in which nothing can be changed: 409 `frozen`. */
+  readonly frozen?: readonly string[]
+  /** States that stand for "removed": 410 `gone`. */
+  readonly gone?: readonly string[]
+  /** Where a new resource may begin. Default: anywhere. */
+  readonly initial?: readonly string[]
+  /** From each state to the ones it may go to. A final state has an empty list. Default: from any to any. */
+  readonly transitions?: Readonly<Record<string, readonly string[]>>
+}
+
+/** Which conditions a change has to bring, and where a version may come from beside the header fields. */
+export interface PreconditionOptions {
+  /**
+   * What PUT, PATCH and DELETE on an existing resource have to bring: `true` (default), some condition, `If-Match: *`
+   * included; `'version'`, one that names a version; `false`, nothing.
+   */
+  readonly required?: boolean | 'version'
+  /** `'accept'` lets `If-Match` match the weak and the suffixed form of the current tag. Default: `'refuse'`. */
+  readonly weak?: 'refuse' | 'accept'
+  /** What proxies put behind a tag when they compress. Default: `-gzip`, `;gzip`, `-br`, `;br`. */
+  readonly tagSuffixes?: readonly string[]
+  /** JSON Pointer at which representations show the version and bodies may bring it back, such as `/revision`. */
+  readonly versionField?: string
+  /** Name of a query parameter that may bring the version. */
+  readonly versionQuery?: string
+  /** `'early'` (default): 304 before the handler runs. `'late'`: the handler runs and its headers are kept. */
+  readonly notModified?: 'early' | 'late'
+}
+
+/** What is told about a refused request. No part of the stored state is in it. */
+export interface ConflictEvent {
+  readonly name: string
+  readonly key: string | undefined
+  readonly method: string
+  readonly conflict: ConflictError
+}
+
+/** What is told about a change that was committed. */
+export interface CommitEvent {
+  readonly name: string
+  readonly key: string
+  readonly outcome: 'created' | 'replaced' | 'removed'
+  /** The new version; `undefined` after a removal. */
+  readonly version: string | undefined
+  /** How often it was written: more than once where others came in between, and the conditions still held. */
+  readonly tries: number
+}
+
+/** A compiled Ajv validator, by the part of its shape that is used. */
+export interface CompiledSchema {
+  (value: unknown): unknown
+  errors?: readonly object[] | null
+  schema?: unknown
+}
+
+/** An Ajv instance of the app's own, by the part of its shape that is used. */
+export interface AjvInstance {
+  compile(schema: object): CompiledSchema
+  opts: { $data?: unknown; code?: { regExp?: unknown } | undefined }
+  /** The schemas that it knows by name, looked through for `readOnly`. */
+  readonly refs?: object
+  readonly schemas?: object
+}
+
+/** The lock that is held from before the state is read until the answer is ended. */
+export interface LockOptions {
+  /** Grants the leases: `memoryLocks()` in one process; over several, the one of a service that they share. */
+  readonly manager: LockManager
+  /** How long a request waits for the lock, its turn in this process included, in milliseconds. Default: 5000. */
+  readonly waitMs?: number
+  /** How long the lock outlives a process that died, in milliseconds. Default: 10000. */
+  readonly leaseMs?: number
+  /** When the lock ends although the handler is still at work, in milliseconds. Default: 60000. */
+  readonly maxHoldMs?: number
+  /** How many requests of this process may wait for one resource. Default: 100. */
+  readonly maxWaiting?: number
+  /**
+   * The names of what to lock, `article:1` for the article 1, in place of the resource itself. Several are locked in one
+   * order for all requests, all or none.
+   */
+  readonly key?: (req: Request) => string | readonly string[]
+  /** Methods that hold the lock. Default: all that are not safe. */
+  readonly methods?: readonly string[]
+}
+
+/** What is to be known of one kind of resource. `name` and `adapter` are needed; the rest adds checks or changes a default. */
+export interface ConflictOptions<T> {
+  /** What the resource is called, "article". Prefixes signatures and keys, labels events. */
+  readonly name: string
+  readonly adapter: ResourceAdapter<T>
+  /**
+   * `'by-app'`: the handler writes by itself, with `resourceOf(req, adapter).current.version` in its own `WHERE`, and
+   * throws `resourceOf(req, adapter).lostRace()` when nothing matched. Must be said when the adapter cannot write.
+   */
+  readonly writes?: 'by-adapter' | 'by-app'
+  /** The key of the resource. Default: `params.id`, or the last parameter of `path`. `undefined` is for requests that name no resource. */
+  readonly key?: (req: Request, params: Readonly<Record<string, string>>) => string | string[] | undefined
+  /** Lets a request through unguarded. */
+  readonly skip?: (req: Request) => boolean
+  /** What the chain matches below its mount, such as `/:id`. For `app.use('/articles', chain)` and `router.use(chain)`. */
+  readonly path?: string
+  /** Methods beside GET, HEAD, OPTIONS and TRACE that change nothing, such as QUERY. */
+  readonly safeMethods?: readonly string[]
+
+  /** JSON Schema of the whole resource (2020-12, or draft-07 when `$schema` says so), or a compiled Ajv validator. */
+  readonly schema?: object | CompiledSchema
+  /** Compiles `schema` in place of an instance of our own. */
+  readonly ajv?: AjvInstance
+  /** JSON Pointers to members that no change may touch; `*` stands for each member or item. */
+  readonly immutable?: readonly string[]
+  /** Like `immutable`, but a member that is missing may be set once. */
+  readonly writeOnce?: readonly string[]
+  /** Members that clients neither see nor send. */
+  readonly hidden?: readonly string[]
+  /** How items of arrays are told apart, `{ '/items': '/id' }`. Default: by index. */
+  readonly arrayKeys?: Readonly<Record<string, string>>
+  readonly lifecycle?: LifecycleOptions
+  /** May the caller do this to what is there? `undefined`, `null` and `true`: yes; anything else refuses. */
+  readonly allow?: (
+    req: Request,
+    current: ResourceState<T> | undefined,
+  ) => Denial | string | boolean | undefined | null | Promise<Denial | string | boolean | undefined | null>
+  readonly rules?: readonly Rule<T>[]
+
+  /**
+   * `'lock'` holds `lock` over the handler. `'transaction'` opens one of the adapter's for every request that may change
+   * something: the read locks, `commit` commits, everything else rolls back. Default: `'compare-and-swap'`.
+   */
+  readonly isolation?: 'compare-and-swap' | 'lock' | 'transaction'
+  readonly lock?: LockOptions
+  /** Honours Idempotency-Keys: a request that arrives twice is carried out once. */
+  readonly idempotency?: IdempotencyOptions
+  /** Answers the changes of others with 423 while somebody holds an edit lock: what `editLocks()` gives. */
+  readonly editLocks?: EditLocks
+
+  readonly preconditions?: PreconditionOptions
+  /** How the version is shown. Default: `'version'`, as it is. */
+  readonly tag?: 'version' | TagScheme
+  /** A header that carries the tag after every commit, also where RFC 9110 §9.3.4 forbids `ETag`. */
+  readonly tagHeader?: string
+  /**
+   * Methods whose false `If-Match` is forgiven when the request would change nothing. Default: PUT and DELETE. Two who
+   * make one value of one state are then both told that they stored it: give `[]` for counters.
+   */
+  readonly alreadyApplied?: readonly ('PUT' | 'PATCH' | 'DELETE')[]
+  /**
+   * `'disjoint'`: a PUT or PATCH that was made from an older state goes through when nobody else has touched what it
+   * changes, told by `Merged-With`. The adapter has to keep history, and `tag` to be `'version'`. Items are paired by `arrayKeys`.
+   */
+  readonly merge?: 'disjoint'
+
+  /** Methods that may create. Default: PUT and POST. */
+  readonly create?: readonly ('PUT' | 'POST')[]
+  /** Makes the key of a new resource. Default: `randomUUID`. */
+  readonly generateKey?: (value: T, req: Request) => string
+  /** JSON Pointer to the key in the value: filled in when missing; another key there is refused. */
+  readonly keyPointer?: string
+  /** Where a new resource is found. Default: the key below the path of the request. */
+  readonly location?: (req: Request, key: string) => string
+
+  /**
+   * What a constraint of the database is about: `{ articles_slug_key: '/slug' }`, or several JSON Pointers. By the name
+   * that the database gives; in SQLite its columns, `{ 'tenant, slug': ['/tenant', '/slug'] }`.
+   */
+  readonly constraints?: Readonly<Record<string, string | readonly string[]>>
+
+  /** How long a call of the adapter may take, in milliseconds. Default: 10000. */
+  readonly deadlineMs?: number
+  /** In place of 409 and 422. */
+  readonly status?: { readonly immutable_field?: 400 | 409 | 422; readonly schema_invalid?: 400 | 422 }
+  /** What a problem may show of the current state, as its member `state`. Default: nothing. */
+  readonly expose?: (state: ResourceState<T>, req: Request) => unknown
+  /** Told of every refusal, of those that a handler throws too. What it throws becomes a warning. */
+  readonly onConflict?: (event: ConflictEvent) => void
+  /** Told of every commit. What it throws becomes a warning. */
+  readonly onCommitted?: (event: CommitEvent) => void
+}

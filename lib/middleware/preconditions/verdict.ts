@@ -1,0 +1,125 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import { formatEntityTag } from '../../http/entity-tag'
+import { evaluatePreconditions, type Preconditions } from '../../http/preconditions'
+import { sameJson } from '../../json/equal'
+import { ifConflict } from '../edit-locks/edit-lock-conflict'
+import type { Attempt, GuardedRequest, Verdict } from '../request/guarded-request'
+import { tagsOf } from '../request/validators'
+import { disagreement, failedCondition, staleVersionConflict } from './condition-conflicts'
+import { conditionsOf, NO_CONDITIONS } from './conditions'
+import { versionNamedBy } from './named-version'
+
+const PROCEED: Verdict = { outcome: 'proceed' }
+const ALREADY_APPLIED: Verdict = { outcome: 'already-applied' }
+
+/** What the conditions of the request say about one state. A function of both alone, so it is worked out once. */
+export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
+  attempt.verdict ??= judge(guarded, attempt)
+  return attempt.verdict
+}
+
+function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
+  const preconditions = conditionsOf(guarded)
+  if (preconditions instanceof ConflictError) return refused(preconditions)
+  const locks = ifConflict(guarded, attempt)
+  if (locks?.status === 400) return refused(locks)
+  const version = versionNamedBy(guarded)
+  if (version instanceof ConflictError) return refused(version)
+  const missing = missingCondition(guarded, attempt, preconditions, version)
+  if (missing) return refused(missing)
+  if (locks) return refused(locks)
+  const verdict = header(guarded, attempt, preconditions)
+  if (verdict.outcome !== 'proceed') return forgiven(guarded, attempt, verdict)
+  const conflict = staleVersion(guarded, attempt, preconditions, version)
+  return conflict ? forgiven(guarded, attempt, refused(conflict)) : PROCEED
+}
+
+/** RFC 6585 §3. What is being created needs no condition: the write insists that nothing is there. */
+function missingCondition<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  { ifMatch, ifNoneMatch, ifUnmodifiedSince }: Preconditions,
+  version: string | undefined,
+): ConflictError | undefined {
+  const { required } = guarded.settings
+  const { action, current } = attempt.change
+  if (required === false || current === undefined) return undefined
+  if (action !== 'replace' && action !== 'patch' && action !== 'remove') return undefined
+  if (version !== undefined || (ifMatch !== undefined && ifMatch !== '*')) return undefined
+  const hasOther =
+    ifMatch !== undefined || ifNoneMatch !== undefined || hasDate(current.lastModified, ifUnmodifiedSince)
+  if (required === true && hasOther) return undefined
+  return new ConflictError('precondition_required', {
+    field: 'If-Match',
+    detail: 'Send the ETag of the state that the change was made from as If-Match.',
+  })
+}
+
+/** RFC 9110 §13.1.4: without a modification date the field is ignored, and then it is no condition either. */
+function hasDate(lastModified: Date | undefined, date: number | undefined): boolean {
+  return lastModified !== undefined && date !== undefined
+}
+
+function header<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, preconditions: Preconditions): Verdict {
+  if (preconditions === NO_CONDITIONS) return PROCEED
+  const { settings, isSafe } = guarded
+  const { current } = attempt.change
+  const validators = current && {
+    tags: tagsOf(guarded, attempt),
+    lastModified: current.lastModified?.getTime(),
+    sameOpaque: settings.tag.sameOpaque,
+  }
+  const verdict = evaluatePreconditions(preconditions, validators, {
+    safe: isSafe,
+    tagSuffixes: settings.tagSuffixes,
+    acceptWeakForms: settings.acceptWeakForms,
+    dateCounts: !attempt.afterLostRace,
+  })
+  if (verdict.outcome !== 'failed') return verdict
+  return refused(
+    failedCondition(preconditions, verdict.field, { current: shownTag(guarded, attempt), form: verdict.form }),
+  )
+}
+
+function shownTag<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): string | undefined {
+  const tag = attempt.change.current && tagsOf(guarded, attempt)[0]
+  return tag && formatEntityTag(tag)
+}
+
+function staleVersion<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  { ifMatch }: Preconditions,
+  version: string | undefined,
+): ConflictError | undefined {
+  if (version === undefined) return undefined
+  const same = guarded.settings.tag.sameOpaque ?? Object.is
+  if (attempt.change.current && tagsOf(guarded, attempt).some(({ opaque }) => same(opaque, version))) return undefined
+  if (ifMatch !== undefined && ifMatch !== '*') return disagreement('body or query', 'If-Match')
+  return staleVersionConflict(version, shownTag(guarded, attempt))
+}
+
+/**
+ * RFC 9110 §13.1.1, §13.1.4: a false condition is forgiven when the change has been made already, as by a request
+ * whose answer was lost.
+ */
+function forgiven<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, verdict: Verdict): Verdict {
+  if (verdict.outcome !== 'conflict' || !isAboutExpectedState(verdict.conflict)) return verdict
+  if (!guarded.settings.alreadyApplied.has(guarded.method)) return verdict
+  const { action, current, proposed } = attempt.change
+  // Something is stored, yet nothing is there: a tombstone.
+  if (action === 'remove') return current === undefined && attempt.stored !== undefined ? ALREADY_APPLIED : verdict
+  return current !== undefined && proposed !== undefined && sameJson(current.value, proposed)
+    ? ALREADY_APPLIED
+    : verdict
+}
+
+/** If-None-Match names what must not be there: that it is there, and by whom it was made, changes nothing. */
+function isAboutExpectedState({ code, facts }: ConflictError): boolean {
+  if (code === 'stale_version' || code === 'weak_validator') return true
+  return code === 'precondition_failed' && facts.field !== 'If-None-Match'
+}
+
+function refused(conflict: ConflictError): Verdict {
+  return { outcome: 'conflict', conflict }
+}

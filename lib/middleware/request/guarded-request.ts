@@ -1,0 +1,161 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Request, Response } from 'express'
+import type { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceState } from '../../contracts/adapter'
+import type { Lease } from '../../contracts/lock'
+import type { EntityTag } from '../../http/entity-tag'
+import type { ParsedConditions } from '../../http/preconditions'
+import type { Change } from '../../rules/change'
+import type { EditLock } from '../options/edit-locks'
+import type { Settings } from '../options/settings'
+import type { OpenTransaction } from './open-transaction'
+
+/** One resource that is guarded on one request: what the stages share. */
+export interface GuardedRequest<T> {
+  readonly req: Request
+  readonly res: Response
+  /** Of the request, which Express gives a shape of its own: a member read there costs as much as many read here. */
+  readonly method: string
+  readonly headers: IncomingHttpHeaders
+  settings: Settings<T>
+  /** Of a resource that is being created: filled in when its key is made. */
+  key: string | undefined
+  readonly isSafe: boolean
+  /** POST that names no resource. */
+  readonly isNew: boolean
+  /** The stages that have run, in order. A commit that lost its race runs them again. */
+  readonly stages: Stage[]
+  conditions: ParsedConditions | undefined
+  /** The body as the client meant it; `undefined` until stage 4 has looked. */
+  sent: Sent | undefined
+  attempt: Attempt<T> | undefined
+  /** The locks that are held for it. */
+  readonly leases: Lease[]
+  /** With `isolation: 'transaction'`, on a request that may change something. */
+  transaction: OpenTransaction<T> | undefined
+  /**
+   * What else belongs into the transaction, each called with its handle by `commit`: after the last statement on the
+   * resource, right before COMMIT. One that rejects rolls everything back, and `commit` rejects with the same error.
+   * Without a transaction they are never called.
+   */
+  beforeCommit: ((handle: unknown) => Promise<void>)[] | undefined
+  outcome: 'open' | 'committed' | 'reported'
+  isCommitting: boolean
+  /** Why a commit that lost its race was refused: what came between stays there, however often it is tried again. */
+  refused: ConflictError | undefined
+  /** The validators that were put on the answer, to be taken off again where they do not belong. */
+  readonly shown: { readonly field: string; readonly value: string }[]
+  notModifiedLate: boolean
+}
+
+export interface Sent {
+  readonly format: 'value' | 'merge-patch' | 'json-patch'
+  readonly document: unknown
+  /** The version that body or query named. */
+  readonly version: string | undefined
+}
+
+/** The request held against one state. A lost race makes a new one. */
+export interface Attempt<T> {
+  /** What is stored, tombstones included. */
+  readonly stored: ResourceState<T> | undefined
+  change: Change<T>
+  readonly afterLostRace: boolean
+  tags: readonly EntityTag[] | undefined
+  verdict: Verdict | undefined
+  /** The tag of the state that the change was merged with, when it was made from an older one. */
+  mergedWith?: string | undefined
+  /** What a value of the handler's own is held against then: who takes back what others did is refused. */
+  mergedFrom?: { readonly base: T; readonly refusal: ConflictError } | undefined
+  /** The edit lock that stands on it, where the chain has looked for one. */
+  editLock?: EditLock | undefined
+}
+
+/** What the conditions of the request say about a state. */
+export type Verdict =
+  | { readonly outcome: 'proceed' | 'not-modified' | 'already-applied' }
+  | { readonly outcome: 'conflict'; readonly conflict: ConflictError }
+
+export interface Stage {
+  readonly name: string
+  /** A chain may begin with it. */
+  readonly begins?: boolean
+  /** The state is read for it. */
+  readonly reads?: boolean
+  /** What can be said before anything was read. */
+  prepare?<T>(guarded: GuardedRequest<T>): ConflictError | undefined
+  /** What has to be waited for before the state is read. `'answered'`: there is nothing left to do. */
+  enter?<T>(
+    guarded: GuardedRequest<T>,
+    next: (error?: unknown) => void,
+  ): Promise<ConflictError | 'answered' | undefined>
+  /** What can be said of one state. Runs again after a lost race. */
+  check?<T>(
+    guarded: GuardedRequest<T>,
+    attempt: Attempt<T>,
+  ): ConflictError | undefined | Promise<ConflictError | undefined>
+}
+
+/** A request that a chain let through. */
+export interface Pass<T> {
+  readonly passed: Settings<T>['adapter']
+  /** It is about another path than the chain's: nothing was decided about it. */
+  readonly isElsewhere: boolean
+  /** The name of a chain that passes whatever is below its mount. */
+  readonly misplaced?: string | undefined
+}
+
+type Entry<T> = GuardedRequest<T> | Pass<T>
+
+// Shared with other copies of this package, which are loaded sooner than one thinks. It hangs on an array of the
+// request: a member more on the request itself was measured at 10 µs, for each request has a shape of its own.
+const GUARDED = Symbol.for('express-conflict.guarded')
+
+interface Carrier {
+  [GUARDED]?: Entry<unknown>[]
+}
+
+function entriesOn(req: Request): Entry<unknown>[] | undefined {
+  // A request that a test has made up may have none.
+  return (req?.rawHeaders as Carrier | undefined)?.[GUARDED]
+}
+
+export function remember<T>(req: Request, entry: Entry<T>): void {
+  // Stored without its T: `find` gives it back by the adapter, which is the only thing that knows it.
+  const untyped = entry as unknown as Entry<unknown>
+  const carrier = req.rawHeaders as Carrier
+  if (carrier[GUARDED]) carrier[GUARDED].push(untyped)
+  else carrier[GUARDED] = [untyped]
+}
+
+/** What the last chain with this adapter left on the request. */
+export function find<T>(req: Request, adapter: Settings<T>['adapter']): GuardedRequest<T> | 'passed' | undefined {
+  const entries = entriesOn(req) as unknown as (GuardedRequest<T> | Pass<unknown>)[] | undefined
+  const entry = entries?.findLast((each) => ('passed' in each ? each.passed : each.settings.adapter) === adapter)
+  return entry && ('passed' in entry ? 'passed' : entry)
+}
+
+/** The chain that stands above the resource of a request which none has guarded, if there is one. */
+export function misplacedOn(req: Request): string | undefined {
+  const entries = entriesOn(req) ?? NONE
+  if (!entries.every((each) => 'passed' in each)) return undefined
+  return entries.map((each) => each.misplaced).find((name) => name !== undefined)
+}
+
+/** Everything that is guarded on the request, in the order in which it began. */
+export function guardedOn(req: Request): GuardedRequest<unknown>[] {
+  return (entriesOn(req) ?? NONE).filter((each) => !('passed' in each)) as GuardedRequest<unknown>[]
+}
+
+const NONE: Entry<unknown>[] = []
+
+/**
+ * What the request changes: the resource of the innermost chain. A parent whose state was fetched, and no more, is not
+ * it, not even when the chain of the child let the request pass.
+ */
+export function findTarget(req: Request): GuardedRequest<unknown> | undefined {
+  const entry = entriesOn(req)?.findLast((each) =>
+    'passed' in each ? !each.isElsewhere : each.stages.some(({ begins }) => !begins),
+  )
+  return entry && 'passed' in entry ? undefined : entry
+}

@@ -1,0 +1,87 @@
+import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adapter'
+import { storeFault } from '../../contracts/store-fault'
+import { withDeadline } from '../../timing/deadline'
+
+/** An adapter's transaction, turned inside out: it stays open until one of its ends is called. */
+export interface OpenTransaction<T> {
+  readonly adapter: TransactionalAdapter<T>
+  isOpen: boolean
+  /** COMMIT is on its way, or was: only before that it is certain that nothing is written. */
+  isSent: boolean
+  commit(): Promise<void>
+  /** Nothing is done where it has ended already. */
+  rollBack(): Promise<void>
+  /** Ends it without asking what still runs in it. */
+  abandon(): void
+}
+
+/** What `run` rejects with: nobody else is told. */
+const GIVEN_UP = new Error('The transaction was rolled back.')
+
+/** Rejects when the adapter does, or when it takes longer than `ms`: then it is rolled back as soon as it opens. */
+export async function openTransaction<T>(
+  transaction: NonNullable<ResourceAdapter<T>['transaction']>,
+  ms: number,
+): Promise<OpenTransaction<T>> {
+  const end = deferred<void>()
+  const begun = deferred<TransactionalAdapter<T>>()
+  const done = transaction((tx) => {
+    begun.resolve(tx)
+    return end.promise
+  })
+  done.then(
+    () => begun.reject(new TypeError('transaction() of the adapter never ran what it was given.')),
+    begun.reject,
+  )
+  const adapter = await withDeadline(begun.promise, ms, () => late(ms)).catch((error: unknown) => {
+    end.reject(GIVEN_UP)
+    throw error
+  })
+  function abandon(): void {
+    open.isOpen = false
+    end.reject(GIVEN_UP)
+    adapter.abandon?.()
+  }
+
+  const open: OpenTransaction<T> = {
+    adapter,
+    isOpen: true,
+    isSent: false,
+    commit() {
+      open.isOpen = false
+      open.isSent = true
+      end.resolve()
+      return withDeadline(done, ms, () => {
+        adapter.abandon?.()
+        return late(ms)
+      })
+    },
+    async rollBack() {
+      if (!open.isOpen) return
+      open.isOpen = false
+      end.reject(GIVEN_UP)
+      // However it comes back, nothing was committed.
+      await withDeadline(done, ms, () => late(ms)).catch((error: unknown) => {
+        if (error !== GIVEN_UP) adapter.abandon?.()
+      })
+    },
+    abandon,
+  }
+  return open
+}
+
+function late(ms: number): Error {
+  return storeFault(new Error(`no answer within ${ms} ms`), { applied: 'unknown' })
+}
+
+function deferred<V>() {
+  let resolve: (value: V) => void = () => {}
+  let reject: (error: unknown) => void = () => {}
+  const promise = new Promise<V>((resolveIt, rejectIt) => {
+    resolve = resolveIt
+    reject = rejectIt
+  })
+  // Whoever waits for it hears of a rejection; nobody need be there.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
+}

@@ -1,0 +1,49 @@
+import type { ResourceState } from '../../contracts/adapter'
+import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
+import { floorToSecond, formatHttpDate } from '../../http/http-date'
+import { withoutMembers } from '../../json/members'
+import { withValueAt } from '../../json/pointer'
+import type { Attempt, GuardedRequest } from './guarded-request'
+
+/** The tags that are current for the state of an attempt; the first one is shown. */
+export function tagsOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): readonly EntityTag[] {
+  if (attempt.tags) return attempt.tags
+  attempt.tags = attempt.stored ? tagsFor(guarded, attempt.stored) : []
+  return attempt.tags
+}
+
+export function tagsFor<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): readonly EntityTag[] {
+  const { settings, key = '' } = guarded
+  // Without the version: a hash over it would be no hash over the content.
+  return settings.tag.tagsFor({ name: settings.name, key, state, representation: () => shownMembers(guarded, state) })
+}
+
+/** What clients see of a value: everything but the hidden members. */
+export function shownMembers<T>({ settings }: GuardedRequest<T>, { value }: ResourceState<T>): unknown {
+  return withoutMembers(value, settings.members.hidden)
+}
+
+/** The representation: what clients see, with the version where they look for it. */
+export function representationOf<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): unknown {
+  const { versionField } = guarded.settings.members
+  const shown = shownMembers(guarded, state)
+  return versionField === undefined ? shown : withValueAt(shown, versionField, tagsFor(guarded, state)[0]?.opaque)
+}
+
+/** Puts the validators of the state that the client now has on the answer (RFC 9110 §8.8). */
+export function showValidators<T>(
+  guarded: GuardedRequest<T>,
+  state: ResourceState<T>,
+  tag: EntityTag | undefined,
+): void {
+  if (tag) show(guarded, 'ETag', formatEntityTag(tag))
+  const modified = state.lastModified?.getTime()
+  // While its second is still running a date can come to stand for two states (RFC 9110 §8.8.2.2).
+  if (modified !== undefined && floorToSecond(modified) < floorToSecond(Date.now()))
+    show(guarded, 'Last-Modified', formatHttpDate(modified))
+}
+
+export function show<T>({ res, shown }: GuardedRequest<T>, field: string, value: string): void {
+  res.setHeader(field, value)
+  shown.push({ field, value })
+}

@@ -1,0 +1,31 @@
+import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import type { ConflictOptions } from '../options/options'
+import { readSettings } from '../options/settings'
+import { hasConditions } from '../preconditions/conditions'
+import { verdictOf } from '../preconditions/verdict'
+import type { Stage } from '../request/guarded-request'
+import { showValidators, tagsOf } from '../request/validators'
+
+/**
+ * Stage 5: evaluates the conditions of the request in the order of RFC 9110 §13.2.2, asks for one where it is missing,
+ * answers 304, and puts the validators on the answer to a read.
+ */
+export function checkPreconditions<T>(options: ConflictOptions<T>): ConflictMiddleware {
+  return chainOf('checkPreconditions', readSettings('checkPreconditions', options), [preconditionStage])
+}
+
+export const preconditionStage: Stage = {
+  name: 'checkPreconditions',
+  check(guarded, attempt) {
+    const verdict = verdictOf(guarded, attempt)
+    if (verdict.outcome === 'conflict') return verdict.conflict
+    const { current, action } = attempt.change
+    if (action !== 'read' || current === undefined) return undefined
+    showValidators(guarded, current, tagsOf(guarded, attempt)[0])
+    // Express asks `fresh` again, which splits tags at commas and takes for a date whatever `Date.parse` does.
+    const isAnswered = verdict.outcome === 'not-modified' && !guarded.settings.notModifiedLate
+    if (!isAnswered && hasConditions(guarded))
+      Object.defineProperty(guarded.req, 'fresh', { value: false, configurable: true })
+    return undefined
+  },
+}

@@ -1,0 +1,107 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceState } from '../../contracts/adapter'
+import { frozenConflict } from '../../rules/lifecycle'
+import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { beginTransaction } from '../commit/begin-transaction'
+import { editLockConflict } from '../edit-locks/edit-lock-conflict'
+import type { EditLocks } from '../options/edit-locks'
+import type { ConflictOptions } from '../options/options'
+import { readSettings, type Settings } from '../options/settings'
+import { conditionsOf } from '../preconditions/conditions'
+import { wasRemoved } from '../request/attempt'
+import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
+import { truncatedHeaders } from '../request/truncated-headers'
+import { readState } from '../state/store-call'
+
+/**
+ * Stage 3: reads the state once, and refuses what state and caller alone decide: missing, gone, denied, frozen.
+ *
+ * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child.
+ */
+export function fetchState<T>(options: ConflictOptions<T>): ConflictMiddleware {
+  const settings = readSettings('fetchState', options)
+  return chainOf('fetchState', settings, [stateStageOf(settings)])
+}
+
+/** With `isolation: 'transaction'` it opens that first. */
+export function stateStageOf<T>({ options }: Settings<T>): Stage {
+  return options.isolation === 'transaction' ? { ...stateStage, enter: beginTransaction } : stateStage
+}
+
+export const stateStage: Stage = {
+  name: 'fetchState',
+  begins: true,
+  reads: true,
+  prepare: ({ req }) => truncatedHeaders(req),
+  check(guarded, attempt) {
+    const { stored } = attempt
+    if (isMissing(guarded, attempt)) return new ConflictError('not_found')
+    if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded)) return new ConflictError('gone')
+    const { options, editLocks } = guarded.settings
+    const { allow } = options
+    const conflict = allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
+    return editLocks && !guarded.isSafe ? orLocked(guarded, attempt, editLocks, conflict) : conflict
+  },
+}
+
+async function orLocked<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  locks: EditLocks,
+  conflict: ConflictError | undefined | Promise<ConflictError | undefined>,
+): Promise<ConflictError | undefined> {
+  return (await conflict) ?? editLockConflict(guarded, attempt, locks)
+}
+
+type Allow<T> = NonNullable<ConflictOptions<T>['allow']>
+
+async function deniedOrFrozen<T>(
+  guarded: GuardedRequest<T>,
+  stored: ResourceState<T> | undefined,
+  allow: Allow<T>,
+): Promise<ConflictError | undefined> {
+  return denial(await allow(guarded.req, stored)) ?? frozen(guarded, stored)
+}
+
+/** For who is not held against the state any more: may the caller still see what came of the request? */
+export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined> {
+  const { allow } = guarded.settings.options
+  if (allow === undefined) return undefined
+  const stored = await readState(guarded)
+  // Without a resource there is nothing to ask about, unless `allow` is asked for what is to be created.
+  if (stored === undefined && !mayCreate(guarded)) return undefined
+  return denial(await allow(guarded.req, stored))
+}
+
+function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): ConflictError | undefined {
+  if (guarded.isSafe || stored === undefined || wasRemoved(guarded, stored)) return undefined
+  const { lifecycle } = guarded.settings
+  return lifecycle && frozenConflict(lifecycle, stored.value)
+}
+
+/** RFC 9110 §13.2.1 leaves conditions out where the answer without them is no 2xx: 404 comes before them, unless the method may create. */
+function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
+  return stored === undefined && !mayCreate(guarded)
+}
+
+function mayCreate<T>({ method, settings, isNew }: GuardedRequest<T>): boolean {
+  return settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew)
+}
+
+/** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */
+function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
+  const { method, settings } = guarded
+  if (method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
+  const conditions = conditionsOf(guarded)
+  return !(conditions instanceof ConflictError) && conditions.ifMatch !== undefined
+}
+
+function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
+  if (answer === undefined || answer === null || answer === true) return undefined
+  const {
+    detail,
+    type,
+    as = 'denied',
+  } = typeof answer === 'object' ? answer : { detail: answer === false ? undefined : String(answer) }
+  return new ConflictError(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
+}

@@ -1,0 +1,103 @@
+import type { Request } from 'express'
+import { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceAdapter } from '../../contracts/adapter'
+import { parseIdempotencyKey } from '../../http/structured-field'
+import { recordKey } from '../../idempotency/record'
+import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { answerByKey, answerByTurn } from '../idempotency/claim-request'
+import { requestFingerprint } from '../idempotency/request-fingerprint'
+import type { IdempotencySettings } from '../options/idempotency-settings'
+import type { ConflictOptions } from '../options/options'
+import { readSettings, type Settings } from '../options/settings'
+import { claimOn } from '../request/claimed-request'
+import type { GuardedRequest, Stage } from '../request/guarded-request'
+import { truncatedHeaders } from '../request/truncated-headers'
+
+/** The options of the chain, of which `name` and `idempotency` are needed. */
+export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
+  /** Where a chain with the same adapter follows. */
+  readonly adapter?: ResourceAdapter<T>
+}
+
+/**
+ * Stage 1: claims the Idempotency-Key of a request, or answers what the first request with it was answered.
+ *
+ * By itself, without `adapter`, it guards whatever handlers follow, on any path below its mount. It stands behind a body
+ * parser, authentication and authorization: what is answered again is not checked again.
+ */
+export function honorIdempotencyKey<T>(options: IdempotencyKeyOptions<T>): ConflictMiddleware {
+  const settings = settingsOf(options)
+  if (settings.idempotency === undefined)
+    throw new TypeError('honorIdempotencyKey(): give idempotency: { store, scope }, such as memoryStore().')
+  return chainOf('honorIdempotencyKey', settings, [idempotencyStage])
+}
+
+export const idempotencyStage: Stage = {
+  name: 'honorIdempotencyKey',
+  begins: true,
+  // A key among the lines that were dropped would be one that nobody honours.
+  prepare({ req, settings }) {
+    const { idempotency } = settings
+    return idempotency && isCovered(req, settings, idempotency) ? truncatedHeaders(req) : undefined
+  },
+  async enter(guarded) {
+    const { req } = guarded
+    const { idempotency } = guarded.settings
+    if (idempotency === undefined || !isCovered(req, guarded.settings, idempotency)) return undefined
+    // By a chain in front: one request, one claim.
+    if (claimOn(req)) return undefined
+    const field = req.headers['idempotency-key']
+    if (field === undefined && !idempotency.required && idempotency.withoutKey === 'run') return undefined
+    const key = field === undefined ? undefined : parseIdempotencyKey(String(field))
+    if (key === undefined && (field !== undefined || idempotency.required))
+      return unreadable(field === undefined ? 'idempotency_key_missing' : 'idempotency_key_invalid', idempotency)
+    const scope = scopeOf(guarded, idempotency)
+    const fingerprint = requestFingerprint(req, idempotency)
+    if (fingerprint instanceof ConflictError) return fingerprint
+    const { name } = guarded.settings
+    return key === undefined
+      ? answerByTurn(guarded, idempotency, recordKey('turn', name, scope, fingerprint))
+      : answerByKey(guarded, idempotency, recordKey('key', name, scope, key), fingerprint)
+  },
+}
+
+function isCovered<T>(
+  { method }: Request,
+  { safeMethods }: Settings<T>,
+  { methods }: Partial<IdempotencySettings> = {},
+): boolean {
+  return methods ? methods.has(method) : !safeMethods.has(method)
+}
+
+function unreadable(code: 'idempotency_key_missing' | 'idempotency_key_invalid', { docsUrl }: IdempotencySettings) {
+  const detail =
+    code === 'idempotency_key_missing'
+      ? 'Send an Idempotency-Key, new for each change and the same for each repetition of it, such as a UUID in quotes.'
+      : 'An Idempotency-Key is one string of 1 to 255 printable characters of ASCII, in quotes.'
+  return new ConflictError(code, { detail, headers: { Link: `<${docsUrl}>; rel="describedby"` } })
+}
+
+/** Whoever has no scope has that of nobody, and nobody's answers would be anybody's. */
+function scopeOf<T>({ req, settings }: GuardedRequest<T>, { scope }: IdempotencySettings): string | readonly string[] {
+  const given: unknown = scope(req)
+  if (typeof given === 'string' && given !== '') return given
+  const parts = [given].flat()
+  if (parts.length > 0 && parts.every((part) => typeof part === 'string' && part !== '')) return given as string
+  throw new Error(
+    `idempotency.scope of the ${settings.name} gave ${JSON.stringify(given)} on ${req.method} ${req.baseUrl}${req.path}; it has to give a non-empty string, or several, such as [tenant, user]. Authentication comes in front of the chain.`,
+  )
+}
+
+/** Without a resource every request below the mount is covered, whatever its path. */
+function settingsOf<T>(options: IdempotencyKeyOptions<T>): Settings<T> {
+  const { adapter } = options
+  if (adapter !== undefined) return readSettings('honorIdempotencyKey', { ...options, adapter })
+  const settings: Settings<T> = readSettings('honorIdempotencyKey', {
+    ...options,
+    adapter: { read: async () => undefined },
+    writes: 'by-app',
+    key: (req) => req.baseUrl + req.path,
+    skip: (req) => !isCovered(req, settings, settings.idempotency) || options.skip?.(req) === true,
+  })
+  return { ...settings, mount: (req) => req.params as Record<string, string> }
+}

@@ -1,0 +1,51 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { mediaTypeConflict, readBody } from '../change/body'
+import { foreignMembers, judgeChange } from '../change/judge-change'
+import { mergeChange } from '../change/merge-change'
+import { propose } from '../change/propose'
+import type { ConflictOptions } from '../options/options'
+import { readSettings } from '../options/settings'
+import { conditionsOf } from '../preconditions/conditions'
+import { verdictOf } from '../preconditions/verdict'
+import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
+
+/**
+ * Stage 4: makes the proposed value and holds it against the schema, and the change against what is stored.
+ *
+ * It looks at the conditions of the request before it compares anything with the stored state, for what a comparison
+ * says is news to a client that has not seen that state. So give it the same `preconditions` as `checkPreconditions`.
+ */
+export function validateChange<T>(options: ConflictOptions<T>): ConflictMiddleware {
+  return chainOf('validateChange', readSettings('validateChange', options), [changeStage])
+}
+
+export const changeStage: Stage = {
+  name: 'validateChange',
+  prepare: (guarded) => (takesBody(guarded) ? mediaTypeConflict(guarded) : undefined),
+  check<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>) {
+    if (attempt.change.action === 'read') return undefined
+    if (takesBody(guarded) && guarded.sent === undefined) {
+      const sent = readBody(guarded)
+      if (sent instanceof ConflictError) return sent
+      guarded.sent = sent
+    }
+    const conditions = conditionsOf(guarded)
+    if (conditions instanceof ConflictError) return conditions
+    const proposal = propose(guarded, attempt)
+    if (proposal.conflict && !proposal.tellsState) return proposal.conflict
+    attempt.change = { ...attempt.change, proposed: proposal.value as T }
+    const verdict = verdictOf(guarded, attempt)
+    if (verdict.outcome === 'conflict')
+      return guarded.settings.keepsHistory ? mergeChange(guarded, attempt, verdict.conflict) : verdict.conflict
+    if (verdict.outcome === 'already-applied') return undefined
+    if (proposal.conflict) return proposal.conflict
+    if (attempt.change.action === 'act') return undefined
+    return foreignMembers(guarded, attempt, proposal) ?? judgeChange(guarded, attempt.change)
+  },
+}
+
+/** POST on a resource is an action: its body is the handler's. */
+function takesBody<T>({ method, isNew }: GuardedRequest<T>): boolean {
+  return method === 'PUT' || method === 'PATCH' || isNew
+}

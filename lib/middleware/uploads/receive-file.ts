@@ -1,0 +1,87 @@
+import type { Request, Response } from 'express'
+import { type FileReceiver, isStoredFile, type Spool, type StoredFile } from '../../contracts/stored-file'
+import { refuseUnknown } from '../../options'
+import type { ConflictMiddleware } from '../chain/chain'
+import { failing } from '../request/failure'
+import { settledOf } from '../request/settled'
+import { spoolBody } from './spool-body'
+import { refusalOfUpload, unavailable } from './upload-conflicts'
+
+/** Where uploads go, and how large they may be. */
+export interface ReceiveFileOptions {
+  /** The adapter of the chain that follows, such as an `uploadAdapter`. */
+  readonly adapter: FileReceiver
+  /** A body that is longer is refused (413). 100 MiB if left out. */
+  readonly maxBytes?: number
+}
+
+const MAX_BYTES = 100 * 1024 * 1024
+
+/** How long a handler may still be at work on what was received after the client has left without an answer. */
+const ABANDON_AFTER_MS = 60_000
+
+/**
+ * Receives the body of PUT and POST into a file beside where it will be stored, a chunk at a time; `req.body` is then a
+ * `StoredFile`, which the chain takes for the proposed value. Mount it in front of the chain, and of no body parser.
+ *
+ * A body that is cut off, too long, or not what `Content-Digest` says goes no further. When the answer has ended nothing
+ * is left of what was not committed.
+ */
+export function receiveFile(options: ReceiveFileOptions): ConflictMiddleware {
+  const { adapter, maxBytes } = checked(options)
+  const middleware = (
+    incoming: Parameters<ConflictMiddleware>[0],
+    outgoing: Parameters<ConflictMiddleware>[1],
+    next: (error?: unknown) => void,
+  ) => {
+    const [req, res] = [incoming as Request, outgoing as Response]
+    receive(req, res, adapter, maxBytes).then((file) => {
+      if (file) req.body = file
+      next()
+    }, failing(next))
+  }
+  Object.defineProperty(middleware, 'name', { value: 'receiveFileMiddleware' })
+  return Object.assign(middleware, { stages: [] })
+}
+
+async function receive(
+  req: Request,
+  res: Response,
+  adapter: FileReceiver,
+  maxBytes: number,
+): Promise<StoredFile | undefined> {
+  if (!['PUT', 'POST', 'PATCH'].includes(req.method) || isStoredFile(req.body)) return undefined
+  const conflict = refusalOfUpload(req, maxBytes)
+  if (conflict) throw conflict
+  if (req.readableDidRead)
+    throw new Error(
+      `receiveFile(): the ${req.method} body of type ${req.headers['content-type']} was read already. Mount receiveFile() in front of the body parser, or the parser on other paths.`,
+    )
+  const spool = await openSpool(adapter)
+  // The answer is the one sign that nobody reads what was received any more.
+  settledOf(res).onSettled(ABANDON_AFTER_MS, () => void spool.discard())
+  try {
+    return await spoolBody(req, spool, maxBytes)
+  } catch (error) {
+    await spool.discard()
+    // The client may have to send the rest before it reads the answer.
+    req.resume()
+    throw error
+  }
+}
+
+async function openSpool(adapter: FileReceiver): Promise<Spool> {
+  return adapter.spool().catch((error: unknown) => {
+    throw unavailable(error)
+  })
+}
+
+function checked(options: ReceiveFileOptions): Required<ReceiveFileOptions> {
+  refuseUnknown('receiveFile()', options, ['adapter', 'maxBytes'])
+  const { adapter, maxBytes = MAX_BYTES } = options
+  if (typeof adapter?.spool !== 'function')
+    throw new TypeError('receiveFile(): the adapter cannot receive files; give an uploadAdapter().')
+  if (!Number.isSafeInteger(maxBytes) || maxBytes < 1)
+    throw new TypeError(`receiveFile(): maxBytes is ${maxBytes}; give a positive integer.`)
+  return { adapter, maxBytes }
+}

@@ -1,0 +1,104 @@
+import { basename, dirname } from 'node:path'
+import type { Request, Response } from 'express'
+import send from 'send'
+import { ConflictError } from '../../conflicts/conflicts'
+import { isStoredFile, type StoredFile } from '../../contracts/stored-file'
+import { isRangeCurrent } from '../../http/if-range'
+import { refuseUnknown } from '../../options'
+import type { ConflictMiddleware } from '../chain/chain'
+import { stockHandler } from '../handlers/commit-change'
+import { wasRemoved } from '../request/attempt'
+import type { GuardedRequest } from '../request/guarded-request'
+import { refusal } from '../request/refuse'
+import { tagsOf } from '../request/validators'
+import { readState } from '../state/store-call'
+import { storeConflict } from '../state/store-conflict'
+
+/** How files are shown. */
+export interface SendFileOptions {
+  /** The `Content-Disposition` of a file; `'attachment'` for all if left out. What a browser shows, it may also run. */
+  readonly disposition?: string | ((file: StoredFile, req: Request) => string)
+}
+
+/**
+ * The stock handler of GET and HEAD for files: the bytes of the state that the chain found, or the range of them that is
+ * asked for, as long as `If-Range` names this very state. Their type is the one that they were sent with.
+ */
+export function sendFile(options: SendFileOptions = {}): ConflictMiddleware {
+  refuseUnknown('sendFile()', options, ['disposition'])
+  const { disposition = 'attachment' } = options
+  return stockHandler('sendFile', async (guarded) => {
+    const { req, res } = guarded
+    const file = fileOf(guarded)
+    if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', file.type)
+    if (!res.hasHeader('Content-Disposition'))
+      res.setHeader('Content-Disposition', typeof disposition === 'string' ? disposition : disposition(file, req))
+    // Whoever uploads says what type it is. A browser must not think better of it.
+    res.setHeader('X-Content-Type-Options', 'nosniff')
+    res.setHeader('Repr-Digest', file.digest)
+    const error = await sent(req, rangeOf(guarded), res, file)
+    if (error) await answerError(guarded, error)
+  })
+}
+
+function fileOf({ attempt, isSafe, req }: GuardedRequest<unknown>): StoredFile {
+  if (!isSafe) throw new Error(`sendFile() is for GET and HEAD; on ${req.method} answer with commitChange().`)
+  const value = attempt?.change.current?.value
+  if (isStoredFile(value)) return value
+  throw new Error(
+    'sendFile(): what is stored is no file. The adapter of the chain has to be one of files: uploadAdapter().',
+  )
+}
+
+/** A range is for GET alone (RFC 9110 §14.2). `send` takes a weak tag for a strong one, so it gets to see no `If-Range`. */
+function rangeOf(guarded: GuardedRequest<unknown>): string | undefined {
+  const { req, attempt } = guarded
+  const { range, 'if-range': ifRange } = req.headers
+  if (req.method !== 'GET' || range === undefined || ifRange === undefined || attempt === undefined)
+    return req.method === 'GET' ? range : undefined
+  const modifiedMs = attempt.change.current?.lastModified?.getTime()
+  const [tag] = tagsOf(guarded, attempt)
+  return isRangeCurrent(String(ifRange), { tag, modifiedMs }, Date.now()) ? range : undefined
+}
+
+type SendError = Error & { readonly status?: number }
+
+/** Conditions were evaluated by the chain, and validators are set: what `send` gets is a range, if any. */
+function sent(
+  req: Request,
+  range: string | undefined,
+  res: Response,
+  file: StoredFile,
+): Promise<SendError | undefined> {
+  const bare = { method: req.method, headers: range === undefined ? {} : { range } } as Request
+  const options = { etag: false, lastModified: false, cacheControl: false, dotfiles: 'allow', index: false } as const
+  return new Promise((resolve) => {
+    res.once('close', () => resolve(undefined))
+    send(bare, basename(file.path), { root: dirname(file.path), ...options })
+      .on('error', resolve)
+      .on('end', () => resolve(undefined))
+      .pipe(res)
+  })
+}
+
+const OF_A_FILE = ['Content-Type', 'Content-Disposition', 'X-Content-Type-Options', 'Repr-Digest', 'Accept-Ranges']
+
+async function answerError(guarded: GuardedRequest<unknown>, error: SendError): Promise<void> {
+  const { res } = guarded
+  // Half of it is on its way: only a connection that breaks off says so.
+  if (res.headersSent) return void res.destroy(error)
+  for (const field of OF_A_FILE) res.removeHeader(field)
+  if (error.status === 404) throw await refusal(guarded, await replaced(guarded))
+  if (error.status !== 416) throw await refusal(guarded, await storeConflict(guarded, error, 'read'))
+  res.statusCode = 416
+  res.end()
+}
+
+/** The state that was read has been taken away since, because there are newer ones. */
+async function replaced(guarded: GuardedRequest<unknown>): Promise<ConflictError> {
+  const stored = await readState(guarded)
+  if (stored === undefined) return new ConflictError('not_found')
+  return wasRemoved(guarded, stored)
+    ? new ConflictError('gone')
+    : new ConflictError('concurrent_update', { retryAfterS: 1 })
+}

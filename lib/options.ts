@@ -1,0 +1,115 @@
+import { isPointer } from './json/pointer'
+
+/** What an option has to be, as a test and in words. */
+export interface Expectation {
+  readonly holds: (value: unknown) => boolean
+  readonly what: string
+}
+
+/**
+ * Refuses names that nobody reads and values that cannot work, with the value and the way out. An option that is
+ * `undefined` was left out.
+ */
+export function checkOptions(
+  caller: string,
+  given: object,
+  expected: Readonly<Record<string, Expectation>>,
+  required: readonly string[] = [],
+): void {
+  refuseUnknown(caller, given, Object.keys(expected))
+  const values = new Map<string, unknown>(Object.entries(given))
+  for (const [name, { holds, what }] of Object.entries(expected)) {
+    const value = values.get(name)
+    if (value === undefined ? !required.includes(name) : holds(value)) continue
+    throw new TypeError(`${caller}: ${name} has to be ${what}; got ${show(value)}.${hintFor(what, value)}`)
+  }
+}
+
+export const aFunction: Expectation = { holds: (value) => typeof value === 'function', what: 'a function' }
+
+export const anObject: Expectation = { holds: isObject, what: 'an object' }
+
+export const aPointer: Expectation = {
+  holds: (value) => typeof value === 'string' && value !== '' && isPointer(value),
+  what: 'a JSON Pointer, such as "/title"',
+}
+
+export const milliseconds: Expectation = {
+  // Node runs a timer of 2^31 ms and more at once.
+  holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
+  what: 'a number of milliseconds above 0',
+}
+
+/** Checked by whoever knows better what it has to be. */
+export const anything: Expectation = { holds: () => true, what: 'anything' }
+
+/** Methods are case-sensitive (RFC 9110 §9.1): no request has one in small letters. */
+export const aMethod: Expectation = {
+  holds: (value) => typeof value === 'string' && /^[A-Z][A-Z-]*$/.test(value),
+  what: 'a method in capital letters, such as "POST"',
+}
+
+export function aText(what: string): Expectation {
+  return { holds: (value) => typeof value === 'string' && value !== '', what }
+}
+
+export function oneOf(...choice: readonly unknown[]): Expectation {
+  return { holds: (value) => choice.includes(value), what: `one of ${choice.map(show).join(', ')}` }
+}
+
+export function listOf({ holds, what }: Expectation): Expectation {
+  return { holds: (value) => Array.isArray(value) && value.every(holds), what: `an array, each of it ${what}` }
+}
+
+export function recordOf({ holds, what }: Expectation): Expectation {
+  return {
+    holds: (value) => isObject(value) && Object.values(value).every(holds),
+    what: `an object, each member of it ${what}`,
+  }
+}
+
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export function show(value: unknown): string {
+  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
+}
+
+/** A member's bare name in place of its pointer is the likeliest mistake. */
+function hintFor(what: string, value: unknown): string {
+  if (!what.includes('JSON Pointer')) return ''
+  const bare = [value].flat().find((each) => typeof each === 'string' && each !== '' && !each.startsWith('/'))
+  return bare === undefined ? '' : ` Did you mean ${show(`/${bare}`)}?`
+}
+
+/** Refuses option names that nobody reads, with the one that was probably meant. */
+export function refuseUnknown(caller: string, given: object, known: readonly string[]): void {
+  for (const name of Object.keys(given)) {
+    if (known.includes(name)) continue
+    const meant = closest(name, known)
+    const hint = meant === undefined ? `Known are ${known.join(', ')}.` : `Did you mean "${meant}"?`
+    throw new TypeError(`${caller}: there is no option "${name}". ${hint}`)
+  }
+}
+
+function closest(name: string, known: readonly string[]): string | undefined {
+  const near = known
+    .map((each) => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  return near && near.distance <= Math.max(2, name.length / 3) ? near.each : undefined
+}
+
+/** Levenshtein: how many letters have to be put in, taken out or changed. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (const [i, letter] of [...a].entries()) {
+    const next = [i + 1]
+    for (let j = 0; j < b.length; j++) {
+      const change = (row[j] ?? 0) + (letter === b[j] ? 0 : 1)
+      next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[b.length] ?? 0
+}

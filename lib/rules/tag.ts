@@ -1,0 +1,94 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import createEtag from 'etag'
+import type { ResourceState } from '../contracts/adapter'
+import { type EntityTag, opaqueFromVersion, parseEntityTag } from '../http/entity-tag'
+import { canonicalJson } from '../json/canonical'
+import { refuseUnknown } from '../options'
+
+/** What a tag is made from. */
+export interface TagSource {
+  readonly name: string
+  readonly key: string
+  readonly state: ResourceState<unknown>
+  /** The value as clients see it. */
+  readonly representation: () => unknown
+}
+
+/** How the version of a state is shown as an entity tag. The compare-and-swap never sees a tag. */
+export interface TagScheme {
+  /** The first tag is shown; each of them is accepted as the current one. All are strong. */
+  tagsFor(source: TagSource): readonly EntityTag[]
+  /** Compares two opaque parts; `===` where it is left out. */
+  readonly sameOpaque?: (a: string, b: string) => boolean
+}
+
+/** The version itself. Shows what the adapter counts by: `signature` does not. */
+export const versionTag: TagScheme = {
+  tagsFor: ({ state }) => [tagOfStore(state) ?? strong(opaqueFromVersion(state.version))],
+}
+
+/**
+ * A hash of the representation: the `etag` package over canonical JSON (RFC 8785).
+ *
+ * Two states of the same content have the same tag, whoever wrote them: a client whose copy says the same as what is
+ * stored may go on, although others have been there in between. Whoever can guess a content can also make its tag.
+ */
+export function contentHash(): TagScheme {
+  return { tagsFor: ({ representation }) => [parsed(createEtag(canonicalJson(representation())))] }
+}
+
+/** The secrets behind `signature`. A short one is refused: it could be guessed from one tag. */
+export interface SignatureOptions {
+  /** At least 32 bytes that nobody outside knows. */
+  readonly secret: string | Buffer
+  /** Tags made with these are still accepted: how a secret is changed while clients hold tags. */
+  readonly previousSecrets?: readonly (string | Buffer)[] | undefined
+}
+
+/**
+ * A state signature: HMAC-SHA-256 over the name of the resource, its key and its version.
+ *
+ * A client can neither make a tag that it was not given nor read a counter from one. There is no expiry: a strong tag
+ * may change only with its state (RFC 9110 §8.8.1).
+ */
+export function signature(options: SignatureOptions): TagScheme {
+  refuseUnknown('signature()', options, ['secret', 'previousSecrets'])
+  const { secret, previousSecrets = [] } = options
+  const secrets = [secret, ...previousSecrets]
+  for (const each of secrets) {
+    const bytes = typeof each === 'string' || Buffer.isBuffer(each) ? Buffer.byteLength(each) : 0
+    if (bytes < 32)
+      throw new TypeError(`signature(): a secret of ${bytes} bytes can be guessed; give at least 32 bytes.`)
+  }
+  return {
+    tagsFor({ name, key, state }) {
+      // JSON keeps the three apart: no choice of key and version makes the text of another pair.
+      const text = JSON.stringify([name, key, state.version])
+      return secrets.map((each) => strong(createHmac('sha256', each).update(text).digest('base64url')))
+    },
+    sameOpaque: sameInConstantTime,
+  }
+}
+
+/** `timingSafeEqual` throws for unequal lengths; a length is no secret here. */
+function sameInConstantTime(a: string, b: string): boolean {
+  // Not as latin1, in which "Ł" is the same byte as "A".
+  const [left, right] = [Buffer.from(a), Buffer.from(b)]
+  return left.length === right.length && timingSafeEqual(left, right)
+}
+
+function tagOfStore(state: ResourceState<unknown>): EntityTag | undefined {
+  return state.etag === undefined ? undefined : parsed(state.etag)
+}
+
+function parsed(text: string): EntityTag {
+  const tag = parseEntityTag(text)
+  if (tag) return tag
+  throw new TypeError(
+    `The adapter gave ${JSON.stringify(text)} as etag, which is no entity tag: put it in double quotes.`,
+  )
+}
+
+function strong(opaque: string): EntityTag {
+  return { weak: false, opaque }
+}

@@ -1,0 +1,163 @@
+import { prismaAdapter } from '../../../lib/backends/prisma'
+import { recogniseStoreError } from '../../../lib/conflicts/store-errors'
+import { isStoreFault } from '../../../lib/contracts/store-fault'
+import { adapterKit } from '../../../lib/testing'
+import { abilitiesOf } from '../abilities'
+
+type Row = Record<string, unknown>
+
+/** As a row comes from a database: nothing in it is shared. */
+const copied = (row: Row): Row => ('tags' in row ? { ...row, tags: JSON.parse(JSON.stringify(row.tags)) } : { ...row })
+
+/** A model as Prisma has it, in memory. The real one is in spec/orms. */
+function toyModel() {
+  const rows: Row[] = []
+  const seen: Array<readonly [method: string, args: unknown]> = []
+  const holds = (row: Row, [field, wanted]: [string, unknown]) =>
+    typeof wanted === 'object' && wanted !== null
+      ? row[field] !== null && (row[field] as Date) <= (wanted as { lte: Date }).lte
+      : row[field] === wanted
+  const found = (where: Row) => rows.filter((row) => Object.entries(where).every((entry) => holds(row, entry)))
+  const noted = async <R>(method: string, args: unknown, run: () => R): Promise<R> => {
+    seen.push([method, args])
+    await null
+    return run()
+  }
+  return {
+    rows,
+    seen,
+    findUnique: ({ where }: { where: Row }) =>
+      noted('findUnique', { where }, () => {
+        const [row] = found(where)
+        return row ? copied(row) : null
+      }),
+    create: ({ data }: { data: Row }) =>
+      noted('create', { data }, () => {
+        const row = { id: `${rows.length + 1}`, ...data }
+        if (rows.some(({ id, slug }) => id === row.id || (slug !== undefined && slug === data.slug))) {
+          const error = new Error('Unique constraint failed on the fields: (`id`)')
+          throw Object.assign(error, { name: 'PrismaClientKnownRequestError', code: 'P2002' })
+        }
+        rows.push(row)
+        return copied(row)
+      }),
+    updateMany: ({ where, data }: { where: Row; data: Row }) =>
+      noted('updateMany', { where, data }, () => {
+        const matched = found(where)
+        for (const row of matched) Object.assign(row, data)
+        return { count: matched.length }
+      }),
+    deleteMany: ({ where }: { where: Row }) =>
+      noted('deleteMany', { where }, () => {
+        const matched = found(where)
+        for (const row of matched) rows.splice(rows.indexOf(row), 1)
+        return { count: matched.length }
+      }),
+  }
+}
+
+describe.each([
+  ['text versions', { version: 'version' }, {}],
+  [
+    'bigint versions, tombstones, generated keys',
+    { version: { field: 'version', type: 'bigint' }, softDelete: 'removed', generatedKeys: true },
+    { tombstones: true, create: true },
+  ],
+] as const)('prismaAdapter keeps the contract: %s', (_, options, more) => {
+  let ms = 1e12
+  const kit = adapterKit<unknown>({
+    makeAdapter: () =>
+      prismaAdapter({
+        model: toyModel(),
+        fields: { title: 'plain', tags: 'json' },
+        lastModified: 'modified',
+        now: () => ms,
+        ...options,
+      }),
+    values: [
+      { title: 'one', tags: [1] },
+      { title: null, tags: { a: 1 } },
+      { title: 'three', tags: null },
+    ],
+    abilities: abilitiesOf('prismaAdapter', { lastModified: true, ...more }),
+    advance: (by) => {
+      ms += by
+    },
+  })
+  for (const { name, run } of kit) test(name, run)
+})
+
+test('a change is one updateMany whose where names key and version', async () => {
+  const model = toyModel()
+  const adapter = prismaAdapter<{ title: string }>({ model, fields: ['title'] })
+  const made = await adapter.write('a', { title: 'one' }, null)
+  const version = made.ok ? made.state.version : ''
+  await adapter.write('a', { title: 'two' }, version)
+  const data = { title: 'two', version: expect.not.stringMatching(new RegExp(`^${version}$`)) }
+  expect(model.seen.slice(1, 2)).toEqual([['updateMany', { where: { id: 'a', version }, data }]])
+})
+
+test.each([
+  ['a member that is no field', { title: 'x', author: { create: {} } }],
+  ['an operation', { title: { set: 'x' } }],
+  ['no object', 'x'],
+  ['an array', []],
+])('%s never reaches Prisma, and is the fault of the request', async (_, value) => {
+  const model = toyModel()
+  const error = await prismaAdapter<unknown>({ model, fields: ['title'] })
+    .write('a', value, null)
+    .catch((reason: unknown) => reason)
+  expect([isStoreFault(error), recogniseStoreError(error)?.kind, model.seen]).toEqual([true, 'check', []])
+})
+
+test('an integer key finds what was written like it, and nothing else', async () => {
+  const model = toyModel()
+  model.rows.push({ id: 7, title: 'seven', version: 1 })
+  const adapter = prismaAdapter({
+    model,
+    fields: ['title'],
+    keyType: 'integer',
+    version: { field: 'version', type: 'integer' },
+  })
+  expect(await adapter.read('7')).toEqual({ value: { title: 'seven' }, version: '1' })
+  for (const key of ['07', '7.0', ' 7', '7e0', '99999999999', 'x']) expect(await adapter.read(key)).toBeUndefined()
+  expect(await adapter.write('7', { title: 'x' }, '01')).toMatchObject({ ok: false, current: { version: '1' } })
+  expect(await adapter.write('7', { title: 'x' }, '1')).toMatchObject({ ok: true, state: { version: '2' } })
+})
+
+test('what Prisma gives as an object becomes JSON', async () => {
+  const model = toyModel()
+  const decimal = { toJSON: () => '1.50' }
+  model.rows.push({ id: 'a', version: 'v', price: decimal, amount: 12n, due: new Date(0), huge: 2n ** 60n })
+  const fields = { price: 'plain', amount: 'number', due: 'date', huge: 'plain' } as const
+  expect((await prismaAdapter({ model, fields }).read('a'))?.value).toEqual({
+    price: '1.50',
+    amount: 12,
+    due: '1970-01-01T00:00:00.000Z',
+    huge: '1152921504606846976',
+  })
+})
+
+test('a BigInt that no number can keep is told, where it was to be one', async () => {
+  const model = toyModel()
+  model.rows.push({ id: 'a', version: 'v', amount: 2n ** 53n })
+  const reading = prismaAdapter({ model, fields: { amount: 'number' } }).read('a')
+  await expect(reading).rejects.toThrow(
+    new TypeError(
+      "prismaAdapter(): amount holds 9007199254740992, more than a number can keep; say 'plain', and it is text.",
+    ),
+  )
+})
+
+test.each([
+  [{ model: {} }, 'model is no model of a Prisma client; give one, such as prisma.article.'],
+  [{ json: 'value' }, 'give either json or fields.'],
+  [{ columns: [] }, '"columns" is not an option; it takes model, key,'],
+  [{ keyType: 'uuid' }, `keyType is "uuid"; say 'text' or 'integer'.`],
+  [{ fields: { title: 'text' } }, 'the field "title" cannot be of type "text"; say plain, json, number or date.'],
+  [{ version: { field: 'version', type: 'int' } }, 'version cannot be of type "int"; say text, bigint or integer.'],
+  [{ lastModified: 'version' }, 'the field "version" is named for two purposes.'],
+])('%j is refused when the app starts', (options, message) => {
+  const mistaken = { model: toyModel(), fields: ['title'], ...options } as never
+  expect(() => prismaAdapter(mistaken)).toThrow(`prismaAdapter(): ${message}`)
+})
