@@ -1,5 +1,6 @@
 // The parser is no part of the public names: it is measured where it is.
-const { parseTagList } = require('../dist/http/entity-tag')
+require('../spec/ts-hook.js')
+const { parseTagList } = require('../lib/http/entity-tag')
 const { median } = require('./statistics')
 
 const KIBIBYTES = [1, 2, 4, 8, 16]

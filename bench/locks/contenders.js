@@ -6,7 +6,8 @@ const { memoryLocks } = require('express-conflict')
 const { fileLocks } = require('express-conflict/file')
 const { postgresLocks } = require('express-conflict/postgres')
 const { redisLocks } = require('express-conflict/redis')
-const { lockQueue } = require('../../dist/middleware/lock/lock-queue')
+require('../../spec/ts-hook.js')
+const { lockQueue } = require('../../lib/middleware/lock/lock-queue')
 
 const REDIS = process.env.CONFLICT_REDIS_URL ?? 'redis://127.0.0.1:6379/0'
 const POSTGRES = process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test'

@@ -9,7 +9,7 @@ const guard = detectConflicts(articleOptions)
 
 app.use(express.static(path.join(__dirname, 'public')))
 // The client, as it is published: one file, with nothing to build.
-const clientFile = path.join(path.dirname(require.resolve('express-conflict/package.json')), 'dist/client/index.mjs')
+const clientFile = path.join(path.dirname(require.resolve('express-conflict/package.json')), 'dist/client.mjs')
 app.get('/client.mjs', (_req, res) => res.sendFile(clientFile))
 app.use(express.json({ type: ['application/json', 'application/*+json'] }))
 

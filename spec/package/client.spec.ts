@@ -12,7 +12,7 @@ import { ROOT } from './install'
 
 jest.setTimeout(60_000)
 
-const file = join(ROOT, 'dist/client/index.mjs')
+const file = join(ROOT, 'dist/client.mjs')
 
 test('the client is at most 5 kB, minified and compressed', () => {
   const { code } = transformSync(readFileSync(file, 'utf8'), { minify: true, format: 'esm', target: 'es2022' })

@@ -14,6 +14,8 @@ export interface PackedFile {
 
 export interface Packed {
   readonly tarball: string
+  /** In bytes. */
+  readonly size: number
   readonly files: readonly PackedFile[]
 }
 
@@ -31,8 +33,8 @@ export async function pack(folder: string): Promise<Packed> {
   const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
     cwd: ROOT,
   })
-  const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: PackedFile[] }]
-  return { tarball: join(folder, filename), files }
+  const [{ filename, size, files }] = JSON.parse(stdout) as [{ filename: string; size: number; files: PackedFile[] }]
+  return { tarball: join(folder, filename), size, files }
 }
 
 const CONSUMER = JSON.stringify({ name: 'consumer', private: true })
