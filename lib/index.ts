@@ -10,6 +10,7 @@ export {
   type MemberConflict,
   type Resolution,
 } from './conflicts/conflicts'
+export type { ConflictChannel, ConflictEvents, ResourceMessage } from './conflicts/events'
 export type {
   RemoveResult,
   ResourceAdapter,

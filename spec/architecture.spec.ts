@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'timing/': ['timing/', 'node:timers/promises'],
   'options.ts': ['json/'],
   'contracts/': ['contracts/', 'node:stream'],
-  'conflicts/': [...GROUND, 'contracts/', 'conflicts/'],
+  'conflicts/': [...GROUND, 'contracts/', 'conflicts/', 'node:diagnostics_channel', 'node:http'],
   'rules/': [...GROUND, 'contracts/', 'conflicts/', 'rules/', 'etag', 'node:crypto'],
   // Over the contract of stores: nothing of Express, and nothing of a database.
   'idempotency/': [...RULES, 'backends/records/sha256.ts', 'node:crypto', 'node:buffer', 'node:timers/promises'],

@@ -21,7 +21,8 @@ async function articles(options: Partial<ConflictOptions<Doc>> = {}) {
       resourceRouter<Doc>({
         name: 'article',
         adapter: it.adapter,
-        onConflict: ({ conflict, ...event }) => told.push({ ...event, code: conflict.code }),
+        onConflict: ({ conflict, instance, enforced, ...event }) =>
+          told.push({ ...event, code: conflict.code, isWhole: enforced && instance.startsWith('urn:uuid:') }),
         onCommitted: (event) => told.push(event),
         ...options,
       }),
@@ -34,19 +35,19 @@ describe('who listens is told', () => {
   test('of a refusal: kind, name, key and method', async () => {
     const { app, told } = await articles()
     await request(app).put('/articles/1').send({}).expect(428)
-    expect(told).toEqual([{ name: 'article', key: '1', method: 'PUT', code: 'precondition_required' }])
+    expect(told).toEqual([{ name: 'article', key: '1', method: 'PUT', code: 'precondition_required', isWhole: true }])
   })
 
   test('of a refusal on a read, too', async () => {
     const { app, told } = await articles()
     await request(app).get('/articles/2').expect(404)
-    expect(told).toEqual([{ name: 'article', key: '2', method: 'GET', code: 'not_found' }])
+    expect(told).toEqual([{ name: 'article', key: '2', method: 'GET', code: 'not_found', isWhole: true }])
   })
 
   test('of a refusal before anything was read', async () => {
     const { app, told } = await articles()
     await raw(app, ['PUT /articles/1 HTTP/1.1', ...Array.from({ length: 998 }, () => 'a: 1')])
-    expect(told).toEqual([{ name: 'article', key: '1', method: 'PUT', code: 'headers_truncated' }])
+    expect(told).toEqual([{ name: 'article', key: '1', method: 'PUT', code: 'headers_truncated', isWhole: true }])
   })
 
   test('of what was created, replaced and removed, with the new version', async () => {

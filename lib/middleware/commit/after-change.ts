@@ -1,11 +1,14 @@
 import { validateHeaderValue } from 'node:http'
+import { publish } from '../../conflicts/events'
 import type { ResourceState } from '../../contracts/adapter'
 import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
+import { changedPointers } from '../../json/changed-pointers'
 import { sameJson } from '../../json/equal'
 import type { Change } from '../../rules/change'
 import { belowRequest } from '../options/settings'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { tell, warn } from '../request/refuse'
+import { aboutResource } from '../request/route'
 import { representationOf, show, showValidators, tagsFor } from '../request/validators'
 
 /** What a commit came to. `unchanged`: the change had been made before; nothing was written. */
@@ -36,6 +39,7 @@ export function committed<T>(
   guarded.outcome = 'committed'
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version, tries }))
+  publishCommit(guarded, change, state, outcome, tries)
   const location = state && locationOfNew(guarded, change)
   // Another layer may have answered meanwhile, for a time-out perhaps: it is committed all the same.
   if (!res.headersSent) {
@@ -47,6 +51,23 @@ export function committed<T>(
   if (location === undefined)
     return { outcome: outcome === 'created' ? 'created' : 'replaced', key, state, representation }
   return { outcome: 'created', key, state, representation, location }
+}
+
+function publishCommit<T>(
+  guarded: GuardedRequest<T>,
+  { current, proposed }: Change<T>,
+  state: ResourceState<T> | undefined,
+  outcome: 'created' | 'replaced' | 'removed',
+  tries: number,
+): void {
+  if (guarded.attempt?.mergedWith !== undefined)
+    publish('merge', () => ({ ...aboutResource(guarded), version: state?.version }))
+  publish('committed', () => ({
+    ...aboutResource(guarded),
+    key: guarded.key ?? '',
+    ...{ outcome, tries, version: state?.version, previousVersion: current?.version },
+    changed: () => changedPointers(current?.value, proposed, 20),
+  }))
 }
 
 /** The URI of what a POST has made. */

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError } from '../../conflicts/conflicts'
+import { publish } from '../../conflicts/events'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
 import { takenKey } from '../preconditions/taken-key'
 import { firstConflict, newAttempt } from '../request/attempt'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { aboutResource } from '../request/route'
 import { type Committed, committed, unchanged } from './after-change'
 import { noteChange } from './carried-out'
 import { commitInTransaction } from './commit-in-transaction'
@@ -51,6 +53,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       // A value of the handler's own was made from the state that lost: nobody here can make it anew.
       if (intent.from === 'value') throw refuse(guarded, lostRace(guarded))
       await pause(guarded, tries, until)
+      publish('retry', () => ({ ...aboutResource(guarded), tries }))
     }
   } finally {
     guarded.isCommitting = false

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { IncomingMessage } from 'node:http'
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { type ConflictError, isConflictError, toProblem } from '../../conflicts/conflicts'
@@ -7,7 +6,7 @@ import { refuseUnknown } from '../../options'
 import { noteConflict } from '../request/claimed-request'
 import { failing } from '../request/failure'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
-import { refusal, tell, told } from '../request/refuse'
+import { instanceOf, publishUnguarded, refusal, tell, told } from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
 import { parserConflict } from './parser-conflict'
 
@@ -56,13 +55,16 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     if (res.headersSent) return next(error)
     if (isConflictError(error)) return respond(toldOf(req, error))
     const conflict = parserConflict(error)
-    if (conflict) return respond(conflict)
+    if (conflict) {
+      publishUnguarded(req, conflict)
+      return respond(conflict)
+    }
     const found = ofDatabase(req, error)
     if (found === undefined) return next(error)
     found.then(respond).catch(failing(next))
 
     function respond(refused: ConflictError): void {
-      const instance = `urn:uuid:${randomUUID()}`
+      const instance = instanceOf(req, refused)
       const { code, status, cause } = refused
       noteConflict(req, refused)
       const fields = { instance, code, status, method: req.method, err: cause }
@@ -75,7 +77,9 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
 /** The chain's own refusals were told where they were made; a handler's are seen here first. */
 function toldOf(req: Request, conflict: ConflictError): ConflictError {
   const guarded = innermost(req)
-  return guarded ? told(guarded, conflict) : conflict
+  if (guarded) return told(guarded, conflict)
+  publishUnguarded(req, conflict)
+  return conflict
 }
 
 function innermost(req: Request): GuardedRequest<unknown> | undefined {

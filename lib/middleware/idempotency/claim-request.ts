@@ -1,12 +1,14 @@
 import type { ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError } from '../../conflicts/conflicts'
+import { publish } from '../../conflicts/events'
 import { type Claimed, claimKey } from '../../idempotency/claim'
 import { claimTurn } from '../../idempotency/duplicates'
 import type { KeptAnswer } from '../../idempotency/record'
 import { timely } from '../../idempotency/timely-store'
 import type { IdempotencySettings } from '../options/idempotency-settings'
 import type { GuardedRequest } from '../request/guarded-request'
+import { aboutResource } from '../request/route'
 import { isStillAllowed } from '../stages/fetch-state'
 import { isMistake } from '../state/store-conflict'
 import { carryOut, takeTurn } from './carry-out'
@@ -93,6 +95,7 @@ function unavailable(error: unknown): never {
 async function replay<T>(guarded: GuardedRequest<T>, answer: KeptAnswer): Promise<Answered> {
   const denied = await isStillAllowed(guarded)
   if (denied) return denied
+  publish('replay', () => ({ ...aboutResource(guarded), status: answer.status }))
   replayAnswer(guarded.res, answer)
   return 'answered'
 }

@@ -1,4 +1,5 @@
 import { ConflictError } from '../../conflicts/conflicts'
+import { type ConflictEvents, publish } from '../../conflicts/events'
 import type { Lease, LockManager } from '../../contracts/lock'
 import type { LockSettings } from '../options/settings'
 import type { GuardedRequest } from '../request/guarded-request'
@@ -24,7 +25,7 @@ export async function holdAll<T>(
         .finally(() => held.delete(key))
   }
   for (const key of keys) {
-    const lease = held.get(key) ?? (await hold(lock, key, until, left))
+    const lease = held.get(key) ?? (await holdObserved(guarded, lock, key, until, left))
     if (lease instanceof ConflictError) {
       await release()
       return lease
@@ -59,6 +60,64 @@ function queueOf(manager: LockManager): LockQueue {
   const queue = queues.get(manager) ?? lockQueue()
   queues.set(manager, queue)
   return queue
+}
+
+interface Load {
+  waiting: number
+  held: number
+}
+
+/** By the name of the resource: what this process waits for and holds. A listener that comes late is told right figures. */
+const loads = new Map<string, Load>()
+
+function loadOf(name: string): Load {
+  const load = loads.get(name) ?? { waiting: 0, held: 0 }
+  loads.set(name, load)
+  return load
+}
+
+/** Tells listeners how the wait for a lock began and ended, and how the lock did. */
+async function holdObserved<T>(
+  { req, settings: { name } }: GuardedRequest<T>,
+  lock: LockSettings,
+  key: string,
+  until: number,
+  signal: AbortSignal,
+): Promise<Lease | ConflictError> {
+  const load = loadOf(name)
+  const since = performance.now()
+  let waitedMs = 0
+  const tell = (event: ConflictEvents['lock']['event']) =>
+    publish('lock', () => ({ name, key, event, waitedMs, ...load, request: req }))
+  load.waiting += 1
+  tell('waiting')
+  const lease = await hold(lock, key, until, signal).finally(() => {
+    load.waiting -= 1
+    waitedMs = performance.now() - since
+  })
+  if (lease instanceof ConflictError) {
+    tell('refused')
+    return lease
+  }
+  load.held += 1
+  tell('granted')
+  let isOver = false
+  const end = (event: 'released' | 'lost') => {
+    if (isOver) return
+    isOver = true
+    load.held -= 1
+    tell(event)
+  }
+  if (lease.signal.aborted) end('lost')
+  lease.signal.addEventListener('abort', () => end('lost'), { once: true })
+  return {
+    fence: lease.fence,
+    signal: lease.signal,
+    release: () => {
+      end('released')
+      return lease.release()
+    },
+  }
 }
 
 /** Waits for a turn in this process, then for the manager. */

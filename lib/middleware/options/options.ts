@@ -68,6 +68,10 @@ export interface ConflictEvent {
   readonly key: string | undefined
   readonly method: string
   readonly conflict: ConflictError
+  /** The `instance` that the problem and the log line show. */
+  readonly instance: string
+  /** `false` in report mode: the request went through all the same. */
+  readonly enforced: boolean
 }
 
 /** What is told about a change that was committed. */

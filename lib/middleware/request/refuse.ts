@@ -1,24 +1,67 @@
+import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
+import { publish } from '../../conflicts/events'
+import { changedPointers } from '../../json/changed-pointers'
 import { noteConflict } from './claimed-request'
 import type { GuardedRequest } from './guarded-request'
+import { aboutResource } from './route'
 
 /** The conflict as the client gets it: with what `expose` shows, and told to `onConflict`. */
 export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictError): Promise<ConflictError> {
   return told(guarded, await withExposedState(guarded, conflict))
 }
 
-/** Once, though it is thrown by who was told of it: a chain, or a handler with what `lostRace` gave it. */
-export function told<T>({ req, method, settings, key }: GuardedRequest<T>, conflict: ConflictError): ConflictError {
-  noteConflict(req, conflict)
-  if (latest.get(req) !== conflict)
-    tell(() => settings.options.onConflict?.({ name: settings.name, key, method, conflict }))
-  latest.set(req, conflict)
+/** Tells listeners of a refusal once, though the chain and the responder both see it. `enforced: false`: it was let through. */
+export function told<T>(guarded: GuardedRequest<T>, conflict: ConflictError, enforced = true): ConflictError {
+  const { req, method, settings, key, attempt } = guarded
+  if (enforced) noteConflict(req, conflict)
+  if (latest.get(req)?.conflict === conflict) return conflict
+  const occurrence = occurrenceOf(req, conflict)
+  const { onConflict } = settings.options
+  if (onConflict)
+    tell(() => onConflict({ name: settings.name, key, method, conflict, instance: occurrence.instance, enforced }))
+  publish('conflict', () => {
+    const { current, proposed } = attempt?.change ?? {}
+    const changed = () => (proposed === undefined ? [] : changedPointers(current?.value, proposed, MOST_POINTERS))
+    return { ...aboutResource(guarded), conflict, instance: occurrence.instance, enforced, changed }
+  })
   return conflict
 }
 
+/** The `instance` of a refusal: the same in events, log and problem. */
+export function instanceOf(req: Request, conflict: ConflictError): string {
+  return occurrenceOf(req, conflict).instance
+}
+
+/** What a body parser refused in front of every chain, so that no chain has told anybody. */
+export function publishUnguarded(req: Request, conflict: ConflictError): void {
+  if (latest.get(req)?.conflict === conflict) return
+  const { instance } = occurrenceOf(req, conflict)
+  const { method } = req
+  publish('conflict', () => ({
+    ...{ name: undefined, key: undefined, method, route: undefined, request: req },
+    ...{ conflict, instance, enforced: true, changed: () => [] },
+  }))
+}
+
+const MOST_POINTERS = 20
+
+interface Occurrence {
+  readonly conflict: ConflictError
+  readonly instance: string
+}
+
 /** By request: an app may keep one error and throw it for many of them. */
-const latest = new WeakMap<Request, ConflictError>()
+const latest = new WeakMap<Request, Occurrence>()
+
+function occurrenceOf(req: Request, conflict: ConflictError): Occurrence {
+  const known = latest.get(req)
+  if (known?.conflict === conflict) return known
+  const occurrence = { conflict, instance: `urn:uuid:${randomUUID()}` }
+  latest.set(req, occurrence)
+  return occurrence
+}
 
 /** A listener's own mistake is no reason to answer a client differently, nor to end the process when it comes late. */
 export function tell(listener: () => unknown): void {

@@ -1,3 +1,4 @@
+import { isHeard, publish } from '../../conflicts/events'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
 import { withDeadline } from '../../timing/deadline'
@@ -13,14 +14,17 @@ export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<R
 export async function readState<T>(guarded: GuardedRequest<T>): Promise<ResourceState<T> | undefined> {
   const { key, settings } = guarded
   if (key === undefined) return undefined
-  const { deadlineMs } = settings
+  const { deadlineMs, name } = settings
+  const since = isHeard('read') ? performance.now() : undefined
+  let failed = true
   try {
-    return checkedState(
-      await withDeadline(storeOf(guarded).read(key), deadlineMs, () => late(deadlineMs)),
-      settings.name,
-    )
+    const state = await withDeadline(storeOf(guarded).read(key), deadlineMs, () => late(deadlineMs))
+    failed = false
+    return checkedState(state, name)
   } catch (error) {
     throw isMistake(error) ? error : await storeConflict(guarded, error, 'read')
+  } finally {
+    if (since !== undefined) publish('read', () => ({ name, tookMs: performance.now() - since, failed }))
   }
 }
 
