@@ -57,7 +57,7 @@ export function editLockRouter<T>(options: ConflictOptions<T>): Router {
 
 const METHODS = 'GET, HEAD, PUT, DELETE, OPTIONS'
 
-const begin: Stage = { name: 'editLock', begins: true, prepare: ({ req }) => truncatedHeaders(req) }
+const begin: Stage = { name: 'editLock', role: 'enters', prepare: ({ req }) => truncatedHeaders(req) }
 
 /** What is not about the lock: conditions and bodies speak of the resource, and a lock creates nothing. */
 function optionsOfLocks<T>(options: ConflictOptions<T>): ConflictOptions<T> {

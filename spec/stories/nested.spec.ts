@@ -5,7 +5,9 @@ import {
   commitChange,
   detectConflicts,
   fetchState,
+  holdLock,
   memoryAdapter,
+  memoryLocks,
   resourceOf,
   resourceRouter,
 } from '../../lib'
@@ -90,6 +92,18 @@ describe('a parent whose state is fetched, and a child behind the whole chain', 
     await request(app).delete('/articles/1/comments/1').set('If-Match', comment.tag).expect(204)
     expect([await article.stored(), await comment.stored()]).toEqual([{ title: 'parent' }, undefined])
   })
+})
+
+test('a parent that is locked as well is not asked for a commit', async () => {
+  const { article, comment } = await both()
+  const options = articleOptions(article, { create: [], name: 'locked parent', lock: { manager: memoryLocks() } })
+  const child = detectConflicts({ name: 'comment', adapter: comment.adapter })
+  const app = appOf((all) => all.delete(PATH, holdLock(options), fetchState(options), child, commitChange()))
+  const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  await request(app).delete('/articles/1/comments/1').set('If-Match', comment.tag).expect(204)
+  expect([await article.stored(), await comment.stored()]).toEqual([{ title: 'parent' }, undefined])
+  expect(warned).not.toHaveBeenCalled()
+  warned.mockRestore()
 })
 
 test('a child that skip let pass is not committed in the shape of its parent', async () => {

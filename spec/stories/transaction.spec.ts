@@ -221,6 +221,46 @@ describe('an answer of success without a commit', () => {
   })
 })
 
+describe('a second commit says what became of the first', () => {
+  const twice = async (broken: Parameters<typeof ledgered>[0] = {}, value?: () => Doc) => {
+    const told: { message: string; cause?: unknown; code?: string }[] = []
+    const it = await shop(
+      handler(async (req, res) => {
+        const { commit } = resourceOf(req, it.adapter)
+        for (const _ of [1, 2]) await commit(value).catch((error) => told.push(error))
+        res.json({})
+      }),
+      {},
+      broken,
+    )
+    return { ...it, told, status: (await it.put()).status }
+  }
+
+  test('it committed', async () => {
+    const { told, status, steps } = await twice()
+    expect(told.map(({ message }) => message)).toEqual([expect.stringMatching(/has committed; one request/)])
+    expect([status, steps]).toEqual([200, ['begin', 'commit']])
+  })
+
+  test('it was refused: in the same way again', async () => {
+    const { told, status } = await twice({ write: async () => ({ ok: false, current: undefined }) })
+    expect(told.map(({ code }) => code)).toEqual(['precondition_failed', 'precondition_failed'])
+    expect(status).toBe(500)
+  })
+
+  test('it failed in the store: in the same way again', async () => {
+    const { told } = await twice({ write: () => Promise.reject(new Error('Connection terminated unexpectedly')) })
+    expect(told.map(({ code }) => code)).toEqual(['backend_unavailable', 'backend_unavailable'])
+  })
+
+  test('it failed by a mistake, which is the cause', async () => {
+    const { told } = await twice({}, () => undefined as never)
+    expect(told[0]?.message).toMatch(/the value to store is undefined/)
+    expect(told[1]?.message).toMatch(/was called before and failed/)
+    expect(told[1]?.cause).toBe(told[0])
+  })
+})
+
 test('an answer that does not wait for the commit is a mistake too', async () => {
   const it = await shop(
     handler(async (req, res) => {
@@ -366,7 +406,7 @@ describe('a client that leaves', () => {
     goOn()
     await until(() => ended.length > 1)
     expect(steps).toEqual(['begin', 'abandon', 'roll back'])
-    expect(ended).toEqual([expect.stringMatching(/its transaction was rolled back/), 'ended'])
+    expect(ended).toEqual([expect.stringMatching(/its transaction was rolled back:.* time for it ran out/), 'ended'])
     expect([await stored(), await stored('log')]).toEqual([{ title: 'first' }, undefined])
   })
 })

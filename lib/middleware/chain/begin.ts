@@ -44,9 +44,7 @@ export function begin<T>(
     leases: [],
     transaction: undefined,
     beforeCommit: undefined,
-    outcome: 'open',
-    isCommitting: false,
-    refused: undefined,
+    progress: { at: 'open' },
     shown: [],
     notModifiedLate: false,
   }

@@ -42,7 +42,7 @@ async function run<T>(
   next: (error?: unknown) => void,
 ): Promise<boolean> {
   const [first] = stages
-  const guarded = first?.begins ? begin(req, res, settings, middleware) : goOn(req, settings, first?.name ?? '')
+  const guarded = first?.role === 'judges' ? goOn(req, settings, first.name) : begin(req, res, settings, middleware)
   if (guarded === undefined) return true
   // In one function: each await that is nested costs a turn of the microtask queue more.
   try {
@@ -56,7 +56,8 @@ async function run<T>(
       if (entered) throw entered
     }
     guarded.stages.push(...stages)
-    if (stages.some(({ reads }) => reads)) guarded.attempt = newAttempt(guarded, await readState(guarded), false)
+    if (stages.some(({ role }) => role === 'reads'))
+      guarded.attempt = newAttempt(guarded, await readState(guarded), false)
     const { attempt } = guarded
     if (attempt === undefined) return true
     const checked = firstConflict(guarded, attempt, stages)

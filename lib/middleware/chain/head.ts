@@ -1,7 +1,15 @@
 import type { ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
-import { type Attempt, find, type GuardedRequest, guardedOn, misplacedOn } from '../request/guarded-request'
+import {
+  type Attempt,
+  find,
+  type GuardedRequest,
+  guardedOn,
+  isDone,
+  isParent,
+  misplacedOn,
+} from '../request/guarded-request'
 
 /** What the types of Express leave out, of both its lines. */
 interface ExpressApp {
@@ -73,9 +81,9 @@ function isRemovedByApp<T>(
   guarded: GuardedRequest<T>,
   status: number,
 ): guarded is GuardedRequest<T> & { readonly attempt: Attempt<T> } {
-  const { settings, outcome, attempt } = guarded
-  const isDone = status >= 200 && status < 300 && status !== 202
-  return isDone && settings.byApp && outcome === 'open' && attempt?.change.action === 'remove'
+  const { settings, progress, attempt } = guarded
+  const isThrough = status >= 200 && status < 300 && status !== 202
+  return isThrough && settings.byApp && progress.at === 'open' && attempt?.change.action === 'remove'
 }
 
 function warnOfMisplaced(req: Request): void {
@@ -92,8 +100,8 @@ const misplaced = new Set<string>()
 const warned = new Set<string>()
 
 function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
-  const { outcome, settings, req } = guarded
-  if (outcome !== 'open' || settings.byApp || !isToBeCommitted(guarded) || warned.has(settings.name)) return
+  const { settings, req } = guarded
+  if (isDone(guarded) || settings.byApp || !isToBeCommitted(guarded) || warned.has(settings.name)) return
   // Guarded twice, committed once.
   if (find(req, settings.adapter) !== guarded) return
   warned.add(settings.name)
@@ -103,8 +111,8 @@ function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   )
 }
 
-/** An action is its handler's, and a state that was fetched, and no more, is a parent's. */
-function isToBeCommitted<T>({ attempt, stages }: GuardedRequest<T>): boolean {
-  const { proposed, action } = attempt?.change ?? {}
-  return stages.length > 1 && (proposed !== undefined || action === 'remove')
+/** An action is its handler's. */
+function isToBeCommitted<T>(guarded: GuardedRequest<T>): boolean {
+  const { proposed, action } = guarded.attempt?.change ?? {}
+  return !isParent(guarded) && (proposed !== undefined || action === 'remove')
 }

@@ -29,6 +29,8 @@ export type Committed<T> =
       readonly representation?: undefined
     }
 
+const COMMITTED = { at: 'committed' } as const
+
 export function committed<T>(
   guarded: GuardedRequest<T>,
   change: Change<T>,
@@ -36,7 +38,7 @@ export function committed<T>(
   tries: number,
 ): Committed<T> {
   const { settings, res, key = '' } = guarded
-  guarded.outcome = 'committed'
+  guarded.progress = COMMITTED
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version, tries }))
   publishCommit(guarded, change, state, outcome, tries)
@@ -90,7 +92,7 @@ function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): strin
 
 export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>): Committed<T> {
   const { key = '' } = guarded
-  guarded.outcome = 'committed'
+  guarded.progress = COMMITTED
   if (change.current === undefined) return { outcome: 'removed', key, state: undefined }
   if (!guarded.res.headersSent) showAfterChange(guarded, change.current)
   const representation = representationOf(guarded, change.current)

@@ -1,4 +1,4 @@
-import { type GuardedRequest, guardedOn } from '../request/guarded-request'
+import { type GuardedRequest, guardedOn, isDone } from '../request/guarded-request'
 import { openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
 import { isMistake, storeConflict } from '../state/store-conflict'
@@ -35,7 +35,7 @@ export async function beginTransaction<T>(
     else if (transaction.isOpen) transaction.abandon()
   })
   refuseUncommitted(res, {
-    isUncommitted: () => guardedOn(req).every((each) => each.transaction !== transaction || each.outcome === 'open'),
+    isUncommitted: () => guardedOn(req).every((each) => each.transaction !== transaction || !isDone(each)),
     async refuse(status) {
       await transaction.rollBack()
       next(

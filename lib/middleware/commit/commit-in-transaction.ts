@@ -4,7 +4,7 @@ import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
 import { takenKey } from '../preconditions/taken-key'
-import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { type Attempt, type GuardedRequest, isDone } from '../request/guarded-request'
 import type { OpenTransaction } from '../request/open-transaction'
 import { mustHaveState, readState } from '../state/store-call'
 import { isMistake, storeConflict } from '../state/store-conflict'
@@ -36,6 +36,7 @@ export async function commitInTransaction<T>(
     noteChange(guarded, change, state)
     return committed(guarded, change, state, 1)
   } catch (error) {
+    if (!isDone(guarded)) guarded.progress = { at: 'ended', error }
     await transaction.rollBack()
     throw error
   }

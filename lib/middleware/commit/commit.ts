@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ConflictError } from '../../conflicts/conflicts'
+import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
@@ -22,7 +22,7 @@ const FIRST_PAUSE_MS = 10
  */
 export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
   let attempt = begun(guarded)
-  guarded.isCommitting = true
+  guarded.progress = COMMITTING
   // What fails there fails for good.
   if (guarded.transaction) return commitInTransaction(guarded, attempt, intent, guarded.transaction)
   const { deadlineMs } = guarded.settings
@@ -44,40 +44,57 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
         noteChange(guarded, change, result.state)
         return committed(guarded, change, result.state, tries)
       }
-      if (guarded.isNew) throw refuse(guarded, takenKey(guarded))
+      if (guarded.isNew) throw end(guarded, takenKey(guarded))
       attempt = newAttempt(guarded, result.current, true)
       guarded.attempt = attempt
       const conflict = await firstConflict(guarded, attempt, guarded.stages)
-      if (conflict) throw refuse(guarded, conflict)
+      if (conflict) throw end(guarded, conflict)
       if (attempt.verdict?.outcome === 'already-applied') continue
       // A value of the handler's own was made from the state that lost: nobody here can make it anew.
-      if (intent.from === 'value') throw refuse(guarded, lostRace(guarded))
+      if (intent.from === 'value') throw end(guarded, lostRace(guarded))
       await pause(guarded, tries, until)
       publish('retry', () => ({ ...aboutResource(guarded), tries }))
     }
-  } finally {
-    guarded.isCommitting = false
+  } catch (error) {
+    // Nothing was lost yet: the handler may try again, with another value perhaps.
+    if (guarded.progress === COMMITTING) guarded.progress = OPEN
+    throw error
   }
 }
 
-function refuse<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
-  guarded.refused = conflict
+const OPEN = { at: 'open' } as const
+const COMMITTING = { at: 'committing' } as const
+
+/** What came in between stays there, however often the commit is tried again. */
+function end<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+  guarded.progress = { at: 'ended', error: conflict }
   return conflict
 }
 
 function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
-  const { attempt, isSafe, transaction, outcome, res, req, settings } = guarded
-  const mistake = (text: string) => new Error(`commit() on ${req.method} ${settings.name}: ${text}`)
+  const { attempt, isSafe, transaction, progress, res, req, settings } = guarded
+  const mistake = (text: string, cause?: unknown) =>
+    new Error(`commit() on ${req.method} ${settings.name}: ${text}`, { cause })
   if (attempt === undefined) throw mistake('the chain has not run on this request.')
   if (isSafe) throw mistake('a safe method changes nothing (RFC 9110 §9.2.1).')
   if (settings.byApp && transaction === undefined)
     throw mistake("the adapter was declared with writes: 'by-app'; the handler writes by itself.")
   if (res.headersSent) throw mistake('the answer has begun already; commit first, then answer.')
-  if (guarded.isCommitting) throw mistake('it is still at work; wait for it, one request commits once.')
-  if (guarded.refused) throw guarded.refused
-  if (outcome === 'committed') throw mistake('it was called before; one request commits once.')
+  if (progress.at === 'committing') throw mistake('it is still at work; wait for it, one request commits once.')
+  if (progress.at === 'committed') throw mistake('it was called before, and has committed; one request commits once.')
+  if (progress.at === 'ended') {
+    if (isConflictError(progress.error)) throw progress.error
+    throw mistake(
+      'it was called before and failed, for the reason in `cause`; one request commits once.',
+      progress.error,
+    )
+  }
   if (transaction?.isOpen === false)
-    throw mistake('its transaction was rolled back, by a commit that failed or because the time for it ran out.')
+    throw mistake(
+      transaction.isSent
+        ? 'its transaction has ended already, with the commit of another resource on this request.'
+        : 'its transaction was rolled back: the commit of another resource failed, or the time for it ran out.',
+    )
   return attempt
 }
 

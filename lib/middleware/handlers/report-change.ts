@@ -18,7 +18,7 @@ export function reportChange(): ConflictMiddleware {
   return stockHandler('reportChange', async (guarded) => {
     const { attempt, settings, res } = guarded
     if (attempt === undefined) throw new Error('reportChange(): the chain has not read the state.')
-    guarded.outcome = 'reported'
+    guarded.progress = { at: 'reported' }
     // Where the store gives the key, it has none yet.
     if (guarded.isNew && (await readState(guarded))) throw await refusal(guarded, takenKey(guarded))
     const { action, current, proposed } = attempt.change

@@ -45,7 +45,7 @@ async function settle<T>(
     method: req.method,
     status,
     conflict: conflict?.status === status ? conflict.code : undefined,
-    isCommitted: guardedOn(req).some(({ outcome }) => outcome === 'committed'),
+    isCommitted: guardedOn(req).some(({ progress }) => progress.at === 'committed'),
     isInDoubt,
   })
   switch (fate) {

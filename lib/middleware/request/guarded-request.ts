@@ -39,14 +39,16 @@ export interface GuardedRequest<T> {
    * Without a transaction they are never called.
    */
   beforeCommit: ((handle: unknown) => Promise<void>)[] | undefined
-  outcome: 'open' | 'committed' | 'reported'
-  isCommitting: boolean
-  /** Why a commit that lost its race was refused: what came between stays there, however often it is tried again. */
-  refused: ConflictError | undefined
+  progress: Progress
   /** The validators that were put on the answer, to be taken off again where they do not belong. */
   readonly shown: { readonly field: string; readonly value: string }[]
   notModifiedLate: boolean
 }
+
+/** How far the change has come. `ended`: without being committed, and for good. */
+export type Progress =
+  | { readonly at: 'open' | 'committing' | 'committed' | 'reported' }
+  | { readonly at: 'ended'; readonly error: unknown }
 
 export interface Sent {
   readonly format: 'value' | 'merge-patch' | 'json-patch'
@@ -78,10 +80,11 @@ export type Verdict =
 
 export interface Stage {
   readonly name: string
-  /** A chain may begin with it. */
-  readonly begins?: boolean
-  /** The state is read for it. */
-  readonly reads?: boolean
+  /**
+   * `enters`: before the state is read. `reads`: the state is read for it. Both may stand in front of the chain of a
+   * nested resource. `judges`: the request is about this resource, and stages in front of it have read the state.
+   */
+  readonly role: 'enters' | 'reads' | 'judges'
   /** What can be said before anything was read. */
   prepare?<T>(guarded: GuardedRequest<T>): ConflictError | undefined
   /** What has to be waited for before the state is read. `'answered'`: there is nothing left to do. */
@@ -150,12 +153,20 @@ export function guardedOn(req: Request): GuardedRequest<unknown>[] {
 const NONE: Entry<unknown>[] = []
 
 /**
- * What the request changes: the resource of the innermost chain. A parent whose state was fetched, and no more, is not
- * it, not even when the chain of the child let the request pass.
+ * What the request changes: the resource of the innermost chain. A parent is not, not even when the chain of the child
+ * let the request pass.
  */
 export function findTarget(req: Request): GuardedRequest<unknown> | undefined {
-  const entry = entriesOn(req)?.findLast((each) =>
-    'passed' in each ? !each.isElsewhere : each.stages.some(({ begins }) => !begins),
-  )
+  const entry = entriesOn(req)?.findLast((each) => ('passed' in each ? !each.isElsewhere : !isParent(each)))
   return entry && 'passed' in entry ? undefined : entry
+}
+
+/** Committed, or reported in place of that: there is nothing left to commit. */
+export function isDone<T>({ progress }: GuardedRequest<T>): boolean {
+  return progress.at === 'committed' || progress.at === 'reported'
+}
+
+/** A resource that was locked, or whose state was fetched, for the sake of another one below it. */
+export function isParent<T>({ stages }: GuardedRequest<T>): boolean {
+  return !stages.some(({ role }) => role === 'judges')
 }

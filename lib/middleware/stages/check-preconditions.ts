@@ -16,6 +16,7 @@ export function checkPreconditions<T>(options: ConflictOptions<T>): ConflictMidd
 
 export const preconditionStage: Stage = {
   name: 'checkPreconditions',
+  role: 'judges',
   check(guarded, attempt) {
     const verdict = verdictOf(guarded, attempt)
     if (verdict.outcome === 'conflict') return verdict.conflict

@@ -30,8 +30,7 @@ export function stateStageOf<T>({ options }: Settings<T>): Stage {
 
 export const stateStage: Stage = {
   name: 'fetchState',
-  begins: true,
-  reads: true,
+  role: 'reads',
   prepare: ({ req }) => truncatedHeaders(req),
   check(guarded, attempt) {
     const { stored } = attempt

@@ -18,7 +18,7 @@ export function holdLock<T>(options: ConflictOptions<T>): ConflictMiddleware {
 
 export const lockStage: Stage = {
   name: 'holdLock',
-  begins: true,
+  role: 'enters',
   async enter(guarded) {
     const { lock, safeMethods } = guarded.settings
     const { method } = guarded

@@ -34,7 +34,7 @@ export function honorIdempotencyKey<T>(options: IdempotencyKeyOptions<T>): Confl
 
 export const idempotencyStage: Stage = {
   name: 'honorIdempotencyKey',
-  begins: true,
+  role: 'enters',
   // A key among the lines that were dropped would be one that nobody honours.
   prepare({ req, settings }) {
     const { idempotency } = settings

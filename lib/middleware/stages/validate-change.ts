@@ -22,6 +22,7 @@ export function validateChange<T>(options: ConflictOptions<T>): ConflictMiddlewa
 
 export const changeStage: Stage = {
   name: 'validateChange',
+  role: 'judges',
   prepare: (guarded) => (takesBody(guarded) ? mediaTypeConflict(guarded) : undefined),
   check<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>) {
     if (attempt.change.action === 'read') return undefined

@@ -7,7 +7,7 @@ import { lostRace } from '../preconditions/lost-race'
 import { versionNamedBy } from '../preconditions/named-version'
 import { takenKey } from '../preconditions/taken-key'
 import { claimOn } from '../request/claimed-request'
-import type { GuardedRequest } from '../request/guarded-request'
+import { type GuardedRequest, isDone } from '../request/guarded-request'
 import { pointersOf } from './constraint-pointers'
 
 /** What a fault of the back end comes to for the client. What nobody can know is never called a failure. */
@@ -47,7 +47,7 @@ export function chainsConflict<T>(guarded: GuardedRequest<T>, error: unknown): P
 /** An error that a handler threw or passed on. `undefined`: see `isStores`. */
 export function handlersConflict<T>(guarded: GuardedRequest<T>, error: unknown): Promise<ConflictError> | undefined {
   // What was committed stays so, whatever fails behind it: no answer of ours could say that.
-  if (guarded.outcome !== 'open' || !isStores(error)) return undefined
+  if (isDone(guarded) || !isStores(error)) return undefined
   return storeConflict(guarded, error, guarded.isSafe ? 'read' : 'write').then((conflict) =>
     isInDoubt(guarded) ? inDoubt(conflict) : conflict,
   )
