@@ -4,6 +4,8 @@ import { isPointer } from './json/pointer'
 export interface Expectation {
   readonly holds: (value: unknown) => boolean
   readonly what: string
+  /** What else to say about a value that does not hold. */
+  readonly hint?: (value: unknown, what: string) => string
 }
 
 /**
@@ -18,10 +20,10 @@ export function checkOptions(
 ): void {
   refuseUnknown(caller, given, Object.keys(expected))
   const values = new Map<string, unknown>(Object.entries(given))
-  for (const [name, { holds, what }] of Object.entries(expected)) {
+  for (const [name, { holds, what, hint = hintFor }] of Object.entries(expected)) {
     const value = values.get(name)
     if (value === undefined ? !required.includes(name) : holds(value)) continue
-    throw new TypeError(`${caller}: ${name} has to be ${what}; got ${show(value)}.${hintFor(what, value)}`)
+    throw new TypeError(`${caller}: ${name} has to be ${what}; got ${show(value)}.${hint(value, what)}`)
   }
 }
 
@@ -34,10 +36,24 @@ export const aPointer: Expectation = {
   what: 'a JSON Pointer, such as "/title"',
 }
 
-export const milliseconds: Expectation = {
-  // Node runs a timer of 2^31 ms and more at once.
-  holds: (value) => typeof value === 'number' && value > 0 && value < 2 ** 31,
-  what: 'a number of milliseconds above 0',
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+const LONGEST_KEPT_MS = 36_525 * 24 * 60 * 60 * 1000
+
+/** How long a timer runs. Node fires a longer timer at once. */
+export const milliseconds = upTo(
+  LONGEST_TIMER_MS,
+  `A timer of Node runs for ${LONGEST_TIMER_MS} ms (24.8 days) at most.`,
+)
+
+/** How long a store keeps something. No timer runs for it. */
+export const storedMilliseconds = upTo(LONGEST_KEPT_MS, `The most is ${LONGEST_KEPT_MS} ms (100 years).`)
+
+function upTo(most: number, why: string): Expectation {
+  return {
+    holds: (value) => typeof value === 'number' && value > 0 && value <= most,
+    what: 'a number of milliseconds above 0',
+    hint: (value) => (Number(value) > most ? ` ${why}` : ''),
+  }
 }
 
 /** Checked by whoever knows better what it has to be. */
@@ -77,7 +93,7 @@ export function show(value: unknown): string {
 }
 
 /** A member's bare name in place of its pointer is the likeliest mistake. */
-function hintFor(what: string, value: unknown): string {
+function hintFor(value: unknown, what: string): string {
   if (!what.includes('JSON Pointer')) return ''
   const bare = [value].flat().find((each) => typeof each === 'string' && each !== '' && !each.startsWith('/'))
   return bare === undefined ? '' : ` Did you mean ${show(`/${bare}`)}?`

@@ -15,7 +15,6 @@ export function parseIdempotencyKey(field: string): string | undefined {
 // Each expression can stop a run of characters in one place only, so none of them backtracks over its input.
 const BARE = /^[!#-+\--:<-[\]-~]+$/
 const PARAMETER_NAME = /[a-z*][a-z0-9_.*-]*/y
-const PARAMETER_VALUE = /[!#-+\--:<-[\]-~]+/y
 const ESCAPED = /\\(["\\])/g
 
 function bareKey(text: string): string | undefined {
@@ -24,7 +23,7 @@ function bareKey(text: string): string | undefined {
 
 function quotedKey(text: string): string | undefined {
   const end = endOfString(text, 0)
-  if (end === -1 || !areParameters(text, end)) return undefined
+  if (end === -1 || endOfParameters(text, end) !== text.length) return undefined
   return text.slice(1, end - 1).replace(ESCAPED, '$1')
 }
 
@@ -41,20 +40,51 @@ function endOfString(text: string, start: number): number {
   return -1
 }
 
-/** parameters = *( ";" *SP key [ "=" bare-item ] ), RFC 9651 §3.1.2. What a value means is nobody's business here. */
-function areParameters(text: string, start: number): boolean {
+/**
+ * Where the parameters that open at `start` end, or -1 when they are malformed: *( ";" *SP key [ "=" bare-item ] ),
+ * RFC 9651 §3.1.2. Their values are read only to tell a well-formed field from another.
+ */
+export function endOfParameters(text: string, start: number): number {
   let at = start
-  while (at < text.length) {
-    if (text.charAt(at) !== ';') return false
+  while (text.charAt(at) === ';') {
     at++
     while (text.charAt(at) === ' ') at++
     at = endOf(PARAMETER_NAME, text, at)
-    if (at !== -1 && text.charAt(at) === '=') {
-      at = text.charAt(at + 1) === '"' ? endOfString(text, at + 1) : endOf(PARAMETER_VALUE, text, at + 1)
-    }
-    if (at === -1) return false
+    if (at !== -1 && text.charAt(at) === '=') at = endOfBareItem(text, at + 1)
+    if (at === -1) return -1
   }
-  return true
+  return at
+}
+
+/** The bare items of RFC 9651 §3.3, each known by its first character. */
+const BARE_ITEMS: readonly (readonly [first: RegExp, whole: RegExp])[] = [
+  [/[-0-9]/, /-?(?:\d{1,12}\.\d{1,3}|\d{1,15})(?![\d.])/y],
+  [/[A-Za-z*]/, /[A-Za-z*][\w!#$%&'*+.^`|~:/-]*/y],
+  [/:/, /:[A-Za-z0-9+/]*={0,2}:/y],
+  [/\?/, /\?[01]/y],
+  [/@/, /@-?\d{1,15}(?![\d.])/y],
+]
+
+function endOfBareItem(text: string, start: number): number {
+  const first = text.charAt(start)
+  if (first === '"') return endOfString(text, start)
+  if (first === '%') return endOfDisplayString(text, start)
+  const whole = BARE_ITEMS.find(([begins]) => begins.test(first))?.[1]
+  return whole ? endOf(whole, text, start) : -1
+}
+
+const DISPLAY_STRING = /%"(?:[ !#$&-~]|%[0-9a-f]{2})*"/y
+
+/** RFC 9651 §3.3.8: percent-encoded UTF-8, and nothing that is no UTF-8. */
+function endOfDisplayString(text: string, start: number): number {
+  const end = endOf(DISPLAY_STRING, text, start)
+  if (end === -1) return -1
+  try {
+    decodeURIComponent(text.slice(start + 2, end - 1))
+    return end
+  } catch {
+    return -1
+  }
 }
 
 function endOf(pattern: RegExp, text: string, start: number): number {

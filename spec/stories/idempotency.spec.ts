@@ -15,7 +15,7 @@ import {
   respondToConflicts,
 } from '../../lib'
 import { uploadAdapter } from '../../lib/backends/file'
-import { type Answer, type Till, till } from './payments'
+import { type Answer, gate, type Till, till } from './payments'
 
 let it: Till
 afterEach(() => it?.close())
@@ -102,6 +102,43 @@ describe('one key, one execution', () => {
     for (const method of ['GET', 'PUT', 'DELETE'])
       for (const key of ['', '"k"']) expect(replayed(await it.ask({ method, key }))).toBeNull()
     expect(it.runs).toBe(6)
+  })
+
+  test('a key may be known for longer than a timer of Node runs', async () => {
+    const day = 24 * 60 * 60 * 1000
+    it = await till({ ttlMs: 30 * day })
+    await it.ask()
+    it.advance(30 * day - 1)
+    expect(replayed(await it.ask())).toBe('true')
+    it.advance(30 * day)
+    expect(replayed(await it.ask())).toBeNull()
+  })
+
+  test.each([
+    [{ ttlMs: 4e12 }, 'idempotency: ttlMs has to be a number of milliseconds above 0; got 4000000000000. The most is'],
+    [{ leaseMs: 2 ** 31 }, 'A timer of Node runs for 2147483647 ms (24.8 days) at most.'],
+  ])('%j is refused with the bound', async (wrong, message) => {
+    await expect(till(wrong)).rejects.toThrow(message)
+  })
+
+  test.each([
+    ['another payload', '422 idempotency_key_reused', { body: { amount: 2 } }],
+    ['in progress', '409 idempotency_in_progress', {}],
+  ])('%s: the refusal links to the documentation of the keys', async (_, refusal, again) => {
+    it = await till({ docsUrl: 'https://pay.example/keys' })
+    const [begun, finish] = [gate(), gate()]
+    it.handler = async (_req, res) => {
+      begun.open()
+      await finish.passed
+      res.status(201).end()
+    }
+    const first = it.ask()
+    await begun.passed
+    const answer = await it.ask(again)
+    expect(code(answer)).toBe(refusal)
+    expect(answer.headers.get('link')).toBe('<https://pay.example/keys>; rel="describedby"')
+    finish.open()
+    await first
   })
 
   test('what is known of a key ends with ttlMs', async () => {

@@ -1,6 +1,8 @@
 import type { Lease, LockManager } from '../../contracts/lock'
+import { type Line, line } from '../../timing/line'
 import { type Told, tellLoss, toldLease } from '../leases/lease-handle'
 import { LONGEST_TIMER_MS } from '../leases/wait'
+import { expiryQueue } from './expiry-queue'
 
 /** Locks of this process. */
 export interface MemoryLocks extends LockManager {
@@ -13,26 +15,27 @@ type Terms = Parameters<LockManager['acquire']>[1]
 interface Held extends Told {
   readonly key: string
   readonly maxHoldMs: number
-  readonly endsAt: number
   /** Who waits for it, if anybody does; handed on with the key. */
-  waiters: Set<() => void> | undefined
+  waiters: Line<() => void> | undefined
   isOver: boolean
 }
 
 const DONE = Promise.resolve()
+/** So many places of locks that were given back are no waste of memory. */
+const FEW = 64
 
 /** Locks within this process alone, in the order in which they were asked for. Another process has locks of its own. */
 export function memoryLocks(): MemoryLocks {
   const held = new Map<string, Held>()
+  const ends = expiryQueue<Held>()
   const wakeBy = alarm(endThoseThatAreOver)
   let grants = 0
 
-  function grant(key: string, { maxHoldMs }: Terms, waiters?: Set<() => void>): Lease {
+  function grant(key: string, { maxHoldMs }: Terms, waiters?: Line<() => void>): Lease {
     const endsAt = performance.now() + maxHoldMs
     const it: Held = {
       key,
       maxHoldMs,
-      endsAt,
       waiters,
       isOver: false,
       fence: ++grants,
@@ -40,6 +43,8 @@ export function memoryLocks(): MemoryLocks {
       listened: undefined,
     }
     held.set(key, it)
+    ends.push(it, endsAt)
+    if (ends.size > 2 * held.size + FEW) ends.prune(({ record }) => !record.isOver)
     wakeBy(endsAt)
     return toldLease(it, () => {
       end(it)
@@ -51,17 +56,18 @@ export function memoryLocks(): MemoryLocks {
     if (it.isOver) return
     it.isOver = true
     if (lostBy) tellLoss(it, lostBy)
-    const next = it.waiters?.values().next().value
+    const next = it.waiters?.next()
     // The key keeps its entry while it is handed on, so nobody comes in between.
     if (next) next()
     else held.delete(it.key)
   }
 
   function endThoseThatAreOver(): void {
-    for (const it of held.values()) {
-      if (performance.now() < it.endsAt) wakeBy(it.endsAt)
-      else end(it, new Error(`the lock was held for maxHoldMs (${it.maxHoldMs})`))
+    for (let { first } = ends; first !== undefined && performance.now() >= first.until; { first } = ends) {
+      ends.shift()
+      end(first.record, new Error(`the lock was held for maxHoldMs (${first.record.maxHoldMs})`))
     }
+    if (ends.first) wakeBy(ends.first.until)
   }
 
   return {
@@ -74,26 +80,25 @@ export function memoryLocks(): MemoryLocks {
       const before = held.get(key)
       if (!before) return grant(key, terms)
       if (terms.waitMs <= 0) return undefined
-      before.waiters ??= new Set()
+      before.waiters ??= line()
       const { waiters } = before
       return (await turn(waiters, terms)) ? grant(key, terms, waiters) : undefined
     },
   }
 }
 
-function turn(queue: Set<() => void>, { waitMs, signal }: Terms): Promise<boolean> {
+function turn(waiters: Line<() => void>, { waitMs, signal }: Terms): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (granted: boolean) => {
-      queue.delete(take)
+      leave()
       clearTimeout(timer)
       signal?.removeEventListener('abort', giveUp)
       resolve(granted)
     }
-    const take = () => end(true)
     const giveUp = () => end(false)
     const timer = setTimeout(giveUp, Math.min(waitMs, LONGEST_TIMER_MS))
     signal?.addEventListener('abort', giveUp)
-    queue.add(take)
+    const leave = waiters.join(() => end(true))
   })
 }
 

@@ -1,5 +1,6 @@
 import type { ExpiringStore } from '../../contracts/store'
 import { storeFault } from '../../contracts/store-fault'
+import { type Expiring, expiryQueue } from './expiry-queue'
 
 /** What a memory store may be told. Without any of it: unbounded, by the clock that nobody sets. */
 export interface MemoryStoreOptions {
@@ -16,53 +17,60 @@ export interface MemoryStore extends ExpiringStore {
 }
 
 interface Kept {
-  readonly value: string
-  readonly until: number
+  readonly key: string
+  value: string
+  until: number
+  /** Where the queue has it: no later than `until`, so a record that is only renewed keeps its place. */
+  queuedUntil: number
 }
 
-/** How many records each change looks at. More than one, so that records cannot expire faster than they are swept. */
-const SWEPT_PER_CHANGE = 2
+/** How many records each change looks at. More than one, so records cannot expire faster than they are swept. */
+const SWEPT_PER_CHANGE = 4
+/** So many places of records that are gone are no waste of memory. */
+const FEW = 64
 
 /** Keeps records in this process. They end with it, and no other process sees them. No timer runs: changes sweep. */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const { maxRecords = Number.POSITIVE_INFINITY, now = () => performance.now() } = checked(options)
   const kept = new Map<string, Kept>()
-  let round = kept.entries()
-  /** Before then nothing that is kept expires, as far as the last look at all of it knows. */
-  let fullUntil = Number.NEGATIVE_INFINITY
+  const queue = expiryQueue<Kept>()
+  const counts = ({ record, until }: Expiring<Kept>) => kept.get(record.key) === record && record.queuedUntil === until
 
-  function alive(key: string): string | undefined {
+  function alive(key: string): Kept | undefined {
     const record = kept.get(key)
-    return record && record.until > now() ? record.value : undefined
+    return record && record.until > now() ? record : undefined
   }
 
-  /** Whether this is what is there. Nothing is there that is `undefined`, whatever a caller without types expects. */
-  const holds = (key: string, expected: string) => expected !== undefined && alive(key) === expected
+  /** The record with this value. There is none with `undefined`, whatever a caller without types expects. */
+  function holding(key: string, expected: string): Kept | undefined {
+    const record = alive(key)
+    return record && record.value === expected ? record : undefined
+  }
 
-  /** An iterator of a Map goes on over what is added and removed meanwhile. */
-  function sweep(steps: number): void {
-    for (let step = 0; step < steps; step++) {
-      const { value: next } = round.next()
-      if (!next) round = kept.entries()
-      else if (next[1].until <= now()) kept.delete(next[0])
-    }
+  function enqueue(record: Kept): void {
+    record.queuedUntil = record.until
+    queue.push(record, record.until)
+    if (queue.size > 2 * kept.size + FEW) queue.prune(counts)
+  }
+
+  /** Takes the first place of the queue, if its time has come. */
+  function sweepOne(): boolean {
+    const { first } = queue
+    const nowMs = now()
+    if (first === undefined || first.until > nowMs) return false
+    queue.shift()
+    if (!counts(first)) return true
+    if (first.record.until > nowMs) enqueue(first.record)
+    else kept.delete(first.record.key)
+    return true
   }
 
   function makeRoom(): void {
-    if (kept.size < maxRecords) return
-    if (now() >= fullUntil) {
-      sweep(2 * kept.size + 1)
-      fullUntil = Number.POSITIVE_INFINITY
-      for (const { until } of kept.values()) fullUntil = Math.min(fullUntil, until)
-    }
-    if (kept.size >= maxRecords) throw full(maxRecords)
+    while (kept.size >= maxRecords) if (!sweepOne()) throw full(maxRecords)
   }
 
-  function put(key: string, value: string, ttlMs: number): true {
-    const until = now() + ttlMs
-    fullUntil = Math.min(fullUntil, until)
-    kept.set(key, { value, until })
-    sweep(SWEPT_PER_CHANGE)
+  function sweep(): true {
+    for (let step = 0; step < SWEPT_PER_CHANGE && sweepOne(); step++);
     return true
   }
 
@@ -71,14 +79,24 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     get size() {
       return kept.size
     },
-    read: async (key) => alive(key),
+    read: async (key) => alive(key)?.value,
     async create(key, value, ttlMs) {
-      if (alive(key) !== undefined) return false
+      if (alive(key)) return false
       if (!kept.has(key)) makeRoom()
-      return put(key, value, ttlMs)
+      const record: Kept = { key, value, until: now() + ttlMs, queuedUntil: 0 }
+      kept.set(key, record)
+      enqueue(record)
+      return sweep()
     },
-    replace: async (key, expected, value, ttlMs) => holds(key, expected) && put(key, value, ttlMs),
-    remove: async (key, expected) => holds(key, expected) && kept.delete(key),
+    async replace(key, expected, value, ttlMs) {
+      const record = holding(key, expected)
+      if (!record) return false
+      record.value = value
+      record.until = now() + ttlMs
+      if (record.until < record.queuedUntil) enqueue(record)
+      return sweep()
+    },
+    remove: async (key, expected) => holding(key, expected) !== undefined && kept.delete(key),
   }
 }
 

@@ -5,7 +5,7 @@ import { type Execute, executeOn, type SqlClient, type SqlDialect } from './clie
 import { compiled } from './compiled'
 import { databaseOf } from './database'
 import { answered, attempted } from './faults'
-import { type StoreStatements, statementsOf, tableStatements } from './store/statements'
+import { MOST_SWEPT, type StoreStatements, statementsOf, tableStatements } from './store/statements'
 
 /** Where the records are. */
 export interface SqlStoreOptions {
@@ -21,13 +21,14 @@ export interface SqlStoreOptions {
 export interface SqlStore extends ExpiringStore {
   /** Takes a transaction of Kysely, on the database that the records are in. */
   within(transaction: unknown): ExpiringStore
-  /** Removes rows that have expired, 1000 at the most. It happens by itself, once a minute where records are created. */
+  /** Removes the rows that have expired. It happens by itself, once a minute or every 1000 creations. */
   sweep(): Promise<void>
 }
 
 const WHO = 'sqlStore()'
 const TABLE = 'express_conflict_records'
 const SWEEP_EVERY_MS = 60_000
+const SWEEP_EVERY_CREATIONS = 1000
 
 /** Keeps records in a table of PostgreSQL, MariaDB, MySQL or SQLite. Each method is one statement; the database's clock counts. */
 export function sqlStore(options: SqlStoreOptions): SqlStore {
@@ -35,19 +36,37 @@ export function sqlStore(options: SqlStoreOptions): SqlStore {
   const database = databaseOf(client, dialect, WHO)
   const statements = statementsOf(database.dialect, table)
   let sweptAt = performance.now()
+  let createdSince = 0
+  let sweeping: Promise<void> | undefined
 
   const store = storeOf(statements, (statement) => attempted(() => database.execute(statement), WHO))
-  const sweep = async () => {
+
+  async function sweepAll(): Promise<void> {
     sweptAt = performance.now()
-    await attempted(() => database.execute(statements.sweep()), WHO)
+    createdSince = 0
+    for (;;) {
+      const { numAffectedRows = 0n } = await attempted(() => database.execute(statements.sweep()), WHO)
+      if (numAffectedRows < MOST_SWEPT) return
+      // SQLite sweeps on this thread: requests come in between.
+      await new Promise(setImmediate)
+    }
+  }
+
+  function sweep(): Promise<void> {
+    sweeping ??= sweepAll().finally(() => {
+      sweeping = undefined
+    })
+    return sweeping
   }
 
   return {
     ...store,
     async create(key, value, ttlMs) {
       const isCreated = await store.create(key, value, ttlMs)
-      // What cannot be swept now is swept later; nobody waits for it.
-      if (performance.now() - sweptAt >= SWEEP_EVERY_MS) sweep().catch(() => {})
+      createdSince++
+      const isTime = createdSince >= SWEEP_EVERY_CREATIONS || performance.now() - sweptAt >= SWEEP_EVERY_MS
+      // Nobody waits for it. What cannot be swept now is swept later.
+      if (isTime) sweep().catch(() => {})
       return isCreated
     },
     sweep,

@@ -36,15 +36,15 @@ export async function answerByKey<T>(
     case 'carried-out':
       return replay(guarded, seen.answer)
     case 'running':
-      return inProgress()
+      return inProgress(settings)
     case 'reused':
-      return new ConflictError('idempotency_key_reused')
+      return new ConflictError('idempotency_key_reused', { headers: documentedAt(settings) })
     case 'unknown':
       return new ConflictError('outcome_unknown', {
         detail: 'The first request with this Idempotency-Key was begun, and nobody knows how it ended.',
       })
     case 'answer-lost':
-      return new ConflictError('idempotency_answer_lost')
+      return new ConflictError('idempotency_answer_lost', { headers: documentedAt(settings) })
   }
 }
 
@@ -62,7 +62,7 @@ export async function answerByTurn<T>(
     if (claimed.outcome === 'running') awaited = claimed.token
     return claimed
   })
-  if (seen.outcome === 'running') return inProgress('The same request is being carried out')
+  if (seen.outcome === 'running') return inProgress(settings, 'The same request is being carried out')
   if (seen.outcome === 'answered') return replay(guarded, seen.answer)
   takeTurn(guarded, settings, seen.turn)
   return undefined
@@ -100,8 +100,17 @@ async function replay<T>(guarded: GuardedRequest<T>, answer: KeptAnswer): Promis
   return 'answered'
 }
 
-function inProgress(title?: string): ConflictError {
-  return new ConflictError('idempotency_in_progress', { title, retryAfterS: soonS() })
+function inProgress(settings: IdempotencySettings, title?: string): ConflictError {
+  return new ConflictError('idempotency_in_progress', {
+    title,
+    retryAfterS: soonS(),
+    headers: documentedAt(settings),
+  })
+}
+
+/** Sections 2.6 and 2.7 of the draft: a refusal of a key links to where the API documents its keys. */
+export function documentedAt({ docsUrl }: IdempotencySettings): Readonly<Record<string, string>> {
+  return { Link: `<${docsUrl}>; rel="describedby"` }
 }
 
 /** Not all at the same second. */

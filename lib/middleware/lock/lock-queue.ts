@@ -1,3 +1,5 @@
+import { type Line, line } from '../../timing/line'
+
 /** How waiting for a turn ended. `done` gives the turn to the next one; it may be called twice. */
 export type Waited =
   | { readonly outcome: 'turn'; readonly done: () => void }
@@ -20,15 +22,11 @@ export interface LockQueue {
   readonly size: number
 }
 
-interface Waiter {
-  begin(): void
-}
-
 /** So much counts the last turn for what is expected of the next. */
 const NEWEST = 0.2
 
 export function lockQueue(now: () => number = () => performance.now()): LockQueue {
-  const lines = new Map<string, Waiter[]>()
+  const lines = new Map<string, Line<() => void>>()
   let turnMs = 0
 
   function turn(key: string): Waited {
@@ -40,8 +38,8 @@ export function lockQueue(now: () => number = () => performance.now()): LockQueu
         if (isDone) return
         isDone = true
         turnMs += NEWEST * (now() - since - turnMs)
-        const next = lines.get(key)?.shift()
-        if (next) next.begin()
+        const begin = lines.get(key)?.next()
+        if (begin) begin()
         else lines.delete(key)
       },
     }
@@ -50,16 +48,16 @@ export function lockQueue(now: () => number = () => performance.now()): LockQueu
   return {
     async wait(key, { waitMs, maxWaiting, signal }) {
       if (signal.aborted) return { outcome: 'left' }
-      const line = lines.get(key)
-      if (line === undefined) {
-        lines.set(key, [])
+      const waiting = lines.get(key)
+      if (waiting === undefined) {
+        lines.set(key, line())
         return turn(key)
       }
-      if (line.length >= maxWaiting) return { outcome: 'full' }
+      if (waiting.length >= maxWaiting) return { outcome: 'full' }
       return new Promise((resolve) => {
-        const waiter: Waiter = { begin: () => end(turn(key)) }
+        const leaveLine = waiting.join(() => end(turn(key)))
         const leave = (outcome: 'late' | 'left') => {
-          line.splice(line.indexOf(waiter), 1)
+          leaveLine()
           end({ outcome })
         }
         const onAbort = () => leave('left')
@@ -70,7 +68,6 @@ export function lockQueue(now: () => number = () => performance.now()): LockQueu
           resolve(waited)
         }
         signal.addEventListener('abort', onAbort, { once: true })
-        line.push(waiter)
       })
     },
 

@@ -1,6 +1,6 @@
 import type { Request } from 'express'
 import type { ExpiringStore } from '../../contracts/store'
-import { aFunction, checkOptions, type Expectation, isObject, milliseconds, show } from '../../options'
+import { aFunction, checkOptions, type Expectation, isObject, show, storedMilliseconds } from '../../options'
 
 /** Who holds an edit lock, as the app knows it. */
 export interface EditLockHolder {
@@ -43,7 +43,7 @@ const OPTIONS: Readonly<Record<keyof EditLockOptions, Expectation>> = {
     what: 'an ExpiringStore, such as memoryStore()',
   },
   owner: aFunction,
-  leaseMs: milliseconds,
+  leaseMs: storedMilliseconds,
   describeHolder: aFunction,
   mayBreak: aFunction,
   ownerIsAlive: aFunction,

@@ -11,6 +11,7 @@ import {
   milliseconds,
   oneOf,
   recordOf,
+  storedMilliseconds,
 } from '../../options'
 import { someEditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
@@ -119,7 +120,7 @@ export const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>
   },
   required: oneOf(true, false),
   methods: listOf(aMethod),
-  ttlMs: milliseconds,
+  ttlMs: storedMilliseconds,
   leaseMs: milliseconds,
   maxRunMs: milliseconds,
   onInProgress: oneOf('refuse', 'wait'),

@@ -4,7 +4,7 @@ import type { ResourceAdapter } from '../../contracts/adapter'
 import { parseIdempotencyKey } from '../../http/structured-field'
 import { recordKey } from '../../idempotency/record'
 import { type ConflictMiddleware, chainOf } from '../chain/chain'
-import { answerByKey, answerByTurn } from '../idempotency/claim-request'
+import { answerByKey, answerByTurn, documentedAt } from '../idempotency/claim-request'
 import { requestFingerprint } from '../idempotency/request-fingerprint'
 import type { IdempotencySettings } from '../options/idempotency-settings'
 import type { ConflictOptions } from '../options/options'
@@ -69,12 +69,12 @@ function isCovered<T>(
   return methods ? methods.has(method) : !safeMethods.has(method)
 }
 
-function unreadable(code: 'idempotency_key_missing' | 'idempotency_key_invalid', { docsUrl }: IdempotencySettings) {
+function unreadable(code: 'idempotency_key_missing' | 'idempotency_key_invalid', settings: IdempotencySettings) {
   const detail =
     code === 'idempotency_key_missing'
       ? 'Send an Idempotency-Key, new for each change and the same for each repetition of it, such as a UUID in quotes.'
       : 'An Idempotency-Key is one string of 1 to 255 printable characters of ASCII, in quotes.'
-  return new ConflictError(code, { detail, headers: { Link: `<${docsUrl}>; rel="describedby"` } })
+  return new ConflictError(code, { detail, headers: documentedAt(settings) })
 }
 
 /** Whoever has no scope has that of nobody, and nobody's answers would be anybody's. */

@@ -60,6 +60,23 @@ describe('memoryLocks', () => {
     expect(locks.size).toBe(0)
   })
 
+  test('locks that run out one by one cost the same however many there are', async () => {
+    const costs: number[] = []
+    for (const count of [500, 2000]) {
+      const locks = memoryLocks()
+      for (let index = 0; index < count; index++)
+        await locks.acquire(`${index}`, { ...terms, maxHoldMs: 10_000 + index })
+      const looked = jest.spyOn(performance, 'now')
+      await jest.advanceTimersByTimeAsync(9_999)
+      looked.mockClear()
+      await jest.advanceTimersByTimeAsync(count + 1)
+      expect(locks.size).toBe(0)
+      costs.push(looked.mock.calls.length / count)
+      looked.mockRestore()
+    }
+    for (const cost of costs) expect(cost).toBeLessThan(10)
+  })
+
   test('holds for the length of maxHoldMs, however long: a timer of more than 24 days does not fire at once', async () => {
     const locks = memoryLocks()
     const lease = await locks.acquire('a', { ...terms, maxHoldMs: Number.POSITIVE_INFINITY })

@@ -75,6 +75,64 @@ describe('memoryStore', () => {
     expect(await store.create('b', 'one', 1000)).toBe(true)
   })
 
+  test.each([
+    ['one time to live', () => 0],
+    ['many times to live', (index: number) => (index * 37) % 500],
+  ])(
+    'full of records with %s that expire one by one, a creation costs the same however many there are',
+    async (_, more) => {
+      const costs = [1000, 4000].map(async (maxRecords) => {
+        const { now, advance } = clock()
+        const asked = jest.fn(now)
+        const store = memoryStore({ now: asked, maxRecords })
+        for (let index = 0; index < maxRecords; index++) {
+          await store.create(`${index}`, 'one', maxRecords + more(index))
+          advance(1)
+        }
+        advance(500)
+        asked.mockClear()
+        for (let index = 0; index < 1000; index++) {
+          expect(await store.create(`new ${index}`, 'one', maxRecords + more(index))).toBe(true)
+          advance(1)
+        }
+        expect(store.size).toBeLessThanOrEqual(maxRecords)
+        return asked.mock.calls.length / 1000
+      })
+      for (const cost of await Promise.all(costs)) expect(cost).toBeLessThan(20)
+    },
+  )
+
+  test('a record that is renewed expires when its last time is over, and the queue holds it once', async () => {
+    const { now, advance } = clock()
+    const store = memoryStore({ now, maxRecords: 2 })
+    await store.create('a', 'one', 100)
+    await store.create('b', 'one', 50)
+    advance(40)
+    await store.replace('a', 'one', 'one', 1000)
+    await store.replace('b', 'one', 'one', 500)
+    advance(400)
+    await expect(store.create('c', 'one', 1000)).rejects.toThrow('full')
+    advance(100)
+    expect(await store.create('c', 'one', 1000)).toBe(true)
+    expect(await store.read('a')).toBe('one')
+    expect(await store.read('b')).toBeUndefined()
+  })
+
+  test('a key that is removed and made again lives its second life in full', async () => {
+    const { now, advance } = clock()
+    const store = memoryStore({ now, maxRecords: 1 })
+    for (let index = 0; index < 1000; index++) {
+      await store.create('a', 'one', 100)
+      await store.remove('a', 'one')
+    }
+    await store.create('a', 'two', 200)
+    advance(150)
+    await expect(store.create('b', 'one', 10)).rejects.toThrow('full')
+    expect(await store.read('a')).toBe('two')
+    advance(50)
+    expect(await store.create('b', 'one', 10)).toBe(true)
+  })
+
   test('full, it does not look at all records for each that it refuses', async () => {
     const { now } = clock()
     const asked = jest.fn(now)

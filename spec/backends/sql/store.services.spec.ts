@@ -76,6 +76,53 @@ describe.each(SQL_SERVERS)('over $service', (server) => {
       expect(await store.read('c')).toBe('one')
     })
 
+    describe('sweeping', () => {
+      const ROWS = 2500
+      async function expiredRows() {
+        const table = await fresh()
+        const now = Date.now()
+        for (let from = 0; from < ROWS; from += 500) {
+          const rows = Array.from({ length: 500 }, (_, index) => `('${from + index}', 'one', ${now - 1000})`)
+          await opened.run(`insert into ${table} (record_key, value, expires_at) values ${rows.join(', ')}`)
+        }
+        const count = async () => {
+          const counted = await sql<{ n: unknown }>`select count(*) as n from ${sql.table(table)}`.execute(
+            kysely.withoutPlugins(),
+          )
+          return Number(counted.rows[0]?.n)
+        }
+        return { table, count }
+      }
+      const emptied = async (count: () => Promise<number>, rest: number) => {
+        while ((await count()) > rest) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+
+      test('takes away all that has expired, not a part of it', async () => {
+        const { table, count } = await expiredRows()
+        expect(await count()).toBe(ROWS)
+        await sqlStore({ client: opened.client, table }).sweep()
+        expect(await count()).toBe(0)
+      })
+
+      test('happens by itself where records are created, once a minute', async () => {
+        const { table, count } = await expiredRows()
+        const store = sqlStore({ client: opened.client, table })
+        await store.create('a', 'one', 60_000)
+        const soon = performance.now() + 60_000
+        const clock = jest.spyOn(performance, 'now').mockImplementation(() => soon)
+        await store.create('b', 'one', 60_000).finally(() => clock.mockRestore())
+        await emptied(count, 2)
+        expect(await store.read('a')).toBe('one')
+      })
+
+      test('happens by itself where many records are created', async () => {
+        const { table, count } = await expiredRows()
+        const store = sqlStore({ client: opened.client, table })
+        for (let index = 0; index < 1000; index++) await store.create(`${index}`, 'one', 1)
+        await emptied(count, 999)
+      })
+    })
+
     test('the time zone of a session changes nothing', async () => {
       if (dialect === 'sqlite') return
       const table = await fresh()

@@ -14,8 +14,8 @@ export interface StoreStatements {
   hasCreated(result: QueryResult<unknown>): boolean
 }
 
-/** How many rows a sweep removes: few enough not to be in anybody's way. */
-const MOST_SWEPT = 1000
+/** How many rows one statement sweeps: few enough that no other statement waits long for it. */
+export const MOST_SWEPT = 1000
 
 /** The milliseconds of this moment, by the clock of the database, in a form that no time zone changes. */
 const NOW: Readonly<Record<SqlDialect, string>> = {

@@ -1,0 +1,51 @@
+/** Those who wait, first come, first served. Each step takes the same time however long the line is. */
+export interface Line<W> {
+  readonly length: number
+  /** Joins the end. Call what it gives to leave, from any place; twice is once. */
+  join(waiter: W): () => void
+  /** Takes the one in front out of the line. */
+  next(): W | undefined
+}
+
+interface Place<W> {
+  readonly waiter: W
+  before: Place<W> | undefined
+  behind: Place<W> | undefined
+  hasLeft: boolean
+}
+
+/** A linked list: to take the first of an array moves all others, and a `Set` walks over those that have left. */
+export function line<W>(): Line<W> {
+  let first: Place<W> | undefined
+  let last: Place<W> | undefined
+  let length = 0
+
+  function leave(place: Place<W>): void {
+    if (place.hasLeft) return
+    place.hasLeft = true
+    length--
+    if (place.before) place.before.behind = place.behind
+    else first = place.behind
+    if (place.behind) place.behind.before = place.before
+    else last = place.before
+  }
+
+  return {
+    get length() {
+      return length
+    },
+    join(waiter) {
+      const place: Place<W> = { waiter, before: last, behind: undefined, hasLeft: false }
+      if (last) last.behind = place
+      else first = place
+      last = place
+      length++
+      return () => leave(place)
+    },
+    next() {
+      const place = first
+      if (place) leave(place)
+      return place?.waiter
+    },
+  }
+}
