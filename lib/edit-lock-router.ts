@@ -1,5 +1,5 @@
 import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
-import { ConflictError, isConflictError } from './conflicts/conflicts'
+import { ConflictError, conflictOf } from './conflicts/conflicts'
 import { chainOf } from './middleware/chain/chain'
 import { type LockView, lookAtLock, release, takeOrRenew } from './middleware/handlers/edit-lock-answers'
 import type { EditLocks } from './middleware/options/edit-locks'
@@ -31,7 +31,8 @@ export function editLockRouter<T>(options: ConflictOptions<T>): Router {
       if (guarded === undefined || guarded === 'passed') return next()
       work(guarded, locks as EditLocks, res)
         .catch(async (error: unknown) => {
-          throw isConflictError(error) ? await refusal(guarded, error) : error
+          const conflict = conflictOf(error)
+          throw conflict ? await refusal(guarded, conflict) : error
         })
         .catch(failing(next))
     }

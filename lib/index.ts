@@ -6,6 +6,7 @@ export {
   ConflictError,
   type ConflictFacts,
   type ConflictKind,
+  conflictOf,
   isConflictError,
   type MemberConflict,
   type Resolution,
@@ -30,7 +31,8 @@ export type { Problem } from './http/problem'
 export type { ConflictMiddleware } from './middleware/chain/chain'
 export type { Committed } from './middleware/commit/after-change'
 export { type Resource, resourceOf } from './middleware/commit/resource'
-export { commitChange } from './middleware/handlers/commit-change'
+export type { WriteOutcome, Written } from './middleware/commit/written'
+export { commitChange, type WriteChange } from './middleware/handlers/commit-change'
 export { reportChange } from './middleware/handlers/report-change'
 export {
   type ConflictLogger,

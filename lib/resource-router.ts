@@ -5,7 +5,7 @@ import { editLockRouter } from './edit-lock-router'
 import { ACCEPT_PATCH } from './middleware/change/body'
 import { currentRepresentation } from './middleware/commit/resource'
 import { commitChange } from './middleware/handlers/commit-change'
-import { onRoute } from './middleware/options/mount'
+import { onRoute, refuseMounted } from './middleware/options/mount'
 import type { ConflictOptions } from './middleware/options/options'
 import { readSettings } from './middleware/options/settings'
 import { inTurn } from './middleware/request/in-turn'
@@ -18,9 +18,10 @@ import { truncatedHeaders } from './middleware/request/truncated-headers'
  * it in front, or add it to the router.
  */
 export function resourceRouter<T>(options: ConflictOptions<T>): Router {
-  if (options.path !== undefined)
+  refuseMounted('resourceRouter', options)
+  if (options?.path !== undefined)
     throw new TypeError('resourceRouter(): leave path out; the router matches "/" and "/:id" below its mount.')
-  if (options.writes === 'by-app')
+  if (options?.writes === 'by-app')
     throw new TypeError(
       "resourceRouter(): its handlers write through the adapter; with writes: 'by-app' put detectConflicts on your own routes.",
     )

@@ -172,9 +172,29 @@ function definitionOf(code: ConflictKind): ConflictDefinition {
   throw new TypeError(`ConflictError: there is no kind "${code}". Known are ${Object.keys(CONFLICTS).join(', ')}.`)
 }
 
-/** Known by brand, not by class: two copies of this package may be loaded. */
+/**
+ * Is it a conflict, or an error with one as its `cause`, as NestJS wraps what a handler throws? `conflictOf` gives the
+ * conflict itself.
+ */
 export function isConflictError(error: unknown): error is ConflictError {
-  return error instanceof Error && BRAND in error
+  return conflictOf(error) !== undefined
+}
+
+function isBranded(error: Error): error is ConflictError {
+  return BRAND in error
+}
+
+/** How many wrappers are looked through: a `cause` may lead back to itself. */
+const MOST_CAUSES = 5
+
+/** The conflict that an error is, or that it wraps. Known by brand, not by class: two copies of this package may be loaded. */
+export function conflictOf(error: unknown): ConflictError | undefined {
+  let each = error
+  for (let depth = 0; depth <= MOST_CAUSES && each instanceof Error; depth++) {
+    if (isBranded(each)) return each
+    each = each.cause
+  }
+  return undefined
 }
 
 /** The problem that a client gets. `typePrefix` is put in front of the kind, unless the conflict brought a type of its own. */

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type ConflictError, isConflictError } from '../conflicts/conflicts'
+import { type ConflictError, conflictOf } from '../conflicts/conflicts'
 
 /** How often, how long and until when. */
 export interface RetryOptions {
@@ -42,7 +42,8 @@ export async function retryOnConflict<R>(
 
 /** A kind that may pass, yet of a request whose outcome is unknown or whose condition failed, is still final. */
 function isPassing(error: unknown): error is ConflictError {
-  return isConflictError(error) && error.retryable && error.status !== 412 && error.code !== 'outcome_unknown'
+  const conflict = conflictOf(error)
+  return conflict?.retryable === true && conflict.status !== 412 && conflict.code !== 'outcome_unknown'
 }
 
 const DEFAULTS = { tries: 5, firstPauseMs: 10, longestPauseMs: 1000, deadlineMs: 10_000 }

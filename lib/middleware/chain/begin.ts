@@ -1,4 +1,5 @@
 import type { Request, Response } from 'express'
+import { show } from '../../options'
 import { isMount } from '../options/mount'
 import { mergedSettings, type Settings } from '../options/settings'
 import { find, type GuardedRequest, type Pass, remember } from '../request/guarded-request'
@@ -17,7 +18,9 @@ export function begin<T>(
   if (begun !== undefined && begun !== 'passed' && begun.attempt === undefined) return joined(begun, settings)
   const { method } = req
   if (!isAboutState(method) || options.skip?.(req)) return letPass(req, { passed: adapter, isElsewhere: false })
-  const params = settings.mount(req, middleware)
+  const mounted = settings.mount(req, middleware)
+  const isAbove = mounted === undefined && settings.above !== undefined && !canNeverMatch(req, settings)
+  const params = isAbove ? (req.params as Record<string, string>) : mounted
   const isSafe = settings.safeMethods.has(method)
   if (params === undefined) {
     const isMisplaced = !isSafe && canNeverMatch(req, settings)
@@ -25,17 +28,18 @@ export function begin<T>(
     return letPass(req, { passed: adapter, isElsewhere: true, misplaced: isMisplaced ? settings.name : undefined })
   }
   const key = settings.key(req, params)
-  if (key === undefined && (isSafe || isOnCollection(req, settings)))
+  if (key === undefined && !isAbove && (isSafe || isOnCollection(req, settings)))
     return letPass(req, { passed: adapter, isElsewhere: false })
-  if (key !== undefined || method !== 'POST') mustBeKey(key, settings, req)
+  if (key !== undefined || method !== 'POST' || isAbove) mustBeKey(key, settings, req)
   const guarded: GuardedRequest<T> = {
     req,
     res,
     method,
     headers: req.headers,
-    settings,
+    settings: isAbove && settings.above ? settings.above : settings,
     key: key as string | undefined,
     isSafe,
+    isAbove,
     isNew: key === undefined,
     stages: [],
     conditions: undefined,
@@ -66,7 +70,7 @@ function letPass<T>(req: Request, pass: Pass<T>): undefined {
 /** What an earlier stage began. A later one on its own would let everything pass: it fails instead. */
 export function goOn<T>(req: Request, settings: Settings<T>, stage: string): GuardedRequest<T> | undefined {
   const guarded = find(req, settings.adapter)
-  if (guarded === 'passed') return undefined
+  if (guarded === 'passed' || guarded?.isAbove) return undefined
   if (guarded?.attempt === undefined)
     throw new Error(
       `${stage}(): no state was fetched on this request. Mount fetchState() with the same adapter in front of it.`,
@@ -93,9 +97,11 @@ function mustBeKey<T>(key: unknown, { name, options }: Settings<T>, req: Request
   if (typeof key === 'string' && key !== '') return
   const seen = Array.isArray(key)
     ? `an array (a wildcard parameter; join it: key: (req) => req.params.path.join('/'))`
-    : JSON.stringify(key)
+    : typeof (key as PromiseLike<unknown> | null)?.then === 'function'
+      ? 'a promise (key cannot wait: look up what it needs in a middleware in front, and put it on the request)'
+      : show(typeof key === 'bigint' ? Number(key) : key)
   const remedy = options.key
-    ? 'The key option has to give a non-empty string.'
+    ? `The key option has to give a non-empty string${typeof key === 'number' || typeof key === 'bigint' ? ': String(…)' : ''}.`
     : `Mount the chain where the parameter is: app.put('/${name}s/:id', chain, handler), app.use('/${name}s/:id', chain), or app.use('/${name}s', chain) with path: '/:id' (a router hides the parameters of its mount unless made with mergeParams: true); or give the key option.`
   throw new Error(
     `express-conflict: the key of the ${name} on ${req.method} ${req.baseUrl}${req.path} is ${seen}. ${remedy}`,

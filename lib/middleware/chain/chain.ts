@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
-import { type ConflictError, isConflictError } from '../../conflicts/conflicts'
+import { type ConflictError, conflictOf } from '../../conflicts/conflicts'
 import { unchanged } from '../commit/after-change'
 import type { Settings } from '../options/settings'
 import { firstConflict, newAttempt } from '../request/attempt'
@@ -65,7 +65,7 @@ async function run<T>(
     if (conflict) throw conflict
     return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
   } catch (error) {
-    const conflict = isConflictError(error) ? error : await chainsConflict(guarded, error)
+    const conflict = conflictOf(error) ?? (await chainsConflict(guarded, error))
     throw conflict ? await refusal(guarded, conflict) : error
   }
 }

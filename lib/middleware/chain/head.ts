@@ -10,6 +10,7 @@ import {
   isParent,
   misplacedOn,
 } from '../request/guarded-request'
+import { conflictOn } from '../request/refuse'
 
 /** What the types of Express leave out, of both its lines. */
 interface ExpressApp {
@@ -72,6 +73,7 @@ function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: 
   const tag = res.getHeader('ETag')
   if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')
   if (!guarded.isSafe && isSuccess) warnOfForgottenCommit(guarded)
+  if (status >= 500) warnOfHiddenConflict(guarded.req, status)
   if (isRemovedByApp(guarded, status)) void endLockOfRemoved(guarded, guarded.attempt)
   return status
 }
@@ -93,6 +95,19 @@ function warnOfMisplaced(req: Request): void {
   process.emitWarning(
     `${req.method} ${req.originalUrl} was answered with success, and the chain of the ${name} that is mounted above it let it pass: its mount has no parameter "id". Give path: '/:id', mount it where the parameter is, or give the key option.`,
     { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_NOT_GUARDED' },
+  )
+}
+
+let isHiddenConflictTold = false
+
+/** A client that is told of a fault tries again, or gives up; it never learns that it has to fetch the new state. */
+function warnOfHiddenConflict(req: Request, status: number): void {
+  const conflict = conflictOn(req)
+  if (conflict === undefined || conflict.status >= 500 || isHiddenConflictTold) return
+  isHiddenConflictTold = true
+  process.emitWarning(
+    `${req.method} ${req.originalUrl} was refused with ${conflict.status} ${conflict.code}, and the client got ${status}: an error handler of the app answered it. Mount app.use(respondToConflicts()) in front of your own error handlers, or let yours pass it on: if (isConflictError(error)) return next(error).`,
+    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_HIDDEN' },
   )
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { ConflictError } from '../../conflicts/conflicts'
-import { isConflictError } from '../../conflicts/conflicts'
+import { conflictOf } from '../../conflicts/conflicts'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import type { Lease } from '../../contracts/lock'
 import type { Action } from '../../rules/change'
@@ -13,6 +13,7 @@ import { settledOf } from '../request/settled'
 import { representationOf } from '../request/validators'
 import type { Committed } from './after-change'
 import { commit } from './commit'
+import { changeWritten, type WriteOutcome } from './written'
 
 /** What the chain found on a request. */
 export interface Resource<T, Handle = unknown> {
@@ -42,6 +43,11 @@ export interface Resource<T, Handle = unknown> {
    * race and must have no side effects. Rejects with a ConflictError: let it through to `respondToConflicts`.
    */
   commit(next?: T | ((current: T | undefined) => T | Promise<T>)): Promise<Committed<T>>
+  /**
+   * For handlers that write by themselves: records what their statement has stored, and puts the new validators on the
+   * answer. Throws what `lostRace()` gives when it is called with nothing, `false` or 0, because no row matched.
+   */
+  written(outcome: WriteOutcome<T>): Committed<T>
   /** For handlers that write by themselves: what to throw when their `WHERE … AND version = …` matched nothing. */
   lostRace(): ConflictError
 }
@@ -51,12 +57,16 @@ export function resourceOf<T, Handle = unknown>(
   req: IncomingMessage,
   adapter: ResourceAdapter<T, Handle>,
 ): Resource<T, Handle> {
-  const guarded = guardedBy(req, adapter)
+  return resourceFor(guardedBy(req, adapter))
+}
+
+export function resourceFor<T, Handle = unknown>(guarded: GuardedRequest<T>): Resource<T, Handle> {
   const resource = Object.create(SHARED)
   resource[FOUND] = guarded
   resource.name = guarded.settings.name
   // Of its own, as a handler may take them out of it.
   resource.commit = (next?: Parameters<Resource<T>['commit']>[0]) => commitAndTell(guarded, intentOf(next))
+  resource.written = (outcome: WriteOutcome<T>) => changeWritten(guarded, outcome)
   resource.lostRace = () => told(guarded, lostRace(guarded))
   return resource
 }
@@ -67,7 +77,7 @@ interface FoundResource extends Resource<unknown> {
   readonly [FOUND]: GuardedRequest<unknown>
 }
 
-type Shared = Omit<Resource<unknown>, 'name' | 'commit' | 'lostRace'>
+type Shared = Omit<Resource<unknown>, 'name' | 'commit' | 'written' | 'lostRace'>
 
 /** What all of them share. An object with getters of its own takes 3 µs to make, and each handler asks for one. */
 const SHARED: Shared & ThisType<FoundResource> = {
@@ -107,7 +117,8 @@ export async function commitAndTell<T>(guarded: GuardedRequest<T>, intent: Inten
   try {
     return await commit(guarded, intent)
   } catch (error) {
-    throw isConflictError(error) ? await refusal(guarded, error) : error
+    const conflict = conflictOf(error)
+    throw conflict ? await refusal(guarded, conflict) : error
   }
 }
 

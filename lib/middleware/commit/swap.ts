@@ -1,8 +1,8 @@
 import type { ResourceState } from '../../contracts/adapter'
 import type { Change } from '../../rules/change'
-import { keyOfNew } from '../change/key-of-new'
+import { keyOfNew, mustLeadBack } from '../change/key-of-new'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
-import { checkedState, mustHaveState, storeOf, writeState } from '../state/store-call'
+import { checkedResult, checkedState, mustHaveState, storeOf, writeState } from '../state/store-call'
 
 export type Swap<T> =
   | { readonly ok: true; readonly state: ResourceState<T> | undefined }
@@ -17,6 +17,7 @@ export async function swap<T>(
 ): Promise<Swap<T>> {
   const { name } = guarded.settings
   const adapter = storeOf(guarded)
+  if (guarded.isNew) mustLeadBack(guarded)
   if (guarded.isNew && proposed !== undefined && adapter.create) {
     const made = await writeState(guarded, ms, () => adapter.create?.(proposed) ?? noAbility(name, 'create'))
     guarded.key = made.key
@@ -27,15 +28,13 @@ export async function swap<T>(
   if (proposed === undefined) {
     if (stored === undefined) throw new Error(`There is no ${name} to remove.`)
     const { version } = stored
-    const removed = await writeState(guarded, ms, () => adapter.remove?.(key, version) ?? noAbility(name, 'remove'))
+    const remove = () => adapter.remove?.(key, version) ?? noAbility(name, 'remove')
+    const removed = checkedResult(await writeState(guarded, ms, remove), 'remove', name)
     return removed.ok ? { ok: true, state: undefined } : { ok: false, current: checkedState(removed.current, name) }
   }
   const expected = stored?.version ?? null
-  const written = await writeState(
-    guarded,
-    ms,
-    () => adapter.write?.(key, proposed, expected) ?? noAbility(name, 'write'),
-  )
+  const write = () => adapter.write?.(key, proposed, expected) ?? noAbility(name, 'write')
+  const written = checkedResult(await writeState(guarded, ms, write), 'write', name)
   if (written.ok) return { ok: true, state: mustHaveState(written.state, name) }
   return { ok: false, current: checkedState(written.current, name) }
 }

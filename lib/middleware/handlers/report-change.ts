@@ -1,6 +1,7 @@
 import { changedPointers } from '../../json/changed-pointers'
 import { withoutMembers } from '../../json/members'
 import type { ConflictMiddleware } from '../chain/chain'
+import { refuseMounted } from '../options/mount'
 import { takenKey } from '../preconditions/taken-key'
 import { refusal } from '../request/refuse'
 import { readState } from '../state/store-call'
@@ -14,7 +15,8 @@ const MOST_POINTERS = 200
  *
  * What it says holds for the state that it looked at. Send the request itself with a condition.
  */
-export function reportChange(): ConflictMiddleware {
+export function reportChange(...mounted: readonly never[]): ConflictMiddleware {
+  refuseMounted('reportChange', mounted[0], 'app.put(path, chain, reportChange())')
   return stockHandler('reportChange', async (guarded) => {
     const { attempt, settings, res } = guarded
     if (attempt === undefined) throw new Error('reportChange(): the chain has not read the state.')

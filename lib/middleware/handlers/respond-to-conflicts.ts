@@ -1,8 +1,8 @@
-import { IncomingMessage } from 'node:http'
 import type { ErrorRequestHandler, Request, Response } from 'express'
-import { type ConflictError, isConflictError, toProblem } from '../../conflicts/conflicts'
+import { type ConflictError, conflictOf, toProblem } from '../../conflicts/conflicts'
 import { formatProblem, PROBLEM_JSON } from '../../http/problem'
 import { refuseUnknown } from '../../options'
+import { refuseMounted } from '../options/mount'
 import { noteConflict } from '../request/claimed-request'
 import { failing } from '../request/failure'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
@@ -41,8 +41,7 @@ const FAULTS_ONLY: ConflictLogger = {
  * as `application/problem+json` (RFC 9457). Mount it last. Every other error goes on untouched.
  */
 export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
-  if (options instanceof IncomingMessage)
-    throw new TypeError('respondToConflicts was mounted itself; mount what it makes: app.use(respondToConflicts()).')
+  refuseMounted('respondToConflicts', options, 'app.use(respondToConflicts())')
   refuseUnknown('respondToConflicts()', options, ['typePrefix', 'logger'])
   const { typePrefix = TYPE_PREFIX, logger = FAULTS_ONLY } = options
   if (typeof typePrefix !== 'string')
@@ -53,7 +52,8 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     )
   return function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)
-    if (isConflictError(error)) return respond(toldOf(req, error))
+    const refused = conflictOf(error)
+    if (refused) return respond(toldOf(req, refused))
     const conflict = parserConflict(error)
     if (conflict) {
       publishUnguarded(req, conflict)

@@ -1,6 +1,13 @@
+import { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 
 type Params = Readonly<Record<string, string>>
+
+/** A factory that was mounted without being called gets the request in place of its options, and would never answer it. */
+export function refuseMounted(caller: string, given: unknown, right = `app.use(${caller}({ … }))`): void {
+  if (given instanceof IncomingMessage)
+    throw new TypeError(`${caller} was mounted itself: the call is missing. Mount what it makes: ${right}.`)
+}
 
 /** Says which resource a request is about: by parameters, `undefined` when it is none of this chain's. */
 export type Mount = (req: Request, middleware: unknown) => Params | undefined

@@ -9,7 +9,7 @@ import type { Lifecycle } from '../../rules/lifecycle'
 import { type TagScheme, versionTag } from '../../rules/tag'
 import type { EditLocks } from './edit-locks'
 import { type IdempotencySettings, readIdempotency } from './idempotency-settings'
-import { belowMount, lastParameter, type Mount, onResource } from './mount'
+import { belowMount, lastParameter, type Mount, onResource, refuseMounted } from './mount'
 import { LIFECYCLE, LOCK, OPTIONS, PRECONDITIONS, STATUS } from './option-table'
 import type { ConflictOptions, LifecycleOptions, LockOptions } from './options'
 import { compileSchema, type SchemaCheck } from './schema'
@@ -21,6 +21,8 @@ export interface Settings<T> {
   readonly adapter: ResourceAdapter<T>
   readonly byApp: boolean
   readonly mount: Mount
+  /** Of a parent: for requests to what is below its mount, nothing of which may be decided but that the parent allows it. */
+  readonly above?: Settings<T>
   readonly key: (req: Request, params: Readonly<Record<string, string>>) => unknown
   readonly safeMethods: ReadonlySet<string>
   readonly schema: SchemaCheck | undefined
@@ -89,6 +91,7 @@ export function readSettings<T>(caller: string, options: ConflictOptions<T>): Se
 }
 
 function check<T>(caller: string, options: ConflictOptions<T>): void {
+  refuseMounted(caller.slice(0, -2), options)
   if (!isObject(options)) throw new TypeError(`${caller}: expected options, got ${show(options)}.`)
   checkOptions(caller, options, OPTIONS, ['name', 'adapter'])
   checkOptions(`${caller}: preconditions`, options.preconditions ?? {}, PRECONDITIONS)

@@ -21,6 +21,8 @@ export interface GuardedRequest<T> {
   /** Of a resource that is being created: filled in when its key is made. */
   key: string | undefined
   readonly isSafe: boolean
+  /** The request is about something below the resource, such as a comment of it. */
+  readonly isAbove: boolean
   /** POST that names no resource. */
   readonly isNew: boolean
   /** The stages that have run, in order. A commit that lost its race runs them again. */

@@ -45,6 +45,11 @@ export function publishUnguarded(req: Request, conflict: ConflictError): void {
   }))
 }
 
+/** The conflict that the request was refused with last. */
+export function conflictOn(req: Request): ConflictError | undefined {
+  return latest.get(req)?.conflict
+}
+
 const MOST_POINTERS = 20
 
 interface Occurrence {

@@ -16,10 +16,13 @@ import { readState } from '../state/store-call'
 /**
  * Stage 3: reads the state once, and refuses what state and caller alone decide: missing, gone, denied, frozen.
  *
- * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child.
+ * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child. Mounted
+ * by `use` it guards what is below its mount, too.
  */
 export function fetchState<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  const settings = readSettings('fetchState', options)
+  const own = readSettings('fetchState', options)
+  const above = { ...own, create: new Set<never>(), alreadyApplied: new Set<never>() }
+  const settings = options.path === undefined ? { ...own, above } : own
   return chainOf('fetchState', settings, [stateStageOf(settings)])
 }
 

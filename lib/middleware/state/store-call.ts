@@ -1,6 +1,7 @@
 import { isHeard, publish } from '../../conflicts/events'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
+import { show } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import type { GuardedRequest } from '../request/guarded-request'
 import { isMistake, storeConflict } from './store-conflict'
@@ -43,13 +44,36 @@ function late(ms: number): Error {
 
 /** A state without a version would make every condition on it pass or fail by accident. */
 export function checkedState<T>(state: ResourceState<T> | undefined, name: string): ResourceState<T> | undefined {
-  if (state === undefined || (typeof state === 'object' && state !== null && typeof state.version === 'string'))
-    return state
-  const seen =
-    state === null
-      ? 'null; give undefined when nothing is stored'
-      : `the version ${JSON.stringify(state?.version)}; give String(version)`
-  throw new TypeError(`The adapter of the ${name} gave ${seen}.`)
+  if (state === undefined) return state
+  const wrong = whatIsWrongWith(state)
+  if (wrong === undefined) return state
+  throw new TypeError(`The adapter of the ${name} gave ${wrong}`)
+}
+
+/** What comes of String() where a member was not there, most often because nobody waited for the row. */
+const NO_VERSIONS = new Set(['', 'undefined', 'null', 'NaN', '[object Object]', '[object Promise]'])
+
+function whatIsWrongWith(state: unknown): string | undefined {
+  if (state === null) return 'null; give undefined when nothing is stored.'
+  if (typeof state !== 'object') return `${show(state)}; give { value, version }, or undefined when nothing is stored.`
+  const { value, version, lastModified, gone } = state as Partial<ResourceState<unknown>>
+  if (typeof version !== 'string') return `the version ${show(version)}; give String(version).`
+  if (NO_VERSIONS.has(version))
+    return `the version ${show(version)}, which comes of a row that was not there: is an await missing in front of the query?`
+  if (value instanceof Promise) return 'a promise as the value; await it first.'
+  if (value === undefined && !gone) return 'no value; give { value, version }.'
+  if (lastModified !== undefined && !(lastModified instanceof Date && !Number.isNaN(lastModified.getTime())))
+    return `the lastModified ${show(lastModified)}; give a Date, or leave it out.`
+  return undefined
+}
+
+/** A write that says neither that it stored something nor that it did not would be taken for a lost race, again and again. */
+export function checkedResult<R extends { readonly ok: boolean }>(result: R, call: string, name: string): R {
+  if (typeof result === 'object' && result !== null && typeof result.ok === 'boolean') return result
+  const right = call === 'remove' ? '{ ok: true }' : '{ ok: true, state: { value, version } }'
+  throw new TypeError(
+    `The adapter of the ${name} gave ${show(result)} from ${call}(); give ${right}, or { ok: false, current } when another version is stored (docs/adapters.md).`,
+  )
 }
 
 /** What was written has a state; without it nobody could name its version. */

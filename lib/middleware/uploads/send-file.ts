@@ -7,6 +7,7 @@ import { isRangeCurrent } from '../../http/if-range'
 import { refuseUnknown } from '../../options'
 import type { ConflictMiddleware } from '../chain/chain'
 import { stockHandler } from '../handlers/commit-change'
+import { refuseMounted } from '../options/mount'
 import { wasRemoved } from '../request/attempt'
 import type { GuardedRequest } from '../request/guarded-request'
 import { refusal } from '../request/refuse'
@@ -25,6 +26,7 @@ export interface SendFileOptions {
  * asked for, as long as `If-Range` names this very state. Their type is the one that they were sent with.
  */
 export function sendFile(options: SendFileOptions = {}): ConflictMiddleware {
+  refuseMounted('sendFile', options, 'app.get(path, chain, sendFile())')
   refuseUnknown('sendFile()', options, ['disposition'])
   const { disposition = 'attachment' } = options
   return stockHandler('sendFile', async (guarded) => {

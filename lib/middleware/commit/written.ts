@@ -1,0 +1,85 @@
+import type { ResourceState, Version } from '../../contracts/adapter'
+import { show } from '../../options'
+import { mustLeadBack } from '../change/key-of-new'
+import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
+import { lostRace } from '../preconditions/lost-race'
+import { takenKey } from '../preconditions/taken-key'
+import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { told } from '../request/refuse'
+import { mustHaveState } from '../state/store-call'
+import { type Committed, committed } from './after-change'
+import { noteChange } from './carried-out'
+
+/** What a handler that writes by itself has stored. */
+export interface Written<T> {
+  /** The key that the database gave a new resource. */
+  readonly key?: string
+  /** What is stored now; what was proposed, if left out. */
+  readonly value?: T
+  readonly version: Version
+  readonly lastModified?: Date | undefined
+}
+
+/** What a statement came to: what it stored, or how many rows it removed. Nothing, `false` and 0 are a lost race. */
+export type WriteOutcome<T> = Written<T> | boolean | number | null | undefined
+
+/** Records what the handler has written, and puts the validators of the new state on the answer. */
+export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutcome<T>): Committed<T> {
+  const attempt = writable(guarded)
+  const { change } = attempt
+  if (guarded.transaction)
+    throw mistake(guarded, 'this request has a transaction; call commit() without a value, which commits it.')
+  const state = stateWritten(guarded, attempt, outcome)
+  noteChange(guarded, change, state)
+  // An answer does not wait for it, as after any removal by the app.
+  if (state === undefined) void endLockOfRemoved(guarded, attempt)
+  return committed(guarded, change, state, 1)
+}
+
+/** The state that was stored; `undefined` after a removal. Throws what a lost race comes to. */
+export function stateWritten<T>(
+  guarded: GuardedRequest<T>,
+  { change }: Attempt<T>,
+  outcome: WriteOutcome<T>,
+): ResourceState<T> | undefined {
+  if (outcome === undefined || outcome === null || outcome === false || outcome === 0)
+    throw told(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
+  if (change.action === 'remove') return undefined
+  const { name } = guarded.settings
+  if (typeof outcome !== 'object' || !('version' in outcome))
+    throw mistake(
+      guarded,
+      `got ${show(outcome)}. Give { value, version } of what is stored now, or nothing for a lost race.`,
+    )
+  if (guarded.isNew) guarded.key = keyGiven(guarded, outcome.key)
+  const { version, value = change.proposed as T, lastModified } = outcome
+  return mustHaveState(lastModified ? { value, version, lastModified } : { value, version }, name)
+}
+
+/** Refuses what cannot work before the handler writes anything. */
+export function writable<T>(guarded: GuardedRequest<T>): Attempt<T> {
+  const { attempt, isSafe, settings, progress, res } = guarded
+  if (attempt === undefined) throw mistake(guarded, 'the chain has not run on this request.')
+  if (isSafe) throw mistake(guarded, 'a safe method changes nothing (RFC 9110 §9.2.1).')
+  if (!settings.byApp)
+    throw mistake(
+      guarded,
+      "the adapter writes; call commit(), or say writes: 'by-app' if the handler writes by itself.",
+    )
+  if (res.headersSent) throw mistake(guarded, 'the answer has begun already.')
+  if (progress.at === 'committed') throw mistake(guarded, 'it was called before; one request writes once.')
+  if (guarded.isNew) mustLeadBack(guarded)
+  return attempt
+}
+
+function keyGiven<T>(guarded: GuardedRequest<T>, key: unknown): string {
+  if (typeof key === 'string' && key !== '') return key
+  throw mistake(
+    guarded,
+    `the key of the new resource is ${show(key)}. Give key: String(row.id), so that Location can name it.`,
+  )
+}
+
+function mistake<T>({ method, settings }: GuardedRequest<T>, text: string): TypeError {
+  return new TypeError(`What was written on ${method} ${settings.name}: ${text}`)
+}

@@ -1,0 +1,192 @@
+import type express from 'express'
+import request from 'supertest'
+import {
+  type ConflictOptions,
+  commitChange,
+  contentHash,
+  detectConflicts,
+  fetchState,
+  memoryAdapter,
+  memoryLocks,
+  memoryStore,
+  type ResourceAdapter,
+  reportChange,
+  resourceOf,
+  resourceRouter,
+  sendFile,
+} from '../../lib'
+import { appOf, type Doc, shelf } from './app'
+
+/** What people get wrong first. Each message names the value, the place and the way out. */
+describe('a mistake is found when the app starts:', () => {
+  const options = (more: object) =>
+    ({ name: 'article', adapter: memoryAdapter<Doc>(), ...more }) as ConflictOptions<Doc>
+
+  test.each<[string, object, RegExp]>([
+    [
+      'an adapter that was not made',
+      { adapter: memoryAdapter },
+      /adapter has to be .*memoryAdapter\(\); got a function/,
+    ],
+    [
+      'an adapter that is a pool',
+      { adapter: { query() {} } },
+      /adapter has to be a ResourceAdapter with a read method/,
+    ],
+    [
+      'an adapter of which only the promise is there',
+      { adapter: Promise.resolve({}) },
+      /adapter has to be a ResourceAdapter/,
+    ],
+    ['an adapter that cannot write', { adapter: { read() {} } }, /has no write method.*writes: 'by-app'/],
+    ['a misspelt option', { immutible: ['/a'] }, /no option "immutible". Did you mean "immutable"/],
+    ['a misspelt option of a group', { preconditions: { require: true } }, /Did you mean "required"/],
+    ['a member without a slash', { immutable: ['author'] }, /Did you mean "\/author"/],
+    ['one member in place of a list', { immutable: '/author' }, /immutable has to be an array/],
+    ['one rule in place of a list', { rules: () => undefined }, /rules has to be an array/],
+    ['a lock manager in place of options', { isolation: 'lock', lock: memoryLocks() }, /lock: .*manager/],
+    ['isolation without a lock', { isolation: 'lock' }, /needs lock: \{ manager \}, such as memoryLocks\(\)/],
+    ['a store in place of options', { idempotency: memoryStore() }, /idempotency/],
+    ['a tag scheme that was not called', { tag: contentHash }, /tag has to be 'version', contentHash\(\)/],
+    ['true in place of options', { preconditions: true }, /preconditions has to be an object; got true/],
+    ['a path without a parameter', { path: '/articles' }, /path: "\/articles" is not a path/],
+    ['a method in small letters', { safeMethods: ['search'] }, /capital letters/],
+    ['seconds that are no number', { deadlineMs: '10s' }, /deadlineMs has to be a number of milliseconds/],
+    ['no name', { name: undefined }, /name has to be what the resource is called, such as "article"; got undefined/],
+  ])('%s', (_name, more, message) => {
+    expect(() => detectConflicts(options(more))).toThrow(message)
+  })
+
+  test('options that are not there', () => {
+    expect(() => detectConflicts(undefined as never)).toThrow('detectConflicts(): expected options, got undefined.')
+  })
+})
+
+describe('a factory that was mounted without being called says so, and never hangs:', () => {
+  test.each<[string, unknown]>([
+    ['commitChange', commitChange],
+    ['reportChange', reportChange],
+    ['sendFile', sendFile],
+    ['detectConflicts', detectConflicts],
+    ['fetchState', fetchState],
+    ['resourceRouter', resourceRouter],
+  ])('%s', async (name, factory) => {
+    const it = await shelf()
+    const app = appOf((all) => {
+      if (name === 'commitChange' || name === 'reportChange')
+        all.put('/articles/:id', detectConflicts({ name: 'article', adapter: it.adapter }), factory as never)
+      else all.use('/articles/:id', factory as never)
+    })
+    const { body } = await request(app).put('/articles/1').set('If-Match', it.tag).send({ title: 'new' }).expect(500)
+    expect(body.mistake).toMatch(new RegExp(`TypeError: ${name} was mounted itself: the call is missing.*${name}\\(`))
+    expect(await it.stored()).toEqual({ title: 'first' })
+  })
+})
+
+describe('an adapter that gives something else', () => {
+  const told = async (adapter: object, method: 'get' | 'put' | 'delete' = 'put') => {
+    const app = appOf((all) =>
+      all.use('/articles', resourceRouter({ name: 'article', adapter: adapter as ResourceAdapter<Doc> })),
+    )
+    const response = await request(app)[method]('/articles/1').set('If-Match', '"1"').send({ title: 'new' })
+    expect(response.status).toBe(500)
+    return response.body.mistake
+  }
+  const stored = { read: async () => ({ value: { title: 'first' }, version: '1' }) }
+
+  test.each([
+    ['true', true, 'gave true from write(); give { ok: true, state: { value, version } }'],
+    ['nothing', undefined, 'gave undefined from write()'],
+    ['a number of rows', 1, 'gave 1 from write()'],
+    ['the state alone', { value: {}, version: '2' }, 'from write(); give { ok: true, state'],
+    ['no state', { ok: true }, 'gave no state after a write'],
+  ])('from write: %s', async (_name, result, message) => {
+    expect(await told({ ...stored, write: async () => result })).toContain(message)
+  })
+
+  test('from remove: true', async () => {
+    const message = 'gave true from remove(); give { ok: true }, or { ok: false, current }'
+    expect(await told({ ...stored, write() {}, remove: async () => true }, 'delete')).toContain(message)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['null', null, 'gave null; give undefined when nothing is stored'],
+    ['what the driver gave', { rows: [{ title: 'x' }] }, 'gave the version undefined; give String(version)'],
+    ['a version that is a number', { value: {}, version: 3 }, 'gave the version 3; give String(version)'],
+    ['the version of a row that nobody waited for', { value: {}, version: 'undefined' }, 'is an await missing'],
+    ['a promise as the value', { value: Promise.resolve({}), version: '1' }, 'a promise as the value; await it first'],
+    ['no value', { version: '1' }, 'no value; give { value, version }'],
+    ['a date that is a text', { value: {}, version: '1', lastModified: '2026-01-01' }, 'give a Date'],
+    ['a text', 'first', 'gave "first"; give { value, version }'],
+  ])('from read: %s', async (_name, state, message) => {
+    expect(await told({ read: async () => state, write() {} }, 'get')).toContain(message)
+  })
+
+  test('from read: the state and no promise works, for nothing is lost by it', async () => {
+    const adapter = {
+      read: () => ({ value: { title: 'first' }, version: '1' }),
+      write() {},
+    } as unknown as ResourceAdapter<Doc>
+    const app = appOf((all) => all.use('/articles', resourceRouter({ name: 'article', adapter })))
+    await request(app).get('/articles/1').expect(200, { title: 'first' })
+  })
+})
+
+describe('a key', () => {
+  test.each<[string, unknown, RegExp]>([
+    [
+      'that is a promise',
+      async () => '1',
+      /is a promise \(key cannot wait: look up what it needs in a middleware in front/,
+    ],
+    ['that is a number', () => 5, /is 5\. The key option has to give a non-empty string: String\(…\)/],
+    ['that is a bigint', () => 5n, /is 5\..*String\(…\)/],
+    ['that is null', () => null, /is null\. The key option/],
+    ['that is an object', () => ({ id: 1 }), /is \{"id":1\}/],
+  ])('%s is refused on GET as on PUT', async (_name, key, message) => {
+    const it = await shelf()
+    const app = appOf((all) =>
+      all.use('/articles/:id', detectConflicts({ name: 'a', adapter: it.adapter, key: key as never })),
+    )
+    for (const method of ['get', 'put'] as const) {
+      const { body } = await request(app)[method]('/articles/1').send({}).expect(500)
+      expect(body.mistake).toMatch(message)
+    }
+  })
+})
+
+describe('resourceOf', () => {
+  const told = async (ask: (req: express.Request, it: { adapter: ResourceAdapter<Doc> }) => unknown) => {
+    const it = await shelf()
+    const app = appOf((all) => {
+      all.get('/articles/:id', detectConflicts({ name: 'article', adapter: it.adapter }), (req, res) => {
+        res.json(ask(req, it))
+      })
+    })
+    return (await request(app).get('/articles/1')).body.mistake
+  }
+
+  test('with a name in place of the adapter says what to give', async () => {
+    expect(await told((req) => resourceOf(req, 'article' as never))).toMatch(
+      /resourceOf\(\): no chain .* ran on the request/,
+    )
+  })
+
+  test('with another adapter of the same kind says that it has to be the same object', async () => {
+    expect(await told((req) => resourceOf(req, memoryAdapter()))).toMatch(/same adapter object|definition/)
+  })
+})
+
+describe('an answer', () => {
+  test('lostRace that was thrown without a call is a failure, not a success', async () => {
+    const it = await shelf()
+    const adapter = { read: it.adapter.read }
+    const app = appOf((all) => {
+      const chain = detectConflicts<Doc>({ name: 'article', adapter, writes: 'by-app' })
+      all.put('/articles/:id', chain, (req) => {
+        throw resourceOf(req, adapter).lostRace
+      })
+    })
+    await request(app).put('/articles/1').set('If-Match', it.tag).send({}).expect(500)
+  })
+})
