@@ -3,6 +3,7 @@ import { ConflictError } from './conflicts/conflicts'
 import { chainWith } from './detect-conflicts'
 import { editLockRouter } from './edit-lock-router'
 import { ACCEPT_PATCH } from './middleware/change/body'
+import { parseJsonBody } from './middleware/change/json-parser'
 import { currentRepresentation } from './middleware/commit/resource'
 import { commitChange } from './middleware/handlers/commit-change'
 import { onRoute, refuseMounted } from './middleware/options/mount'
@@ -42,37 +43,15 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   const item = router
     .route('/:id')
     .get(inTurn(chain, show))
-    .put(inTurn(parseBody, chain, commit))
-    .patch(inTurn(parseBody, chain, commit))
+    .put(inTurn(parseJsonBody, chain, commit))
+    .patch(inTurn(parseJsonBody, chain, commit))
   if (adapter.remove) item.delete(inTurn(chain, commit))
   item.options(answerOptions(onItem)).all(refuseOthers(onItem))
   const collection = router.route('/')
-  if (create.includes('POST')) collection.post(inTurn(parseBody, creation, commit))
+  if (create.includes('POST')) collection.post(inTurn(parseJsonBody, creation, commit))
   collection.options(answerOptions(onCollection)).all(refuseOthers(onCollection, ['GET', 'HEAD']))
   if (options.editLocks) router.use(editLockRouter(options))
   return router
-}
-
-const parse = express.json({
-  type: ['application/json', 'application/*+json'],
-  // The parser takes nothing at all for {}: a PUT of it would empty the resource.
-  verify(_req, _res, bytes) {
-    if (isEmpty(bytes)) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
-  },
-})
-
-/** A byte order mark is no text either. */
-function isEmpty(bytes: Buffer): boolean {
-  return bytes.length < 4 && BYTE_ORDER_MARKS.includes(bytes.toString('hex'))
-}
-
-/** Of UTF-8, and of UTF-16 in both orders. */
-const BYTE_ORDER_MARKS = ['', 'efbbbf', 'feff', 'fffe']
-
-/** A body that was read already was parsed by the app. */
-const parseBody: RequestHandler = (req, res, next) => {
-  if (req.readableDidRead) next()
-  else parse(req, res, next)
 }
 
 /** Merges the parameters of its mount where there are any: Express copies them all for each request, were there none. */

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
+import { parseJson } from '../../json/exact-numbers'
 import { jsonText } from '../../json/text'
 import { storableText } from '../sql/storable-text'
 import type { PrismaFieldType, PrismaPlan, PrismaVersionType } from './options'
@@ -21,7 +22,7 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
     versionOf: (text: string) => storedVersion(text, version.type),
 
     stateOf(row: Row): ResourceState<T> {
-      const value = json === undefined ? membersOf(row, fields) : JSON.parse(String(row[json]))
+      const value = json === undefined ? membersOf(row, fields) : parseJson(String(row[json]), WHO)
       const state = { value: value as T, version: String(row[version.field]) }
       const dated = lastModified === undefined ? state : { ...state, lastModified: dateOf(row[lastModified]) }
       return softDelete !== undefined && row[softDelete] ? { ...dated, gone: true } : dated

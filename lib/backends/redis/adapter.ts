@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
+import { parseJson } from '../../json/exact-numbers'
 import { jsonText } from '../../json/text'
 import { redisFault } from './faults'
 import { isRedisClient, type RedisClient, type Script, script, scriptRunner } from './scripts'
@@ -102,7 +103,7 @@ export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
 
 function stateOf<T>([version, value, modified, gone]: Stored): ResourceState<T> | undefined {
   if (version === null || value === null) return undefined
-  const state = { value: JSON.parse(value) as T, version, lastModified: new Date(Number(modified)) }
+  const state = { value: parseJson(value, 'redisAdapter()') as T, version, lastModified: new Date(Number(modified)) }
   return gone === null ? state : { ...state, gone: true }
 }
 

@@ -45,6 +45,9 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   if (version === undefined) return { format, document, version: undefined }
   if (typeof version !== 'string' && typeof version !== 'number')
     return malformed('The version in the body is neither a string nor a number.')
+  // A parser may have rounded it: …992 and …993 would be one version.
+  if (typeof version === 'number' && !Number.isSafeInteger(version))
+    return malformed('The version in the body is a number that cannot be told from others; send it as a string.')
   return { format, document: withoutValueAt(document, versionField), version: String(version) }
 }
 

@@ -154,6 +154,15 @@ describe('a change behind our back', () => {
     expect(await adapter.write('a', { n: 3 }, seen?.version ?? '')).toMatchObject({ ok: true })
   })
 
+  test('with a number that JavaScript would change is told, and stays', async () => {
+    const { adapter, record } = await stored()
+    writeFileSync(record, '{ "tweetId": 1790000000000000123 }')
+    await expect(adapter.read('a')).rejects.toThrow(
+      /^fileAdapter\(\): the stored JSON has the number 1790000000000000123,/,
+    )
+    expect(readFileSync(record, 'utf8')).toBe('{ "tweetId": 1790000000000000123 }')
+  })
+
   test('that is undone has a version of its own', async () => {
     const { adapter, state, record } = await stored()
     const before = readFileSync(record)

@@ -79,6 +79,17 @@ describe.each([
       return prefix
     }
 
+    test('a number that JavaScript would change is told, and stays', async () => {
+      const prefix = fresh()
+      const adapter = over(one.client, prefix)
+      await adapter.write('a', {}, null)
+      const [name = ''] = await admin.keys(`${prefix}:*`)
+      await admin.hset(name, 'value', '{"tweetId":1790000000000000123}')
+      await expect(adapter.read('a')).rejects.toThrow(
+        /^redisAdapter\(\): the stored JSON has the number 1790000000000000123,/,
+      )
+    })
+
     const kit = adapterKit<unknown>({
       makeAdapter: () => over(one.client, fresh()),
       makeSecond: () => over(two.client, prefixes.at(-1) ?? ''),

@@ -1,3 +1,4 @@
+import { parseJson } from '../../../json/exact-numbers'
 import { jsonText } from '../../../json/text'
 
 /** How values of one kind are kept in files. */
@@ -25,6 +26,6 @@ export interface Given<T> {
 export function jsonForm<T>(): Form<T> {
   return {
     keep: (value) => ({ text: `${jsonText(value, 'fileAdapter()')}\n` }),
-    give: (text) => ({ value: JSON.parse(text) as T, seal: '' }),
+    give: (text) => ({ value: parseJson(text, 'fileAdapter()') as T, seal: '' }),
   }
 }

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../../contracts/adapter'
+import { parseJson } from '../../../json/exact-numbers'
 import type { SqlDialect } from '../client'
 import { type Fragment, fragmentsOf } from './fragments'
 import type { Keys } from './keys'
@@ -65,7 +66,7 @@ export function historyStatements({ table: name, keepVersions }: HistoryPlan, ke
 }
 
 export function stateIn<T>({ value, modified_ms, gone }: HistoryRow, version: string): ResourceState<T> {
-  const state = { value: JSON.parse(value) as T, version }
+  const state = { value: parseJson(value, 'sqlAdapter()') as T, version }
   const dated = modified_ms === null ? state : { ...state, lastModified: new Date(Number(modified_ms)) }
   return Number(gone) === 1 ? { ...dated, gone: true } : dated
 }

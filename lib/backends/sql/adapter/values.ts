@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { isExact, parseJson, shortened } from '../../../json/exact-numbers'
 import { jsonText } from '../../../json/text'
 import type { SqlDialect } from '../client'
 import type { Fragment, Fragments } from './fragments'
@@ -30,7 +31,7 @@ export function jsonValue(column: string, { textOf }: Fragments): Values {
     columns: [column],
     // As text: drivers parse JSON columns, some of them, and then a string looks like its own JSON.
     selection: [sql`${textOf(column)} as ${sql.ref('c0')}`],
-    valueOf: ({ c0 }) => (typeof c0 === 'string' ? JSON.parse(c0) : null),
+    valueOf: ({ c0 }) => (typeof c0 === 'string' ? parseJson(c0, WHO) : null),
     columnsOf: (value) => [[column, jsonText(value, WHO)]],
   }
 }
@@ -101,10 +102,12 @@ function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: S
   if (content === null || content === undefined) return null
   switch (type) {
     case 'json':
-      return JSON.parse(String(content))
+      return parseJson(String(content), WHO)
     case 'boolean':
       return isTrue(content)
     case 'number':
+      if (typeof content === 'string' && !isExact(content))
+        throw unkept(member, `${shortened(content)}, more digits than a number can keep; say { type: 'plain' }`)
       return keptNumber(Number(content), member)
     case 'date':
       return content instanceof Date ? content.toJSON() : typeof content === 'string' ? inUtc(content) : content
