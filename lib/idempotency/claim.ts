@@ -1,25 +1,28 @@
 import { randomUUID } from 'node:crypto'
 import type { ExpiringStore } from '../contracts/store'
 import { type IdempotencyRecord, type KeptAnswer, parseRecord, printRecord } from './record'
-import type { TimelyStore } from './timely-store'
+import type { StoreWithDeadline } from './store-with-deadline'
 
-/** The right to carry a request out, and the duty to say what came of it. */
+/** The right to carry a request out, and the duty to say how it ended. Each method may be called again after a fault. */
 export interface Claim {
-  /** Says that the holder is alive. Until it has not done so for `leaseMs`, nobody takes it for dead. */
+  /** Says that the holder is alive. Others take it for dead when it has not done so for `leaseMs`. */
   renew(): Promise<void>
-  /** Compare-and-swap: `false` when somebody else has the claim by now. It may be called again after a fault. */
+  /** Compare-and-swap: `false` when another request has the claim by now. */
   answer(answer: KeptAnswer): Promise<boolean>
+  /** It was carried out, but its answer cannot be given again. */
   loseAnswer(): Promise<boolean>
-  /** With the store of a transaction, what was done counts when that does. */
+  /** Given the store of a transaction, the record counts when that transaction does. */
   carryOut(answer: KeptAnswer, store?: ExpiringStore): Promise<boolean>
-  /** As if nobody had asked. */
+  /** Forgets the claim: the next request with this key is carried out. */
   release(): Promise<boolean>
 }
 
 export type Claimed =
   | { readonly outcome: 'claimed'; readonly claim: Claim }
   | { readonly outcome: 'answered' | 'carried-out'; readonly answer: KeptAnswer }
-  | { readonly outcome: 'running' | 'reused' | 'unknown' | 'answer-lost' }
+  /** `token`: which claim is running. */
+  | { readonly outcome: 'running'; readonly token: string }
+  | { readonly outcome: 'reused' | 'unknown' | 'answer-lost' }
 
 export interface ClaimTerms {
   readonly ttlMs: number
@@ -27,18 +30,18 @@ export interface ClaimTerms {
   readonly onUnknown: 'refuse' | 'run-again'
 }
 
-/** A record that changes at every look has others who work on it. */
+/** A record that changes at every look is being worked on by others. */
 const LOOKS = 20
 
 /**
- * Claims a key, or says what is known of it. One creation decides who carries a request out.
+ * Claims a key, or says what is known about it. The store's `create` decides which request is carried out.
  *
- * Times are the store's alone. A claim lasts as long as a record; whether its holder is alive is told by a second
- * record, the lease, which the first one who asks makes, and which the holder renews. So a request that nobody repeats
- * costs two calls of the store.
+ * Only the store's clock counts. A claim lasts as long as its record. Whether the holder is alive is shown by a second
+ * record, the lease: the first repetition creates it, and the holder renews it. So a request that nobody repeats costs
+ * two calls of the store.
  */
 export async function claimKey(
-  store: TimelyStore,
+  store: StoreWithDeadline,
   key: string,
   fingerprint: string,
   terms: ClaimTerms,
@@ -47,6 +50,7 @@ export async function claimKey(
   const myText = printRecord(mine)
   const watched = () => printRecord({ ...mine, isWatched: true })
   const won = (): Claimed => ({ outcome: 'claimed', claim: claimOf(store, key, mine, myText, terms) })
+  let token = ''
   for (let looks = 0; looks < LOOKS; looks++) {
     if (await store.claim(key, myText, terms.ttlMs, watched)) return won()
     const text = await store.read(key)
@@ -55,13 +59,14 @@ export async function claimKey(
     if (seen.fingerprint !== fingerprint) return { outcome: 'reused' }
     if (seen.state === 'answer-lost') return { outcome: seen.state }
     if (seen.state !== 'running') return { outcome: seen.state, answer: seen.answer }
+    token = seen.token
     const state = await stateOf(store, key, text, seen, terms)
-    if (state === 'running') return { outcome: 'running' }
+    if (state === 'running') return { outcome: 'running', token }
     if (state === 'changed') continue
     if (terms.onUnknown === 'refuse') return { outcome: 'unknown' }
     if (await store.replace(key, text, myText, terms.ttlMs)) return won()
   }
-  return { outcome: 'running' }
+  return { outcome: 'running', token }
 }
 
 type Running = IdempotencyRecord & { readonly state: 'running' }
@@ -69,7 +74,7 @@ type Running = IdempotencyRecord & { readonly state: 'running' }
 const leaseKey = (token: string) => JSON.stringify(['idempotency-lease', token])
 const LEASE = 'held'
 
-/** The lease is made before the record says that it counts: who finds it gone later knows that it ran out. */
+/** Creates the lease before the record says that it counts, so a lease that is missing later has run out. */
 async function stateOf(
   store: ExpiringStore,
   key: string,
@@ -94,7 +99,7 @@ function claimOf(
   { ttlMs, leaseMs }: ClaimTerms,
 ): Claim {
   const { fingerprint, token } = mine
-  /** What may stand in the store for this claim, the likeliest first; and at the last what it becomes when it is watched. */
+  /** What the store may hold for this claim, the likeliest first. The watched form is tried last. */
   const texts = [myText]
 
   async function withEach(change: (text: string) => Promise<boolean>): Promise<boolean> {
@@ -104,7 +109,7 @@ function claimOf(
 
   async function swap(next: string, on = store): Promise<boolean> {
     if (await withEach((each) => on.replace(key, each, next, ttlMs))) return true
-    // A call of which nobody knew whether it was carried out was.
+    // The store never answered an earlier call, but its record shows that the call succeeded.
     return (await on.read(key)) === next
   }
 
@@ -118,7 +123,7 @@ function claimOf(
     carryOut(answer, within) {
       const next = printRecord({ state: 'carried-out', fingerprint, token, answer })
       const isDone = swap(next, within)
-      // Whatever comes of the call, and of the transaction: it may stand there from now on.
+      // Whatever happens to the call and its transaction, the store may hold this from now on.
       if (texts[0] !== next) texts.unshift(next)
       return isDone
     },

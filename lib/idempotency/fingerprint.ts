@@ -2,7 +2,7 @@ import { sha256 } from '../backends/records/sha256'
 import { canonicalJson } from '../json/canonical'
 import { type MemberPattern, withoutMembers } from '../json/members'
 
-/** What tells one request from another that has the same key. */
+/** What distinguishes one request from another with the same key. */
 export interface FingerprintParts {
   readonly method: string
   /** Without its query. */
@@ -10,7 +10,7 @@ export interface FingerprintParts {
   /** As it was sent, with or without its question mark. */
   readonly query: string
   readonly mediaType: string
-  /** What a parser made of it: JSON, text, or bytes. `undefined`: there is none. */
+  /** As a parser gave it: JSON, text or bytes. `undefined`: the request has none. */
   readonly body: unknown
 }
 
@@ -25,7 +25,7 @@ export function fingerprintOf(
   return sha256(head + (counts === undefined ? 'none' : canonicalJson(counts)), 'base64url')
 }
 
-/** By name alone: the order of two parameters of one name may mean something. */
+/** Sorted by name only: the order of two parameters with the same name may matter. */
 function sortedQuery(query: string): string {
   const text = query.startsWith('?') ? query.slice(1) : query
   if (!text.includes('&')) return text

@@ -1,23 +1,23 @@
 import { isUtf8 } from 'node:buffer'
 
-/** An answer that can be given again: what of its head may be, and all of its body. */
+/** An answer that can be given again: the parts of its head that may be repeated, and all of its body. */
 export interface KeptAnswer {
   readonly status: number
   readonly headers: readonly (readonly [name: string, value: string | readonly string[]])[]
   readonly body: Buffer
 }
 
-/** What is known of a request by its key. */
+/** What the store knows about the request with a key. */
 export type IdempotencyRecord =
-  /** `isWatched`: somebody has asked for it, and its lease counts. */
+  /** `isWatched`: a repetition has asked about it, so its lease counts. */
   | { readonly state: 'running'; readonly fingerprint: string; readonly token: string; readonly isWatched: boolean }
   | { readonly state: 'answered'; readonly fingerprint: string; readonly token: string; readonly answer: KeptAnswer }
-  /** Committed with its resource; the answer was not kept, or not yet. The body is empty. */
+  /** The change was committed, and its answer is not kept, or not yet. The body is empty. */
   | { readonly state: 'carried-out'; readonly fingerprint: string; readonly token: string; readonly answer: KeptAnswer }
-  /** Carried out, with an answer that is too large to be kept, or that never ended. */
+  /** The request was carried out, but its answer was too large to keep, or never ended. */
   | { readonly state: 'answer-lost'; readonly fingerprint: string; readonly token: string }
 
-/** JSON in one line, and the body below it as it is: JSON escapes would make it a third longer. */
+/** One line of JSON, then the body as it is: escaped as JSON it would be a third longer. */
 export function printRecord(record: IdempotencyRecord): string {
   if (!('answer' in record)) return JSON.stringify(record)
   const { state, fingerprint, token, answer } = record
@@ -39,8 +39,8 @@ export function parseRecord(text: string): IdempotencyRecord {
   return { ...rest, answer: { status, headers, body: Buffer.from(text.slice(end + 1), isText ? 'utf8' : 'base64') } }
 }
 
-/** Under which a request is known: of no other resource, no other caller, and no other key. */
+/** The store's key for a request: no other resource, caller or Idempotency-Key has the same. */
 export function recordKey(what: 'key' | 'turn', name: string, scope: string | readonly string[], key: string): string {
-  // JSON keeps them apart, whatever is in them.
+  // JSON keeps the parts apart, whatever they contain.
   return JSON.stringify([`idempotency-${what}`, name, scope, key])
 }

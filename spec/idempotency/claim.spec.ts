@@ -2,7 +2,7 @@ import { memoryStore } from '../../lib'
 import type { ExpiringStore } from '../../lib/contracts/store'
 import { type Claim, type ClaimTerms, claimKey } from '../../lib/idempotency/claim'
 import type { KeptAnswer } from '../../lib/idempotency/record'
-import { timely } from '../../lib/idempotency/timely-store'
+import { storeWithDeadline } from '../../lib/idempotency/store-with-deadline'
 
 const TERMS: ClaimTerms = { ttlMs: 100_000, leaseMs: 1000, onUnknown: 'refuse' }
 const ANSWER: KeptAnswer = { status: 201, headers: [], body: Buffer.from('done') }
@@ -17,7 +17,7 @@ function desk(terms: Partial<ClaimTerms> = {}) {
       return target[name]
     },
   })
-  const store = timely(counted, 10_000)
+  const store = storeWithDeadline(counted, 10_000)
   return {
     calls,
     inner,
@@ -65,7 +65,7 @@ test('each of them also when somebody has asked in between', async () => {
   for (const [end, expected] of ends) {
     const it = desk()
     const claim = await held(it)
-    expect(await it.claim()).toEqual({ outcome: 'running' })
+    expect(await it.claim()).toMatchObject({ outcome: 'running' })
     expect(await end(claim)).toBe(true)
     expect((await it.claim()).outcome).toBe(expected)
   }
@@ -83,11 +83,11 @@ test('a lease begins when somebody asks, and runs out when nobody renews it', as
   const it = desk()
   const claim = await held(it)
   it.advance(50_000)
-  expect(await it.claim()).toEqual({ outcome: 'running' })
+  expect(await it.claim()).toMatchObject({ outcome: 'running' })
   it.advance(999)
   await claim.renew()
   it.advance(999)
-  expect(await it.claim()).toEqual({ outcome: 'running' })
+  expect(await it.claim()).toMatchObject({ outcome: 'running' })
   it.advance(2)
   expect(await it.claim()).toEqual({ outcome: 'unknown' })
   // Late, but its own: nobody else has it.
@@ -99,7 +99,7 @@ test('a lease that was renewed before anybody asked counts', async () => {
   const it = desk()
   await (await held(it)).renew()
   it.advance(900)
-  expect(await it.claim()).toEqual({ outcome: 'running' })
+  expect(await it.claim()).toMatchObject({ outcome: 'running' })
   it.advance(101)
   expect(await it.claim()).toEqual({ outcome: 'unknown' })
 })
@@ -137,7 +137,7 @@ test('a claim of which nothing was heard in time is taken back when it turns out
         late = () => resolve(inner.create(...args))
       }),
   }
-  await expect(claimKey(timely(slow, 20), 'k', 'f', TERMS)).rejects.toMatchObject({ applied: 'unknown' })
+  await expect(claimKey(storeWithDeadline(slow, 20), 'k', 'f', TERMS)).rejects.toMatchObject({ applied: 'unknown' })
   late()
   await new Promise(setImmediate)
   expect(await inner.read('k')).toBeUndefined()
@@ -171,7 +171,7 @@ describe('a claim of which nobody knows whether it was made is taken back', () =
       lose: () => {
         isReachable = false
       },
-      claim: (ms: number) => claimKey(timely(store, ms), 'k', 'f', TERMS),
+      claim: (ms: number) => claimKey(storeWithDeadline(store, ms), 'k', 'f', TERMS),
     }
   }
   const emptied = async (store: { readonly size: number; read(key: string): Promise<unknown> }) => {
@@ -182,7 +182,7 @@ describe('a claim of which nobody knows whether it was made is taken back', () =
     let answer: () => void = () => undefined
     const it = cut(new Promise<void>((resolve) => (answer = resolve)))
     await expect(it.claim(5)).rejects.toThrow('no answer within 5 ms')
-    expect(await it.claim(10_000)).toEqual({ outcome: 'running' })
+    expect(await it.claim(10_000)).toMatchObject({ outcome: 'running' })
     answer()
     await emptied(it.inner)
     expect(await it.claim(10_000)).toMatchObject({ outcome: 'claimed' })

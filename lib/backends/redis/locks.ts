@@ -5,8 +5,8 @@ import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
+import { batch } from './batch'
 import { isRedisClient, type RedisClient, script, scriptRunner } from './scripts'
-import { together } from './together'
 
 /** Where the locks are, and how long a command may take. */
 export interface RedisLocksOptions {
@@ -87,7 +87,7 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
   // One tag in braces keeps a lock and the fence in one slot; the hash bounds what clients can make of a key.
   const lockKey = (key: string) => `{${prefix}}:lock:${createHash('sha256').update(key).digest('base64url')}`
   const fenceKey = `{${prefix}}:fence`
-  const takeAll = together(async (asked: Asked[]) => {
+  const takeAll = batch(async (asked: Asked[]) => {
     const [keys, args] = [[fenceKey], [] as string[]]
     for (const { name, token, lease } of asked) {
       keys.push(name)
@@ -95,7 +95,7 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
     }
     return (await run(TAKE, keys, args)) as unknown[]
   })
-  const freeAll = together(async (asked: Held[]) => {
+  const freeAll = batch(async (asked: Held[]) => {
     const names = asked.map(({ name }) => name)
     const tokens = asked.map(({ token }) => token)
     await run(RELEASE, names, tokens)

@@ -3,27 +3,18 @@ import type { Request, Response } from 'express'
 import type { KeptAnswer } from '../../idempotency/record'
 import { answersOf } from '../chain/head'
 
-export interface Capture {
-  /** Names of header fields to take, in lower case. */
+/** An answer that is held back. */
+interface HeldAnswer {
+  /** Names of the header fields to keep, in lower case. */
   readonly fields: ReadonlySet<string>
   readonly mostBytes: number
-  /** Called once, with the answer before anything of it is sent, and awaited; it does not reject. */
-  onAnswer(captured: Captured): Promise<void>
-}
-
-/** `isWhole`: false when it is larger than what is held, and the body is left out. */
-export interface Captured {
-  readonly answer: KeptAnswer
-  readonly isWhole: boolean
-}
-
-type Head = Omit<KeptAnswer, 'body'>
-
-/** An answer that is held back. */
-interface Held {
-  readonly capture: Capture
+  /**
+   * Called once, before anything of the answer is sent, and awaited; it does not reject. `isWhole`: false when the
+   * body is larger than `mostBytes`, and then it is left out.
+   */
+  onAnswer(answer: KeptAnswer, isWhole: boolean): Promise<void>
   readonly res: ServerResponse
-  /** On which object the methods stand that hold it; others let it through. */
+  /** The object whose methods hold the answer back; the methods of others let it through. */
   readonly by: object
   readonly below: Methods
   readonly pieces: Buffer[]
@@ -34,19 +25,25 @@ interface Held {
   onEnd: unknown
 }
 
+type Head = Omit<KeptAnswer, 'body'>
+
 /**
  * Holds an answer back until it is known and stored.
  *
  * The head is taken when it is written, for a layer in front that compresses changes it then; what comes through here
  * is what stands behind all such layers. To the handler the answer has begun as soon as it writes.
  */
-export function captureAnswer(req: Request, res: Response, capture: Capture): void {
+export function captureAnswer(
+  req: Request,
+  res: Response,
+  capture: Pick<HeldAnswer, 'fields' | 'mostBytes' | 'onAnswer'>,
+): void {
   const answers: ServerResponse & { [BELOW]?: Methods } = answersOf(req)
   answers[BELOW] ??= holdOn(answers)
   // A layer in front has methods of its own, and has kept those below: what it does comes behind what is held here.
   const isPlain = NAMES.every((name) => (res as ServerResponse)[name] === answers[name])
-  const held: Held = {
-    capture,
+  const held: HeldAnswer = {
+    ...capture,
     res,
     by: isPlain ? answers : res,
     below: isPlain ? answers[BELOW] : holdOn(res),
@@ -69,7 +66,7 @@ const HELD = Symbol('held')
 const BELOW = Symbol('below')
 
 interface Carrier {
-  [HELD]?: Held
+  [HELD]?: HeldAnswer
 }
 
 /**
@@ -79,7 +76,7 @@ interface Carrier {
 function holdOn(answers: ServerResponse): Methods {
   const { writeHead, flushHeaders, write, end } = answers as unknown as Methods
   const below: Methods = { writeHead, flushHeaders, write, end }
-  const heldHere = (res: ServerResponse): Held | undefined => {
+  const heldHere = (res: ServerResponse): HeldAnswer | undefined => {
     // A request that a test has made up may have none.
     const held = (res.req?.rawHeaders as Carrier | undefined)?.[HELD]
     return held?.by === answers && held.res === res ? held : undefined
@@ -104,11 +101,11 @@ function holdOn(answers: ServerResponse): Methods {
   return below
 }
 
-function takeHead(held: Held, args: unknown[]): ServerResponse {
-  const { res, capture, below } = held
+function takeHead(held: HeldAnswer, args: unknown[]): ServerResponse {
+  const { res, fields, below } = held
   if (!res.headersSent) {
     setFields(res, args)
-    held.head = headOf(res, capture.fields)
+    held.head = headOf(res, fields)
   }
   below.writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
   const { head } = held
@@ -117,11 +114,11 @@ function takeHead(held: Held, args: unknown[]): ServerResponse {
   return res
 }
 
-function begin({ res }: Held): void {
+function begin({ res }: HeldAnswer): void {
   if (!res.headersSent) res.writeHead(res.statusCode)
 }
 
-function hold(held: Held, args: unknown[]): unknown {
+function hold(held: HeldAnswer, args: unknown[]): unknown {
   const { res, below } = held
   if (held.state === 'sending') return below.write.apply(res, args)
   const { chunk, callback } = argumentsOf(args)
@@ -131,11 +128,11 @@ function hold(held: Held, args: unknown[]): unknown {
   begin(held)
   keep(held, piece)
   if (callback) process.nextTick(callback)
-  if (held.bytes > held.capture.mostBytes) settle(held)
+  if (held.bytes > held.mostBytes) settle(held)
   return held.state === 'holding'
 }
 
-function holdLast(held: Held, args: unknown[]): unknown {
+function holdLast(held: HeldAnswer, args: unknown[]): unknown {
   const { res, below } = held
   if (held.isEnded) return res
   const { chunk, callback } = argumentsOf(args)
@@ -163,26 +160,26 @@ function holdLast(held: Held, args: unknown[]): unknown {
 /** Each says how the body ends. Trailers come behind chunks alone. */
 const FRAMED = ['Content-Length', 'Transfer-Encoding', 'Trailer']
 
-function keep(held: Held, piece: Buffer): void {
+function keep(held: HeldAnswer, piece: Buffer): void {
   held.pieces.push(piece)
   held.bytes += piece.length
 }
 
-function settle(held: Held): void {
+function settle(held: HeldAnswer): void {
   if (held.state !== 'holding') return
   held.state = 'storing'
-  const { res, capture, pieces, bytes } = held
-  const { fields, mostBytes, onAnswer } = capture
+  const { res, fields, mostBytes, pieces, bytes } = held
   const isWhole = bytes <= mostBytes
   const body = isWhole && hasBody(res) ? joined(pieces) : Buffer.alloc(0)
   const { status, headers } = held.head ?? headOf(res, fields)
-  onAnswer({ answer: { status, headers, body }, isWhole })
+  held
+    .onAnswer({ status, headers, body }, isWhole)
     .then(() => send(held))
     // The handler is through: nobody is left to be told.
     .catch((error) => res.destroy(error))
 }
 
-function send(held: Held): void {
+function send(held: HeldAnswer): void {
   const { res, below, pieces } = held
   held.state = 'sending'
   const last = held.isEnded ? pieces.pop() : undefined

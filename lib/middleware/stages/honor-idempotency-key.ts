@@ -4,7 +4,7 @@ import type { ResourceAdapter } from '../../contracts/adapter'
 import { parseIdempotencyKey } from '../../http/structured-field'
 import { recordKey } from '../../idempotency/record'
 import { type ConflictMiddleware, chainOf } from '../chain/chain'
-import { answerByKey, answerByTurn, documentedAt } from '../idempotency/claim-request'
+import { claimOrAnswer, claimOrShare, documentedAt } from '../idempotency/claim-or-answer'
 import { requestFingerprint } from '../idempotency/request-fingerprint'
 import type { IdempotencySettings } from '../options/idempotency-settings'
 import type { ConflictOptions } from '../options/options'
@@ -56,8 +56,8 @@ export const idempotencyStage: Stage = {
     if (fingerprint instanceof ConflictError) return fingerprint
     const { name } = guarded.settings
     return key === undefined
-      ? answerByTurn(guarded, idempotency, recordKey('turn', name, scope, fingerprint))
-      : answerByKey(guarded, idempotency, recordKey('key', name, scope, key), fingerprint)
+      ? claimOrShare(guarded, idempotency, recordKey('turn', name, scope, fingerprint))
+      : claimOrAnswer(guarded, idempotency, recordKey('key', name, scope, key), fingerprint)
   },
 }
 

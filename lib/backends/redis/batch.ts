@@ -1,11 +1,11 @@
-/** Few, so that the server is at work on some while others are on their way; and a long script holds up its other clients. */
+/** Few: the server works on one batch while the next is on its way, and a long script would hold up its other clients. */
 const MOST = 4
 
-/** Who asked, in the order of what was asked for. */
+/** The callers, in the order of their requests. */
 type Asker = { resolve: (answer: unknown) => void; reject: (error: unknown) => void }
 
-/** What is asked for in one turn of the event loop goes out together: a call costs more than what it asks for. */
-export function together<Asked>(ask: (all: Asked[]) => Promise<unknown[]>): (one: Asked) => Promise<unknown> {
+/** Sends the requests of one turn of the event loop together: a call costs more than the work it asks for. */
+export function batch<Asked>(ask: (all: Asked[]) => Promise<unknown[]>): (one: Asked) => Promise<unknown> {
   let asked: Asked[] = []
   let askers: Asker[] = []
 
@@ -26,7 +26,7 @@ export function together<Asked>(ask: (all: Asked[]) => Promise<unknown[]>): (one
   return (one) =>
     new Promise((resolve, reject) => {
       if (asked.length === MOST) send()
-      // It comes when the promises at hand are done, and before the event loop goes on.
+      // This runs after the pending promises and before the event loop goes on.
       if (asked.length === 0) process.nextTick(() => asked.length > 0 && send())
       asked.push(one)
       askers.push({ resolve, reject })

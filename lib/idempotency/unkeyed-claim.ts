@@ -1,37 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import type { KeptAnswer } from './record'
+import type { Claim, Claimed } from './claim'
 import { parseRecord, printRecord } from './record'
-import type { TimelyStore } from './timely-store'
+import type { StoreWithDeadline } from './store-with-deadline'
 
-/** One of several identical requests that came without a key at the same time. */
-export interface Turn {
-  renew(): Promise<void>
-  /** Those who wait get the answer; who comes later runs. */
-  share(answer: KeptAnswer): Promise<boolean>
-  end(): Promise<boolean>
-}
-
-export type Claimed =
-  | { readonly outcome: 'claimed'; readonly turn: Turn }
-  /** `token`: whose turn it is. */
-  | { readonly outcome: 'running'; readonly token: string }
-  | { readonly outcome: 'answered'; readonly answer: KeptAnswer }
-
+/** A record that changes at every look is being worked on by others. */
 const LOOKS = 20
 
 /**
- * Claims a turn for as long as its holder renews it. Without a key nothing is promised beyond that: what is over counts
- * only for those who saw it run, as whom `awaited` says.
+ * Claims a request that came without a key, among identical ones that come at the same time. Nothing is known of it
+ * once its holder stops renewing the claim, and an answer is for those who saw the claim run: `awaited` is the token of
+ * the claim that this request has seen.
  */
-export async function claimTurn(
-  store: TimelyStore,
+export async function claimUnkeyed(
+  store: StoreWithDeadline,
   key: string,
-  terms: { leaseMs: number; keptMs: number },
+  terms: { readonly leaseMs: number; readonly keptMs: number },
   awaited: string | undefined,
 ): Promise<Claimed> {
   const token = randomUUID()
   const text = printRecord({ state: 'running', fingerprint: '', token, isWatched: true })
-  const won = (): Claimed => ({ outcome: 'claimed', turn: turnOf(store, key, text, token, terms) })
+  const won = (): Claimed => ({ outcome: 'claimed', claim: claimOf(store, key, text, token, terms) })
   let seen: ReturnType<typeof parseRecord> | undefined
   for (let looks = 0; looks < LOOKS; looks++) {
     if (await store.claim(key, text, terms.leaseMs)) return won()
@@ -45,19 +33,23 @@ export async function claimTurn(
   return { outcome: 'running', token: seen?.token ?? '' }
 }
 
-function turnOf(
-  store: TimelyStore,
+/** Only an answer that can be given to others is worth keeping. After anything else, the next one runs. */
+function claimOf(
+  store: StoreWithDeadline,
   key: string,
   text: string,
   token: string,
-  { leaseMs, keptMs }: { leaseMs: number; keptMs: number },
-): Turn {
+  { leaseMs, keptMs }: { readonly leaseMs: number; readonly keptMs: number },
+): Claim {
+  const release = () => store.remove(key, text)
   return {
     async renew() {
       await store.replace(key, text, text, leaseMs)
     },
-    share: (answer) =>
+    answer: (answer) =>
       store.replace(key, text, printRecord({ state: 'answered', fingerprint: '', token, answer }), keptMs),
-    end: () => store.remove(key, text),
+    loseAnswer: release,
+    carryOut: release,
+    release,
   }
 }

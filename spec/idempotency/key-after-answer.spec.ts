@@ -1,10 +1,10 @@
 import type { ConflictKind } from '../../lib'
-import { type Fate, fateOf } from '../../lib/idempotency/fate'
+import { type KeyAfterAnswer, keyAfterAnswer } from '../../lib/idempotency/key-after-answer'
 
 const fate = (method: string, status: number, conflict?: ConflictKind, isCommitted = false, isInDoubt = false) =>
-  fateOf({ method, status, conflict, isCommitted, isInDoubt })
+  keyAfterAnswer({ method, status, conflict, isCommitted, isInDoubt })
 
-test.each<[number, ConflictKind, Fate]>([
+test.each<[number, ConflictKind, KeyAfterAnswer]>([
   [400, 'malformed_body', 'kept'],
   [422, 'schema_invalid', 'kept'],
   [413, 'content_too_large', 'kept'],
@@ -23,7 +23,7 @@ test.each<[number, ConflictKind, Fate]>([
   [503, 'outcome_unknown', 'unknown'],
 ])('%i %s of a PUT is %s', (status, conflict, expected) => expect(fate('PUT', status, conflict)).toBe(expected))
 
-test.each<[string, number, Fate]>([
+test.each<[string, number, KeyAfterAnswer]>([
   ['POST', 200, 'kept'],
   ['POST', 303, 'kept'],
   ['PUT', 422, 'kept'],

@@ -1,23 +1,23 @@
 import type { ConflictKind } from '../conflicts/conflicts'
 
 /**
- * What becomes of a key once the request is answered. `kept`: a repetition gets the same answer. `released`: it is
- * carried out anew. `unknown`: nobody knows whether anything was done.
+ * What happens to a key once its request is answered. `kept`: a repetition gets the same answer. `released`: a
+ * repetition is carried out. `unknown`: nobody knows whether the request changed anything.
  */
-export type Fate = 'kept' | 'released' | 'unknown'
+export type KeyAfterAnswer = 'kept' | 'released' | 'unknown'
 
 export interface AnswerFacts {
   readonly method: string
   readonly status: number
-  /** The conflict that is answered, if one of ours is. */
+  /** Set when the answer is a conflict of ours. */
   readonly conflict: ConflictKind | undefined
-  /** The change was committed, whatever the answer says. */
+  /** Whether the change was committed, whatever the answer says. */
   readonly isCommitted: boolean
-  /** A handler failed on a statement of its own, whatever the answer says of that. */
+  /** Whether a handler failed on a statement of its own, whatever the answer says about it. */
   readonly isInDoubt: boolean
 }
 
-/** What these say is true of the request alone, today and tomorrow. */
+/** These refuse the request itself: tomorrow the answer would be the same. */
 const ABOUT_REQUEST: ReadonlySet<number> = new Set([400, 405, 413, 415, 422])
 const CONFLICTS_ABOUT_REQUEST: ReadonlySet<ConflictKind> = new Set<ConflictKind>([
   'malformed_body',
@@ -26,10 +26,10 @@ const CONFLICTS_ABOUT_REQUEST: ReadonlySet<ConflictKind> = new Set<ConflictKind>
   'content_too_large',
   'unsupported_media_type',
 ])
-/** Faults after which it is certain that nothing was done. */
+/** After these faults it is certain that nothing was changed. */
 const NOTHING_DONE: ReadonlySet<ConflictKind> = new Set<ConflictKind>(['backend_unavailable', 'queue_full'])
 
-export function fateOf({ method, status, conflict, isCommitted, isInDoubt }: AnswerFacts): Fate {
+export function keyAfterAnswer({ method, status, conflict, isCommitted, isInDoubt }: AnswerFacts): KeyAfterAnswer {
   if (isCommitted) return status >= 500 ? 'unknown' : 'kept'
   if (status < 400) return 'kept'
   if (isInDoubt) return 'unknown'

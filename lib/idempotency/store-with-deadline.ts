@@ -1,18 +1,18 @@
 import type { ExpiringStore } from '../contracts/store'
 import { storeFault } from '../contracts/store-fault'
 import { withDeadline } from '../timing/deadline'
-import { again } from './again'
+import { retryLater } from './retry-later'
 
-/** A store of which every call ends in time, with a fault that says what is known of it. */
-export interface TimelyStore extends ExpiringStore {
+/** A store whose calls all end in time: a late one rejects with a fault that says whether it may have been applied. */
+export interface StoreWithDeadline extends ExpiringStore {
   /**
-   * `create` for who does nothing without knowing that it succeeded: should it have, it is taken back, also when others
-   * have made of it what it `becomes` by then.
+   * `create` for a caller that does nothing unless it knows that it succeeded. If the call fails, the record is taken
+   * back, even when others have turned it into what it `becomes` by then.
    */
   claim(key: string, value: string, ttlMs: number, becomes?: () => string): Promise<boolean>
 }
 
-export function timely(store: ExpiringStore, ms: number): TimelyStore {
+export function storeWithDeadline(store: ExpiringStore, ms: number): StoreWithDeadline {
   const inTime = <R>(work: Promise<R>, applied: 'no' | 'unknown' = 'unknown') =>
     withDeadline(work, ms, () => storeFault(new Error(`no answer within ${ms} ms`), { applied }))
 
@@ -27,7 +27,7 @@ export function timely(store: ExpiringStore, ms: number): TimelyStore {
         const remove = async () => {
           if (!(await store.remove(key, value)) && becomes) await store.remove(key, becomes())
         }
-        const takeBack = () => remove().catch(() => again(remove))
+        const takeBack = () => remove().catch(() => retryLater(remove))
         sent.then(takeBack, takeBack).catch(() => undefined)
         throw error
       })

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 const PAUSES_MS = [100, 400, 1600, 6400]
 
-/** Tries what has failed again, four times, and then rejects as the last one did. Its pauses keep no process alive. */
-export async function again<R>(step: () => Promise<R>): Promise<R> {
+/** Tries a step that has failed up to four times more, and rejects as the last try did. Its pauses keep no process alive. */
+export async function retryLater<R>(step: () => Promise<R>): Promise<R> {
   let latest: unknown
   for (const ms of PAUSES_MS) {
     await sleep(ms, undefined, { ref: false })

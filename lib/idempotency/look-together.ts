@@ -1,0 +1,117 @@
+import { type Line, line } from '../timing/line'
+import type { Claimed } from './claim'
+
+/** The client that waits for an answer: a response of Node, for instance. */
+export interface WaitingClient {
+  readonly destroyed: boolean
+  once(event: 'close', listener: () => void): unknown
+  off(event: 'close', listener: () => void): unknown
+}
+
+/** Requests of this process that wait for the same answer. */
+interface Group {
+  readonly waiting: Line<(news: News) => void>
+  /** What was seen last. */
+  seen: Claimed
+  pauseMs: number
+}
+
+/** What a waiting request is told: to go on in place of the one that looked, at once or after a pause, or what was found. */
+type News = 'look' | 'pause' | { readonly found: Claimed } | { readonly error: unknown }
+
+/** How many requests of this process wait for one answer. Further ones are refused at once. */
+const MOST_WAITING = 1000
+const FIRST_PAUSE_MS = 10
+const LONGEST_PAUSE_MS = 250
+
+const groups = new WeakMap<object, Map<string, Group>>()
+
+/**
+ * Looks at a claim until it is no longer running, for `waitMs` at most and while the client is there.
+ *
+ * Of all requests in this process that wait for the same `id` in a store, one looks, and tells the others what it found.
+ * When it gets the claim for itself, or gives up, the next one goes on. `seen` is given by a caller that has looked
+ * already; `look` is given what was seen last.
+ */
+export async function lookTogether(
+  store: object,
+  id: string,
+  { waitMs, client, seen }: { readonly waitMs: number; readonly client: WaitingClient; readonly seen?: Claimed },
+  look: (seen: Claimed) => Promise<Claimed>,
+): Promise<Claimed> {
+  const until = performance.now() + waitMs
+  const inStore = groups.get(store) ?? new Map<string, Group>()
+  groups.set(store, inStore)
+  const known = inStore.get(id)
+  const group: Group = known ?? { waiting: line(), seen: seen ?? RUNNING, pauseMs: FIRST_PAUSE_MS }
+  inStore.set(id, group)
+  let news: News | undefined = seen ? 'pause' : 'look'
+  if (known) {
+    if (group.waiting.length >= MOST_WAITING) return group.seen
+    news = await newsOf(group, waitMs, client)
+    if (news === undefined) return group.seen
+    if (typeof news === 'object') {
+      if ('error' in news) throw news.error
+      return news.found
+    }
+  }
+
+  /** Without anybody else the group is over. */
+  function handOver(how: 'look' | 'pause'): void {
+    const next = group.waiting.next()
+    if (next) next(how)
+    else inStore.delete(id)
+  }
+
+  function tellAll(result: News): void {
+    inStore.delete(id)
+    for (let next = group.waiting.next(); next; next = group.waiting.next()) next(result)
+  }
+
+  try {
+    for (let pauses = news === 'pause'; ; pauses = true) {
+      const leftMs = until - performance.now()
+      if (pauses) {
+        if (leftMs <= 0 || client.destroyed) {
+          handOver('pause')
+          return group.seen
+        }
+        await sleep(Math.min(leftMs, group.pauseMs * (0.5 + Math.random() / 2)))
+        group.pauseMs = Math.min(2 * group.pauseMs, LONGEST_PAUSE_MS)
+      }
+      const found = await look(group.seen)
+      if (found.outcome === 'running') {
+        group.seen = found
+        continue
+      }
+      if (found.outcome === 'claimed') {
+        group.pauseMs = FIRST_PAUSE_MS
+        handOver('look')
+      } else tellAll({ found })
+      return found
+    }
+  } catch (error) {
+    tellAll({ error })
+    throw error
+  }
+}
+
+const RUNNING: Claimed = { outcome: 'running', token: '' }
+
+/** `undefined`: it waited in vain, or its client has left. */
+function newsOf(group: Group, waitMs: number, client: WaitingClient): Promise<News | undefined> {
+  return new Promise((resolve) => {
+    const end = (news?: News) => {
+      leave()
+      clearTimeout(timer)
+      client.off('close', giveUp)
+      resolve(news)
+    }
+    const giveUp = () => end()
+    const timer = setTimeout(giveUp, waitMs)
+    client.once('close', giveUp)
+    const leave = group.waiting.join(end)
+  })
+}
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))

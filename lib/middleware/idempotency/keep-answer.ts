@@ -1,0 +1,88 @@
+import type { Claim } from '../../idempotency/claim'
+import { keyAfterAnswer } from '../../idempotency/key-after-answer'
+import type { KeptAnswer } from '../../idempotency/record'
+import { retryLater } from '../../idempotency/retry-later'
+import type { IdempotencySettings } from '../options/idempotency-settings'
+import { type ClaimedRequest, rememberClaim } from '../request/claimed-request'
+import { type GuardedRequest, guardedOn } from '../request/guarded-request'
+import { captureAnswer } from './capture-answer'
+
+/** Lets a request with a key run. How it ended is stored before any of its answer is sent. */
+export function keepAnswer<T>(guarded: GuardedRequest<T>, settings: IdempotencySettings, claim: Claim): void {
+  const claimed = rememberClaim(guarded.req, settings.store, claim)
+  storeBeforeAnswer(guarded, settings, claim, (answer, isWhole) => settleKey(guarded, claimed, claim, answer, isWhole))
+}
+
+/** Lets a request without a key run. Its answer goes to those who wait for it, if they are to share it. */
+export function shareAnswer<T>(guarded: GuardedRequest<T>, settings: IdempotencySettings, claim: Claim): void {
+  rememberClaim(guarded.req, settings.store, undefined)
+  const isShared = settings.withoutKey === 'share'
+  storeBeforeAnswer(guarded, settings, claim, (answer, isWhole) =>
+    isShared && isWhole ? claim.answer(answer) : claim.release(),
+  )
+}
+
+function storeBeforeAnswer<T>(
+  { req, res }: GuardedRequest<T>,
+  settings: IdempotencySettings,
+  claim: Claim,
+  settle: (answer: KeptAnswer, isWhole: boolean) => Promise<unknown>,
+): void {
+  const stop = keepAlive(settings, () => claim.renew())
+  captureAnswer(req, res, {
+    fields: settings.replayHeaders,
+    mostBytes: settings.maxAnswerBytes,
+    onAnswer(answer, isWhole) {
+      stop()
+      return persist(() => settle(answer, isWhole))
+    },
+  })
+}
+
+async function settleKey<T>(
+  { req }: GuardedRequest<T>,
+  { conflict, isInDoubt, committed }: ClaimedRequest,
+  claim: Claim,
+  answer: KeptAnswer,
+  isWhole: boolean,
+): Promise<unknown> {
+  const { status } = answer
+  const key = keyAfterAnswer({
+    method: req.method,
+    status,
+    conflict: conflict?.status === status ? conflict.code : undefined,
+    isCommitted: guardedOn(req).some(({ progress }) => progress.at === 'committed'),
+    isInDoubt,
+  })
+  switch (key) {
+    case 'kept':
+      return isWhole ? claim.answer(answer) : claim.loseAnswer()
+    case 'released':
+      return claim.release()
+    case 'unknown':
+      // A commit is known, whatever failed after it. Otherwise the lease runs out, and `onUnknown` decides.
+      return committed && claim.carryOut(committed())
+  }
+}
+
+function keepAlive({ leaseMs, maxRunMs }: IdempotencySettings, renew: () => Promise<void>): () => void {
+  const until = performance.now() + maxRunMs
+  const timer = setInterval(() => {
+    if (performance.now() >= until) clearInterval(timer)
+    else renew().catch(() => undefined)
+  }, leaseMs / 3)
+  timer.unref()
+  return () => clearInterval(timer)
+}
+
+/** Tries once before the answer is sent. A store that fails costs no client its answer: later tries follow the answer. */
+async function persist(step: () => Promise<unknown>): Promise<void> {
+  await step().catch(() => void retryLater(step).catch(warn))
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(
+    `What came of a request with an Idempotency-Key could not be stored; repetitions of it are refused. ${error}`,
+    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_ANSWER_NOT_STORED' },
+  )
+}
