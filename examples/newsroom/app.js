@@ -1,4 +1,5 @@
 const express = require('express')
+const { STATUS_CODES } = require('node:http')
 const path = require('node:path')
 const { detectConflicts, reportChange, resourceOf, resourceRouter, respondToConflicts } = require('express-conflict')
 const { articles, articleOptions } = require('./articles')
@@ -46,5 +47,13 @@ app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, repor
 app.use('/articles', resourceRouter(articleOptions))
 
 app.use(respondToConflicts())
+
+// What is no conflict, such as a path that cannot be decoded. Express itself would show where in the code it happened.
+app.use((error, _req, res, next) => {
+  if (res.headersSent) return next(error)
+  const { status = 500 } = error
+  if (status >= 500) console.error(error)
+  res.status(status).json({ status, title: STATUS_CODES[status] ?? 'Error' })
+})
 
 module.exports = { app }

@@ -1,0 +1,96 @@
+import { type IncomingHttpHeaders, request as plainRequest } from 'node:http'
+import { request as secureRequest } from 'node:https'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** One request and its answer. */
+export interface Exchange {
+  readonly method: string
+  readonly url: string
+  readonly sent: Readonly<Record<string, string>>
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: string
+}
+
+export interface Sending {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+}
+
+/** Sends requests one by one, unless told otherwise, and remembers them. */
+export interface Exchanger {
+  send(method: string, url: string, sending?: Sending): Promise<Exchange>
+  readonly all: readonly Exchange[]
+}
+
+export interface ExchangerOptions {
+  readonly headers: Readonly<Record<string, string>>
+  readonly maxRequests: number
+  readonly timeoutMs: number
+  onExchange?(exchange: Exchange): void
+}
+
+const MOST_BYTES = 1_000_000
+const LONGEST_PAUSE_MS = 5000
+
+/** Through `node:http`, for `fetch` adds `Cache-Control: no-cache` to conditional requests, and then nothing is 304. */
+export function exchanger({ headers, maxRequests, timeoutMs, onExchange }: ExchangerOptions): Exchanger {
+  const all: Exchange[] = []
+  let begun = 0
+
+  async function once(method: string, url: string, sending: Sending): Promise<Exchange> {
+    if (begun++ >= maxRequests) throw new Error(`The audit stops after ${maxRequests} requests; see --max-requests.`)
+    const fields = { 'user-agent': 'express-conflict-audit', accept: 'application/json', ...headers }
+    const sent = lowerCased({ ...fields, ...sending.headers })
+    const exchange = await roundTrip(method, url, sent, sending.body, timeoutMs)
+    all.push(exchange)
+    onExchange?.(exchange)
+    return exchange
+  }
+
+  return {
+    all,
+    async send(method, url, sending = {}) {
+      const exchange = await once(method, url, sending)
+      const isBusy = exchange.status === 429 || exchange.status === 503
+      if (!isBusy) return exchange
+      const seconds = Number(exchange.headers['retry-after'] ?? 1)
+      await sleep(Math.min(LONGEST_PAUSE_MS, (Number.isFinite(seconds) ? seconds : 1) * 1000))
+      return once(method, url, sending)
+    },
+  }
+}
+
+function lowerCased(fields: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [name.toLowerCase(), value]))
+}
+
+function roundTrip(
+  method: string,
+  url: string,
+  sent: Record<string, string>,
+  body: string | undefined,
+  timeoutMs: number,
+): Promise<Exchange> {
+  const send = url.startsWith('https:') ? secureRequest : plainRequest
+  const headers = body === undefined ? sent : { ...sent, 'content-length': String(Buffer.byteLength(body)) }
+  return new Promise((resolve, reject) => {
+    const outgoing = send(
+      url,
+      { method, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) },
+      (incoming) => {
+        let text = ''
+        incoming.setEncoding('utf8')
+        incoming.on('data', (chunk: string) => {
+          if (text.length < MOST_BYTES) text += chunk
+        })
+        incoming.on('error', reject)
+        incoming.on('end', () =>
+          resolve({ method, url, sent, status: incoming.statusCode ?? 0, headers: incoming.headers, body: text }),
+        )
+      },
+    )
+    outgoing.on('error', (error) => reject(new Error(`${method} ${url}: ${error.message}`, { cause: error })))
+    outgoing.end(body)
+  })
+}

@@ -1,0 +1,167 @@
+import { memoryAdapter, memoryStore, resourceRouter, respondToConflicts } from '../../lib'
+import { marksIn, plainArticles, run, serve } from './apps'
+
+const closes: (() => void)[] = []
+afterEach(() => {
+  for (const close of closes.splice(0)) close()
+})
+const served: typeof serve = async (mount) => {
+  const it = await serve(mount)
+  closes.push(it.close)
+  return it
+}
+
+async function guarded() {
+  const adapter = memoryAdapter<Record<string, unknown>>()
+  await adapter.write('1', { title: 'first' }, null)
+  const it = await served((app) => {
+    const idempotency = { store: memoryStore(), scope: () => 'all' }
+    app.use((_req, res, next) => {
+      res.set('Cache-Control', 'no-cache')
+      next()
+    })
+    app.use('/articles', resourceRouter({ name: 'article', adapter, idempotency }), respondToConflicts())
+    app.use(((error, _req, res, _next) => {
+      res.status(error.status ?? 500).json({})
+    }) as import('express').ErrorRequestHandler)
+  })
+  return { ...it, adapter }
+}
+
+test('by itself the audit sends nothing that changes anything', async () => {
+  const { url, requests } = await served(plainArticles)
+  await run('audit', `${url}/articles/1`)
+  expect(requests.length).toBeGreaterThan(5)
+  expect(requests.filter((line) => !/^(GET|HEAD) /.test(line))).toEqual([])
+})
+
+test('only what was named is changed, and it is put back', async () => {
+  const { url, requests, adapter } = await guarded()
+  await run('audit', `${url}/articles/1`, '--write', '/articles/1', '--create', '/articles')
+  expect((await adapter.read('1'))?.value).toEqual({ title: 'first' })
+  expect(await adapter.entries()).toHaveLength(1)
+  const unsafe = requests.filter((line) => !/^(GET|HEAD) /.test(line))
+  expect(
+    unsafe.filter((line) => !/^(PUT \/articles\/1|POST \/articles|DELETE \/articles\/[\w-]{36})$/.test(line)),
+  ).toEqual([])
+})
+
+test('a plain Express app fails where updates get lost', async () => {
+  const { url } = await served(plainArticles)
+  const { code, out } = await run(
+    'audit',
+    `${url}/articles/1`,
+    '--write',
+    '/articles/1',
+    '--create',
+    '/articles',
+    '--json',
+  )
+  expect(code).toBe(1)
+  expect(marksIn(out)).toMatchObject({
+    'strong-tag': 'failed',
+    'stale-write': 'failed',
+    'condition-required': 'failed',
+    race: 'failed',
+    'winner-stored': 'failed',
+    'repeated-post': 'failed',
+    'simultaneous-post': 'failed',
+    leak: 'failed',
+    'not-modified': 'passed',
+  })
+})
+
+test('a guarded resource has nothing that fails or warns', async () => {
+  const { url } = await guarded()
+  const args = ['--write', '/articles/1', '--create', '/articles', '--json']
+  const { code, out } = await run('audit', `${url}/articles/1`, ...args)
+  expect(Object.entries(marksIn(out)).filter(([, mark]) => mark !== 'passed')).toEqual([])
+  expect(code).toBe(0)
+})
+
+test('a write that is checked and then made without its version is found by the race alone', async () => {
+  const { url } = await served((app) => {
+    let [version, value]: [number, unknown] = [1, { title: 'first' }]
+    app.use(require('express').json())
+    app.get('/it', (_req, res) => void res.set('ETag', `"${version}"`).json(value))
+    app.put('/it', (req, res) => {
+      if (req.headers['if-match'] === undefined) return void res.sendStatus(428)
+      if (req.headers['if-match'] !== `"${version}"`) return void res.sendStatus(412)
+      // The store takes a while, and nobody asks for the version again.
+      setTimeout(() => {
+        version += 1
+        value = req.body
+        res.json(value)
+      }, 30)
+    })
+  })
+  const { out } = await run('audit', `${url}/it`, '--write', '/it', '--json')
+  expect(marksIn(out)).toMatchObject({ 'stale-write': 'passed', 'condition-required': 'passed', race: 'failed' })
+})
+
+test('the checklist has a mark for each line, and for what fails: what was sent, what came, the clause, the cure', async () => {
+  const { url } = await served(plainArticles)
+  const { out } = await run('audit', `${url}/articles/1`, '--write', '/articles/1')
+  expect(out).toMatch(/^✗ Concurrent writes are prevented/m)
+  expect(out).toMatch(/^– Retries are safe \(not tried: name a collection with --create\)$/m)
+  expect(out).toMatch(/A stale write is 412: A PUT with the tag before is 200\. \[stale-write, RFC 9110 §13\.1\.1\]/)
+  expect(out).toMatch(/sent {6}PUT .+; if-match: W\/"/)
+  expect(out).toMatch(/received {2}200; etag: W\/"/)
+  expect(out).toMatch(/cure {6}Evaluate If-Match before the handler/)
+})
+
+test('SARIF has a rule and a level for each result', async () => {
+  const { url } = await served(plainArticles)
+  const { out } = await run('audit', `${url}/articles/1`, '--sarif')
+  const { version, runs } = JSON.parse(out)
+  const [{ tool, results }] = runs
+  const ids = tool.driver.rules.map(({ id }: { id: string }) => id)
+  expect(version).toBe('2.1.0')
+  expect(results.length).toBeGreaterThan(0)
+  for (const { ruleId, level, message, locations } of results) {
+    expect(ids).toContain(ruleId)
+    expect(['error', 'warning']).toContain(level)
+    expect(message.text).toMatch(/Sent: GET /)
+    expect(locations[0].physicalLocation.artifactLocation.uri).toBe(`${url}/articles/1`)
+  }
+})
+
+test('it backs off once when the server is busy, and ends at its number of requests', async () => {
+  let refusals = 1
+  const { url, requests } = await served((app) => {
+    app.get('/it', (_req, res) => {
+      if (refusals-- > 0) res.set('Retry-After', '0').sendStatus(503)
+      else res.json({})
+    })
+  })
+  const { code, err } = await run('audit', `${url}/it`, '--max-requests', '4')
+  expect([code, err]).toEqual([2, 'The audit stops after 4 requests; see --max-requests.\n'])
+  expect(requests).toHaveLength(4)
+})
+
+test('what a server sends cannot steer the terminal', async () => {
+  const { url } = await served((app) => {
+    app.get('/it', (_req, res) => void res.writeHead(200, { 'Cache-Control': 'max-age=9', ETag: '\x9b2J' }).end('{}'))
+  })
+  const { out } = await run('audit', `${url}/it`)
+  expect(out).not.toMatch(/\x9b/)
+})
+
+test.each<[string[], RegExp]>([
+  [['audit'], /Give one URL/],
+  [['audit', 'ftp://a'], /<url> has to be a URL of http or https; got "ftp:\/\/a"/],
+  [['audit', 'http://a', 'http://b'], /Give one URL/],
+  [['check', 'http://a'], /There is no command "check"/],
+  [['audit', 'http://a', '--wirte', '/x'], /wirte/],
+  [['audit', 'http://a', '--header', 'nothing'], /--header has to be "Name: value"/],
+  [['audit', 'http://a', '--timeout', '0'], /--timeout has to be a whole number above 0/],
+  [['audit', 'http://127.0.0.1:1/'], /GET http:\/\/127\.0\.0\.1:1\/: .*ECONNREFUSED/],
+])('%j cannot be carried out: 2', async (args, message) => {
+  const { code, err } = await run(...args)
+  expect(code).toBe(2)
+  expect(err).toMatch(message)
+})
+
+test('without arguments it says how it is used', async () => {
+  expect(await run()).toMatchObject({ code: 0, out: expect.stringMatching(/npx express-conflict audit <url>/) })
+})
