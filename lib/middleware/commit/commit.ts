@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
+import type { ResourceState } from '../../contracts/adapter'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
@@ -8,17 +9,21 @@ import { takenKey } from '../preconditions/taken-key'
 import { firstConflict, newAttempt } from '../request/attempt'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
+import { readState } from '../state/store-call'
 import { type Committed, committed, unchanged } from './after-change'
 import { noteChange } from './carried-out'
 import { commitInTransaction } from './commit-in-transaction'
+import { isContended, lineUp, outlastsOthers, type Turn } from './line-up'
 import { swap } from './swap'
 
-const TRIES = 5
 const FIRST_PAUSE_MS = 10
+const LONGEST_PAUSE_MS = 100
 
 /**
  * Compare-and-swap with the version that the checks were made against. After a lost race the checks run on the state
- * that won, and what they say is the answer: the same as if the request had come later.
+ * that won, and their answer is the one that the request would have had if it had come later.
+ *
+ * A request that can still win tries until the deadline. Requests of this process that collide take turns.
  */
 export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
   let attempt = begun(guarded)
@@ -27,8 +32,14 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
   if (guarded.transaction) return commitInTransaction(guarded, attempt, intent, guarded.transaction)
   const { deadlineMs } = guarded.settings
   let until: number | undefined
+  let turn: Turn | undefined
   // In one function: each await that is nested costs a turn of the microtask queue more.
   try {
+    if (isContended(guarded) && outlastsOthers(guarded, intent)) {
+      until = Date.now() + deadlineMs
+      turn = await lineUp(guarded, until)
+      attempt = await readAgain(guarded, attempt)
+    }
     for (let tries = 1; ; tries++) {
       if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
       const intended = intendedChange(guarded, attempt, intent)
@@ -45,21 +56,39 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
         return committed(guarded, change, result.state, tries)
       }
       if (guarded.isNew) throw end(guarded, takenKey(guarded))
-      attempt = newAttempt(guarded, result.current, true)
-      guarded.attempt = attempt
-      const conflict = await firstConflict(guarded, attempt, guarded.stages)
-      if (conflict) throw end(guarded, conflict)
+      attempt = await judgedAgain(guarded, result.current)
       if (attempt.verdict?.outcome === 'already-applied') continue
       // A value of the handler's own was made from the state that lost: nobody here can make it anew.
       if (intent.from === 'value') throw end(guarded, lostRace(guarded))
-      await pause(guarded, tries, until)
+      if (turn) await pause(guarded, tries, until)
+      else {
+        turn = await lineUp(guarded, until)
+        if (turn.hasWaited) attempt = await readAgain(guarded, attempt)
+      }
       publish('retry', () => ({ ...aboutResource(guarded), tries }))
     }
   } catch (error) {
     // Nothing was lost yet: the handler may try again, with another value perhaps.
     if (guarded.progress === COMMITTING) guarded.progress = OPEN
     throw error
+  } finally {
+    turn?.end()
   }
+}
+
+/** Runs the checks on the state that won. Throws what they find. */
+async function judgedAgain<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): Promise<Attempt<T>> {
+  const attempt = newAttempt(guarded, stored, true)
+  guarded.attempt = attempt
+  const conflict = await firstConflict(guarded, attempt, guarded.stages)
+  if (conflict) throw end(guarded, conflict)
+  return attempt
+}
+
+/** After others had their turn. */
+async function readAgain<T>(guarded: GuardedRequest<T>, before: Attempt<T>): Promise<Attempt<T>> {
+  const stored = await readState(guarded)
+  return stored?.version === before.stored?.version ? before : judgedAgain(guarded, stored)
 }
 
 const OPEN = { at: 'open' } as const
@@ -98,12 +127,12 @@ function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
   return attempt
 }
 
+/** Full jitter, so that processes which lost the same race do not meet again. */
 async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
-  // Full jitter: those who lost the same race do not meet again.
-  const ms = FIRST_PAUSE_MS * 2 ** (tries - 1) * Math.random()
-  const isOver = tries === TRIES || Date.now() + ms >= until
+  const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 2)) * Math.random()
+  const isOver = Date.now() + ms >= until
   if (!isOver) await sleep(ms)
-  // A client that left waits for nothing; the others are served the sooner.
+  // When the client has left, the others are served sooner.
   if (isOver || res.destroyed) throw tooMany()
 }
 

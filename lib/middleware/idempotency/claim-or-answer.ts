@@ -1,5 +1,6 @@
 import type { Response } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
+import { publish } from '../../conflicts/events'
 import { claimKey } from '../../idempotency/claim'
 import { lookTogether } from '../../idempotency/look-together'
 import type { KeptAnswer } from '../../idempotency/record'
@@ -7,6 +8,7 @@ import { storeWithDeadline } from '../../idempotency/store-with-deadline'
 import { claimUnkeyed } from '../../idempotency/unkeyed-claim'
 import type { IdempotencySettings } from '../options/idempotency-settings'
 import type { GuardedRequest } from '../request/guarded-request'
+import { aboutResource } from '../request/route'
 import { isStillAllowed } from '../stages/fetch-state'
 import { isMistake } from '../state/store-conflict'
 import { keepAnswer, shareAnswer } from './keep-answer'
@@ -81,6 +83,7 @@ function unavailable(error: unknown): never {
 async function replay<T>(guarded: GuardedRequest<T>, answer: KeptAnswer): Promise<Answered> {
   const denied = await isStillAllowed(guarded)
   if (denied) return denied
+  publish('replay', () => ({ ...aboutResource(guarded), status: answer.status }))
   answerAgain(guarded.res, answer)
   return 'answered'
 }

@@ -16,6 +16,8 @@ export interface WaitOptions {
 /** The requests of this process that want a lock, one line for each key, first come, first served. */
 export interface LockQueue {
   wait(key: string, options: WaitOptions): Promise<Waited>
+  /** Whether somebody has the turn. */
+  isBusy(key: string): boolean
   /** Whole seconds until a turn can be expected, from the length of the line and how long turns took lately. */
   retryAfterS(key: string): number
   /** How many keys have a line: none when nobody holds or wants a lock. */
@@ -70,6 +72,8 @@ export function lockQueue(now: () => number = () => performance.now()): LockQueu
         signal.addEventListener('abort', onAbort, { once: true })
       })
     },
+
+    isBusy: (key) => lines.has(key),
 
     retryAfterS(key) {
       const ahead = 1 + (lines.get(key)?.length ?? 0)
