@@ -41,7 +41,7 @@ module.exports = {
       testMatch: ['<rootDir>/spec/docs/**/*.spec.ts'],
       moduleNameMapper: {
         '^express-conflict$': '<rootDir>/lib/index.ts',
-        '^express-conflict/(metrics|testing)$': '<rootDir>/lib/$1/index.ts',
+        '^express-conflict/(metrics|openapi|dashboard|testing)$': '<rootDir>/lib/$1/index.ts',
         '^express-conflict/(.*)$': '<rootDir>/lib/backends/$1/index.ts',
       },
     }),

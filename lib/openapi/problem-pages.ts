@@ -1,0 +1,122 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CONFLICTS, type ConflictKind, type Resolution } from '../conflicts/conflicts'
+import { checkOptions } from '../options'
+
+/** One kind in words. What is left out is in English. */
+export interface ProblemWords {
+  readonly title?: string
+  /** What the client should do next. */
+  readonly next?: string
+}
+
+/** In which words problem types are explained. */
+export interface ProblemPagesOptions {
+  /** By language, `{ de: { gone: { title: 'Gibt es nicht mehr' } } }`. `Accept-Language` chooses; English is there anyway. */
+  readonly words?: Readonly<Record<string, Readonly<Partial<Record<ConflictKind, ProblemWords>>>>>
+}
+
+const EXPECTED = {
+  words: {
+    holds: (value: unknown) =>
+      typeof value === 'object' &&
+      value !== null &&
+      Object.values(value).every((each) => Object.keys(each ?? {}).every(isKind)),
+    what: `words by language and kind, such as { de: { gone: { title: '…' } } }`,
+  },
+}
+
+const NEXT: Readonly<Record<Resolution, string>> = {
+  refetch: 'Read the resource again, and make the change anew from what is there now.',
+  merge: 'Read the resource again, and join your change with what others did.',
+  wait: 'Send the same request again later, after Retry-After seconds where the answer says so.',
+  'change-request': 'Correct the request. Sent again as it is, it will be refused again.',
+  'new-key': 'Send the request with a new Idempotency-Key.',
+  none: 'Nothing will help: the answer is final.',
+} as Readonly<Record<Resolution, string>>
+
+/**
+ * Serves a page for each problem type, so that `type` leads somewhere: `app.use('/problems', problemPages())` and
+ * `respondToConflicts({ typePrefix: 'https://api.example/problems/' })`. HTML, or JSON where that is asked for.
+ */
+export function problemPages(options: ProblemPagesOptions = {}) {
+  checkOptions('problemPages()', options, EXPECTED)
+  const { words = {} } = options
+  return function problemPagesMiddleware(
+    req: IncomingMessage,
+    res: ServerResponse,
+    next: (error?: unknown) => void,
+  ): void {
+    const isRead = req.method === 'GET' || req.method === 'HEAD'
+    const [path = '/'] = (req.url ?? '/').split('?', 1)
+    const kind = path.replace(/^\/|\/$/g, '')
+    if (!isRead || (kind !== '' && !isKind(kind))) {
+      next()
+      return
+    }
+    const language = languageOf(req.headers['accept-language'], Object.keys(words))
+    const shown = (kind === '' ? KINDS : [kind as ConflictKind]).map((each) => explain(each, words[language]?.[each]))
+    const asJson = /\bjson\b/.test(req.headers.accept ?? '') && !/text\/html/.test(req.headers.accept ?? '')
+    const body = asJson ? JSON.stringify(kind === '' ? shown : shown[0]) : pageOf(shown, language)
+    res.setHeader('Content-Type', asJson ? 'application/json' : 'text/html; charset=utf-8')
+    res.setHeader('Content-Language', language)
+    res.setHeader('Vary', 'Accept, Accept-Language')
+    res.setHeader('Cache-Control', 'max-age=3600')
+    res.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'")
+    res.setHeader('X-Content-Type-Options', 'nosniff')
+    res.setHeader('Content-Length', Buffer.byteLength(body))
+    res.end(body)
+  }
+}
+
+const KINDS = Object.keys(CONFLICTS) as ConflictKind[]
+
+function isKind(name: string): name is ConflictKind {
+  return Object.hasOwn(CONFLICTS, name)
+}
+
+interface Explained {
+  readonly code: ConflictKind
+  readonly status: number
+  readonly title: string
+  readonly retryable: boolean
+  readonly resolution: Resolution
+  readonly next: string
+}
+
+function explain(code: ConflictKind, words: ProblemWords = {}): Explained {
+  const { status, title, retryable, resolution } = CONFLICTS[code]
+  return { code, status, title: words.title ?? title, retryable, resolution, next: words.next ?? NEXT[resolution] }
+}
+
+/** The one that the client wants most and that there is (RFC 9110 §12.5.4). */
+function languageOf(field: string | undefined, known: readonly string[]): string {
+  const wanted = (field ?? '')
+    .split(',', 20)
+    .map((part) => {
+      const [tag = '', q] = part.trim().split(/\s*;\s*q=/)
+      return { tag: tag.toLowerCase(), quality: q === undefined ? 1 : Number(q) }
+    })
+    .filter(({ quality }) => quality > 0)
+    .sort((one, two) => two.quality - one.quality)
+  for (const { tag } of wanted) {
+    const found = [...known, 'en'].find(
+      (each) => tag === each.toLowerCase() || tag.split('-')[0] === each.toLowerCase(),
+    )
+    if (found !== undefined) return found
+  }
+  return 'en'
+}
+
+function pageOf(explained: readonly Explained[], language: string): string {
+  const [first] = explained
+  const title = explained.length === 1 && first ? first.title : 'Problem types'
+  const parts = explained.map(
+    ({ code, status, title: heading, next }) =>
+      `<section id="${code}"><h2>${escaped(heading)}</h2><p><code>${code}</code>, ${status}</p><p>${escaped(next)}</p></section>`,
+  )
+  return `<!doctype html><html lang="${escaped(language)}"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title><main>${parts.join('')}</main></html>\n`
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
