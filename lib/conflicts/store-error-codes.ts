@@ -1,147 +1,139 @@
-/**
- * What a database's refusal is about. `check` stands for all that the data itself may not be: a check constraint, NOT
- * NULL, a text too long, a number out of range. `refused` is any other error of the server's own.
- */
+/** What an error of a database, its driver or an ORM means. `docs/database-errors.md` has the same table in words. */
 export type StoreErrorKind =
+  // Final: the same request fails again, whenever it is sent.
   | 'unique'
   | 'reference'
+  /** A check constraint, NOT NULL, a text too long, a number out of range. */
   | 'check'
+  /** A value that is none of its column's type, such as `abc` for an integer. As a key it finds nothing. */
+  | 'malformed'
+  /** A trigger or a procedure refuses. */
+  | 'rule'
+  /** A row policy refuses. */
+  | 'denied'
+  /** The optimistic lock of an ORM: the row has another version by now, or is gone. */
+  | 'stale'
+  // Passing: nothing was changed, and it may succeed later.
   | 'serialization'
   | 'deadlock'
   | 'lock-timeout'
-  | 'stale'
+  /** No room, no time, no connection to spare, or read-only at this moment. */
   | 'busy'
+  /** Lost, or never made. Whether the statement was carried out depends on which of the two: see `NEVER_SENT`. */
   | 'connection'
-  | 'refused'
+  /** The server itself does not know whether it was carried out. */
+  | 'ambiguous'
+  /** The statement, the settings or the privileges are wrong, or the code is not in the table: only the app can mend it. */
+  | 'mistake'
 
-/** A name that no number stands for: the optimistic locks of the ORMs, and pools with nothing to give. */
-export const NAMES: Readonly<Record<string, StoreErrorKind>> = {
-  OptimisticLockVersionMismatchError: 'stale', // TypeORM
-  SequelizeOptimisticLockError: 'stale',
-  OptimisticLockError: 'stale', // MikroORM
-  VersionError: 'stale', // Mongoose
-  MongooseServerSelectionError: 'connection',
-  MongoServerSelectionError: 'connection',
-  MongoNetworkError: 'connection',
-  MongoNetworkTimeoutError: 'connection',
-  MongoWriteConcernError: 'connection', // written, but not where it was asked for
-  MongoWaitQueueTimeoutError: 'busy',
-  KnexTimeoutError: 'busy',
-  SequelizeConnectionAcquireTimeoutError: 'busy',
-  PrismaClientValidationError: 'check', // a value that is not of the field's type
+type Codes = Readonly<Partial<Record<StoreErrorKind, string>>>
+
+/** SQLSTATEs as PostgreSQL sends them; a code that is not here goes by its class, the first two characters. */
+export const SQLSTATES: Codes = {
+  unique: '23505 23P01',
+  reference: '23503 23001',
+  check: '22 23 40002 44 54000',
+  malformed: '22003 22007 22008 22018 22021 22023 22032 22P02 22P03 22P05',
+  rule: '09 45 P0001 P0002',
+  denied: '42501',
+  serialization: '40 40001 72',
+  deadlock: '40P01',
+  'lock-timeout': '55P03',
+  busy: '25006 53 55006 57 57014 58',
+  connection: '08 25P03 25P04 57P01 57P02 57P03 57P05 HV00N',
+  ambiguous: '08007 40003',
+  mistake:
+    '02 03 0A 0B 0F 0L 0P 0Z 10 20 21 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 42 53400 54 55 57P04 F0 HV P0 XX',
 }
 
-/** Words in `code`: Prisma's, SQLite's, mysql2's and Node's. */
-export const CODES: Readonly<Record<string, StoreErrorKind>> = {
-  P2002: 'unique',
-  P2003: 'reference',
-  P2014: 'reference',
-  P2000: 'check',
-  P2004: 'check',
-  P2011: 'check',
-  P2020: 'check',
-  P2034: 'serialization',
-  P2025: 'stale', // an update whose where, version included, matched nothing
-  P2024: 'busy',
-  P2037: 'busy',
-  P1001: 'connection',
-  P1002: 'connection',
-  P1008: 'connection',
-  P1017: 'connection',
-  SQLITE_CONSTRAINT_UNIQUE: 'unique',
-  SQLITE_CONSTRAINT_PRIMARYKEY: 'unique',
-  SQLITE_CONSTRAINT_ROWID: 'unique',
-  SQLITE_CONSTRAINT_FOREIGNKEY: 'reference',
-  SQLITE_BUSY_SNAPSHOT: 'serialization',
-  SQLITE_BUSY: 'busy',
-  SQLITE_LOCKED: 'busy',
-  POOL_CLOSED: 'connection',
-  POOL_NOCONNECTION: 'busy',
-  POOL_ENQUEUELIMIT: 'busy',
-  PROTOCOL_CONNECTION_LOST: 'connection',
-  PROTOCOL_SEQUENCE_TIMEOUT: 'connection',
-  ECONNREFUSED: 'connection',
-  ENOTFOUND: 'connection',
-  EAI_AGAIN: 'connection',
-  EHOSTUNREACH: 'connection',
-  ENETUNREACH: 'connection',
-  ECONNRESET: 'connection',
-  ECONNABORTED: 'connection',
-  ETIMEDOUT: 'connection',
-  EPIPE: 'connection',
+/** Numbers of MySQL and MariaDB: the SQLSTATE of theirs is coarser, 23000 is three kinds. What is not here goes by its class. */
+export const MYSQL: Codes = {
+  unique: '1022 1062 1169 1586 1761 1762 1859',
+  reference: '1216 1217 1451 1452 1557',
+  check:
+    '1048 1118 1138 1139 1153 1162 1263 1264 1265 1301 1364 1365 1369 1406 1526 1690 1748 1863 3157 3751 3752 3819 4025',
+  malformed: '1292 1300 1366 1367 1411 1416 1441 1525 3140 3141 3143 3156 3903 3988',
+  rule: '1643 1644',
+  serialization: '1020 3101',
+  deadlock: '1213 1614 3058',
+  'lock-timeout': '1205 1613 3572',
+  busy: '1021 1028 1037 1038 1040 1041 1047 1114 1129 1135 1203 1206 1223 1226 1290 1317 1792 1836 1874 1969 3024 3032 3100 3168',
+  connection: '1053 1077 1079 1080 1152 1158 1159 1160 1161 1184 1927 3169 4031',
+  ambiguous: '1180 1181',
+  mistake: '1044 1045 1046 1049 1054 1064 1130 1142 1143 1146 1227 1370',
 }
 
-/** SQLSTATEs of PostgreSQL; what is not here goes by its class, the first two characters. */
-export const SQLSTATES: Readonly<Record<string, StoreErrorKind>> = {
-  '23505': 'unique',
-  '23P01': 'unique', // an exclusion constraint: another row is in the way
-  '23503': 'reference',
-  '23001': 'reference',
-  '40001': 'serialization',
-  '40P01': 'deadlock',
-  '55P03': 'lock-timeout',
-  '57014': 'busy', // statement_timeout: cancelled, and undone
-  '57P01': 'connection',
-  '57P02': 'connection',
-  '57P03': 'connection',
-  '57P05': 'connection',
-  '25P03': 'connection',
-  '08': 'connection',
-  '22': 'check',
-  '23': 'check',
-  '53': 'busy',
-  '54': 'check',
+/** Result codes of SQLite: extended ones where they say more, else the primary one, their last eight bits. */
+export const SQLITE: Readonly<Partial<Record<StoreErrorKind, string>>> = {
+  unique: '1555 2067 2579',
+  reference: '787',
+  check: '18 19',
+  malformed: '20',
+  serialization: '4 17 517',
+  busy: '5 6 7 8 9 13 14 15',
+  ambiguous: '10',
+  mistake: '1 2 3 11 12 16 21 22 23 24 25 26',
 }
 
-/** Numbers of MySQL and MariaDB. What they share with SQLSTATE is coarser: 23000 is three kinds. */
-export const MYSQL: Readonly<Record<number, StoreErrorKind>> = {
-  1062: 'unique',
-  1586: 'unique',
-  1216: 'reference',
-  1217: 'reference',
-  1451: 'reference',
-  1452: 'reference',
-  3819: 'check',
-  4025: 'check',
-  1048: 'check',
-  1264: 'check',
-  1265: 'check',
-  1292: 'check',
-  1364: 'check',
-  1366: 'check',
-  1406: 'check',
-  1020: 'serialization', // MariaDB, innodb_snapshot_isolation: the record has changed since it was read
-  1213: 'deadlock',
-  1205: 'lock-timeout',
-  3572: 'lock-timeout',
-  1040: 'busy',
-  1203: 'busy',
-  1317: 'busy',
-  1969: 'busy', // MariaDB, max_statement_time
-  3024: 'busy',
-  1053: 'connection',
-  1927: 'connection',
+/** Words in `code`: Prisma's, mysql2's, node:sqlite's and Node's. Those of SQLite are read by `SQLITE_WORDS`. */
+export const CODES: Codes = {
+  unique: 'P2002',
+  reference: 'P2003 P2014 P2018',
+  check: 'P2000 P2004 P2011 P2012 P2013',
+  malformed: 'P2005 P2006 P2007 P2020 P2023 P2033',
+  serialization: 'P2034',
+  // An update whose `where`, version included, matched nothing; a read that had to find a row.
+  stale: 'P2001 P2015 P2025',
+  busy: 'P1018 P2024 P2028 P2037 POOL_NOCONNECTION POOL_ENQUEUELIMIT ER_GET_CONNECTION_TIMEOUT',
+  connection:
+    'P1001 P1002 P1008 P1017 POOL_CLOSED PROTOCOL_CONNECTION_LOST PROTOCOL_SEQUENCE_TIMEOUT PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH ECONNRESET ECONNABORTED ETIMEDOUT EPIPE',
+  mistake:
+    'P1000 P1003 P1009 P1010 P1011 P1012 P1013 P1014 P1015 P1016 P2008 P2009 P2016 P2017 P2019 P2021 P2022 P2026 P2029',
 }
 
-/** Extended result codes of SQLite, as node:sqlite has them in `errcode`. */
-export const SQLITE: Readonly<Record<number, StoreErrorKind>> = {
-  2067: 'unique',
-  1555: 'unique',
-  2579: 'unique',
-  787: 'reference',
-  517: 'serialization',
-  5: 'busy',
-  6: 'busy',
-  18: 'check',
-  19: 'check',
+/** The primary codes of SQLite by their words, as better-sqlite3 and others give them. */
+export const SQLITE_WORDS: Readonly<Record<string, number>> = Object.fromEntries(
+  'OK ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN PROTOCOL EMPTY SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB'
+    .split(' ')
+    .map((word, number) => [word, number]),
+)
+
+/** Extended codes of SQLite by their words, those that `SQLITE` has. */
+export const SQLITE_EXTENDED: Readonly<Record<string, number>> = {
+  CONSTRAINT_UNIQUE: 2067,
+  CONSTRAINT_PRIMARYKEY: 1555,
+  CONSTRAINT_ROWID: 2579,
+  CONSTRAINT_FOREIGNKEY: 787,
+  BUSY_SNAPSHOT: 517,
 }
 
-/** MongoDB's: a duplicate key, a write conflict, no time left. */
-export const MONGO: Readonly<Record<number, StoreErrorKind>> = { 11000: 'unique', 112: 'serialization', 50: 'busy' }
+/** Names of errors that have no code: optimistic locks, pools with nothing to give, keys that are none. */
+export const NAMES: Codes = {
+  // TypeORM, Sequelize, MikroORM, Mongoose
+  stale: 'OptimisticLockVersionMismatchError SequelizeOptimisticLockError OptimisticLockError VersionError',
+  // Mongoose, the driver of MongoDB
+  malformed: 'CastError BSONError BSONTypeError',
+  check: 'SequelizeValidationError',
+  busy: 'KnexTimeoutError SequelizeConnectionAcquireTimeoutError MongoWaitQueueTimeoutError',
+  connection:
+    'MongooseServerSelectionError MongoServerSelectionError MongoNetworkError MongoNetworkTimeoutError MongoWriteConcernError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError MongoPoolClearedError ConnectionNotFoundError CannotExecuteNotConnectedError',
+}
+
+/** MongoDB's: a duplicate key, a document that fails its validator, a write conflict, a time limit, a step-down. */
+export const MONGO: Codes = {
+  unique: '11000 11001',
+  check: '121',
+  serialization: '112 251',
+  'lock-timeout': '24',
+  busy: '50 10107 13435 11602 189',
+  connection: '6 7 89 91 9001',
+  ambiguous: '64 79',
+  mistake: '2 9 13 18 20 26 48 59',
+}
 
 /** Codes and names of what is known to fail before anything is sent. */
-export const NEVER_SENT = new Set(
-  'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03 MongoServerSelectionError MongooseServerSelectionError'.split(
+export const NEVER_SENT: ReadonlySet<string> = new Set(
+  'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03 HV00N PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT MongoServerSelectionError MongooseServerSelectionError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError ConnectionNotFoundError CannotExecuteNotConnectedError'.split(
     ' ',
   ),
 )

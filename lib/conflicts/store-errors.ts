@@ -1,4 +1,16 @@
-import { CODES, MONGO, MYSQL, NAMES, NEVER_SENT, SQLITE, SQLSTATES, type StoreErrorKind } from './store-error-codes'
+import {
+  CODES,
+  MONGO,
+  MYSQL,
+  NAMES,
+  NEVER_SENT,
+  SQLITE,
+  SQLITE_EXTENDED,
+  SQLITE_WORDS,
+  SQLSTATES,
+  type StoreErrorKind,
+} from './store-error-codes'
+import { constraintOf, type ErrorShape, saidBy } from './store-error-shape'
 
 export type { StoreErrorKind }
 
@@ -32,27 +44,7 @@ function recognised(error: unknown, depth: number): StoreError | undefined {
     if (found) return found
   }
   const kind = kindOf(shape)
-  return kind && { kind, constraint: constraintOf(shape), applied: isUnanswered(shape) ? 'unknown' : 'no' }
-}
-
-/** What is looked at. Nothing of it is certain to be there. */
-interface ErrorShape {
-  readonly name?: unknown
-  readonly message?: unknown
-  readonly code?: unknown
-  readonly errno?: unknown
-  readonly errcode?: unknown
-  readonly severity?: unknown
-  readonly sqlState?: unknown
-  readonly constraint?: unknown
-  readonly column?: unknown
-  readonly keyPattern?: unknown
-  readonly meta?: { readonly target?: unknown; readonly driverAdapterError?: unknown; readonly field_name?: unknown }
-  readonly cause?: unknown
-  readonly driverError?: unknown
-  readonly parent?: unknown
-  readonly previous?: unknown
-  readonly errors?: unknown
+  return kind && { kind, constraint: constraintOf(shape), applied: isUnanswered(shape, kind) ? 'unknown' : 'no' }
 }
 
 /** TypeORM: driverError; Sequelize: parent; MikroORM: previous; Node, of an address that resolves twice: errors. */
@@ -67,83 +59,91 @@ function innerErrors({ cause, driverError, parent, previous, errors, meta }: Err
   ]
 }
 
+/** A table by kind, turned round: the kind of each code. */
+function kindsIn(table: Readonly<Partial<Record<StoreErrorKind, string>>>): ReadonlyMap<string, StoreErrorKind> {
+  const rows = Object.entries(table) as Array<[StoreErrorKind, string]>
+  return new Map(rows.flatMap(([kind, codes]) => codes.split(' ').map((code) => [code, kind] as const)))
+}
+
+const [ofSqlState, ofMysql, ofSqlite, ofCode, ofName, ofMongo] = [SQLSTATES, MYSQL, SQLITE, CODES, NAMES, MONGO].map(
+  kindsIn,
+) as [Kinds, Kinds, Kinds, Kinds, Kinds, Kinds]
+type Kinds = ReturnType<typeof kindsIn>
+
 function kindOf(error: ErrorShape): StoreErrorKind | undefined {
-  const { name, code, errno, errcode, sqlState } = error
-  if (typeof name === 'string' && Object.hasOwn(NAMES, name)) return NAMES[name]
-  // First: mysql2 has no word in `code` for what MariaDB alone says.
-  if (typeof errno === 'number' && typeof sqlState === 'string') return MYSQL[errno] ?? 'refused'
+  const { name, code, errno, errcode, severity, sqlState } = error
+  if (typeof name === 'string' && ofName.has(name)) return ofName.get(name)
+  // Before `code`: mysql2 has no word there for what MariaDB alone says.
+  if (typeof errno === 'number' && typeof sqlState === 'string') return mysqlKind(errno, sqlState, error)
+  if (typeof code === 'number') return numberKind(code, error)
   // pg has no code for a connection that ended, nor pg-pool for one that it could not get in time.
-  if (typeof code !== 'string') return typeof code === 'number' && isMongo(error) ? MONGO[code] : lostByMessage(error)
-  if (code === 'ERR_SQLITE_ERROR' && typeof errcode === 'number')
-    return SQLITE[errcode] ?? SQLITE[errcode & 0xff] ?? 'refused'
-  if (Object.hasOwn(CODES, code)) return CODES[code]
-  if (code.startsWith('SQLITE_')) return sqliteClass(code)
-  if (!/^[0-9A-Z]{5}$/.test(code) || error.severity === undefined) return undefined
-  return SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? 'refused'
+  if (typeof code !== 'string') return sqliteKind(error.extendedCode, error) ?? kindByMessage(error)
+  if (code === 'ERR_SQLITE_ERROR') return sqliteKind(errcode, error)
+  if (code.startsWith('SQLITE_')) return sqliteKind(numberOf(code.slice('SQLITE_'.length)), error)
+  if (ofCode.has(code)) return ofCode.get(code)
+  if (severity === undefined || !/^[0-9A-Z]{5}$/.test(code)) return isKnownMessage(error) ? 'connection' : undefined
+  return postgresKind(code, error)
 }
 
-function sqliteClass(code: string): StoreErrorKind {
-  if (/^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH)/.test(code)) return 'check'
-  return /^SQLITE_(BUSY|LOCKED)/.test(code) ? 'busy' : 'refused'
+function postgresKind(code: string, error: ErrorShape): StoreErrorKind {
+  if (code === '42501' && isPrivilege(error)) return 'mistake'
+  const kind = ofSqlState.get(code) ?? ofSqlState.get(code.slice(0, 2))
+  // A code of the app's own, with which its trigger refused.
+  return kind ?? (error.routine === 'exec_stmt_raise' ? 'rule' : 'mistake')
 }
 
-function isMongo({ name }: ErrorShape): boolean {
-  return typeof name === 'string' && name.startsWith('Mongo')
+/** The database user lacks a privilege, which no row policy has to do with. */
+function isPrivilege({ routine, message }: ErrorShape): boolean {
+  return routine === 'aclcheck_error' || /^(?:permission denied (?:for|to)|must be )/.test(saidBy(message))
+}
+
+function mysqlKind(number: number, sqlState: string, { message }: ErrorShape): StoreErrorKind {
+  // The same number for every option that forbids a statement; read-only alone ends by itself.
+  if (number === 1290 && /--(?!(?:super[-_]|innodb[-_])?read[-_]only)/.test(saidBy(message))) return 'mistake'
+  return ofMysql.get(String(number)) ?? ofSqlState.get(sqlState.slice(0, 2)) ?? 'mistake'
+}
+
+/** MongoDB's codes, and MySQL's as the driver adapters of Prisma give them. */
+function numberKind(code: number, { name, kind, state }: ErrorShape): StoreErrorKind | undefined {
+  if (kind === 'mysql') return mysqlKind(code, typeof state === 'string' ? state : 'HY000', {})
+  const isMongo = typeof name === 'string' && name.startsWith('Mongo')
+  return isMongo ? (ofMongo.get(String(code)) ?? 'mistake') : undefined
+}
+
+function numberOf(words: string): number | undefined {
+  return SQLITE_EXTENDED[words] ?? SQLITE_WORDS[words.split('_')[0] ?? '']
+}
+
+function sqliteKind(number: unknown, { message }: ErrorShape): StoreErrorKind | undefined {
+  if (typeof number !== 'number') return undefined
+  const kind = ofSqlite.get(String(number)) ?? ofSqlite.get(String(number & 0xff)) ?? 'mistake'
+  if (kind !== 'check') return kind
+  // sqlite3 gives the primary code alone, and says the rest in words.
+  const [, words] = /\b(UNIQUE|FOREIGN KEY) constraint failed/.exec(saidBy(message)) ?? []
+  return words === 'UNIQUE' ? 'unique' : words === undefined ? 'check' : 'reference'
 }
 
 const LOST = /^Connection terminated|^Client has encountered a connection error|^Query read timeout/
 const NOT_GOT =
-  /^timeout exceeded when trying to connect|^Connection terminated due to connection timeout|^Cannot use a pool after/
+  /^timeout exceeded when trying to connect|^Connection terminated due to connection timeout|^Cannot use a pool after|^Client was closed|^Queue limit reached|^Pool is closed|^Can't add new command when connection is in closed state|^The database connection is not open$|^database is not open$|^driver has already been destroyed|^Unable to acquire a connection|was called after the connection manager was closed|^Driver not Connected|buffering timed out after/
 
-function lostByMessage({ message }: ErrorShape): StoreErrorKind | undefined {
+function isKnownMessage({ message }: ErrorShape): boolean {
   const said = saidBy(message)
-  return LOST.test(said) || NOT_GOT.test(said) ? 'connection' : undefined
+  return LOST.test(said) || NOT_GOT.test(said)
 }
 
-/** What the driver said: Knex and MikroORM put the statement in front of it. */
-function saidBy(message: unknown): string {
-  return typeof message === 'string' ? message.slice(message.lastIndexOf(' - ') + 1).replace(/^- /, '') : ''
+/** Prisma's validation error has neither code nor fields: it is a value of another type, or a name that is none. */
+const OF_ANOTHER_TYPE = /Invalid value|Unable to fit|is not a valid|Provided value|invalid/i
+
+function kindByMessage(error: ErrorShape): StoreErrorKind | undefined {
+  if (error.name === 'PrismaClientValidationError')
+    return OF_ANOTHER_TYPE.test(String(error.message)) ? 'malformed' : 'mistake'
+  return isKnownMessage(error) ? 'connection' : undefined
 }
 
 /** A server that answered has not done it. A connection that ended, in whatever way, leaves it open. */
-function isUnanswered(error: ErrorShape): boolean {
-  const { name, code, message } = error
-  if (kindOf(error) !== 'connection') return false
-  if (typeof code === 'string') return !NEVER_SENT.has(code)
-  return !(NEVER_SENT.has(String(name)) || NOT_GOT.test(saidBy(message)))
+function isUnanswered({ name, code, message }: ErrorShape, kind: StoreErrorKind): boolean {
+  if (kind === 'ambiguous') return true
+  if (kind !== 'connection' || NOT_GOT.test(saidBy(message))) return false
+  return !(NEVER_SENT.has(String(code)) || NEVER_SENT.has(String(name)))
 }
-
-/** A name where the server gives one, else the columns as SQLite and Prisma list them: `articles.tenant, articles.slug`. */
-function constraintOf({ constraint, column, message, meta, keyPattern }: ErrorShape): string | undefined {
-  if (typeof constraint === 'string') return constraint
-  // NOT NULL has no name in PostgreSQL.
-  if (typeof column === 'string') return column
-  if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
-  const target = meta?.target ?? meta?.field_name ?? prismaFields(meta?.driverAdapterError)
-  if (Array.isArray(target)) return target.join(', ')
-  if (typeof target === 'string') return target
-  if (typeof message !== 'string') return undefined
-  return CONSTRAINT_IN_TEXT.map((pattern) => pattern.exec(message)?.[1]).find((name) => name !== undefined)
-}
-
-/** Prisma 7 over a driver adapter: `meta.driverAdapterError.cause.constraint`. */
-function prismaFields(driverAdapterError: unknown): unknown {
-  const { cause } = (driverAdapterError ?? {}) as { cause?: { constraint?: { fields?: unknown; index?: unknown } } }
-  return cause?.constraint?.fields ?? cause?.constraint?.index
-}
-
-/**
- * MySQL and SQLite name it in the text alone. The value of a duplicate entry stands in front of the key and is the
- * client's: the last quoted word counts.
- */
-const CONSTRAINT_IN_TEXT = [
-  /^Duplicate entry '[\s\S]*' for key '([^']+)'$/,
-  /CONSTRAINT `([^`]+)` FOREIGN KEY/,
-  /^Check constraint '([^']+)' is violated/,
-  /^CONSTRAINT `([^`]+)` failed/,
-  /^Column '([^']+)' cannot be null$/,
-  / for column (?:`[^`]+`\.`[^`]+`\.)?['`]([^'`]+)['`] at row \d+$/,
-  // An index over an expression is named in words.
-  /^UNIQUE constraint failed: index '([^']+)'$/,
-  /^(?:UNIQUE|CHECK|NOT NULL) constraint failed: ([\s\S]+)$/,
-]

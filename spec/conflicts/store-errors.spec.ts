@@ -22,7 +22,7 @@ const duplicate = pg('23505', 'duplicate key value violates unique constraint "a
 const drivers: readonly Row[] = [
   ['pg: an exclusion constraint', pg('23P01', 'x', { constraint: 'no_overlap' }), no('unique', 'no_overlap')],
   ['pg: a restriction', pg('23001'), no('reference')],
-  ['pg: NUL in a text', pg('22021'), no('check')],
+  ['pg: NUL in a text', pg('22021'), no('malformed')],
   ['pg: a serialization failure', pg('40001'), no('serialization')],
   ['pg: a lock that is not to be had', pg('55P03'), no('lock-timeout')],
   ['pg: statement_timeout', pg('57014'), no('busy')],
@@ -31,7 +31,7 @@ const drivers: readonly Row[] = [
   ['pg: shut down under way', thrown('error', 'x', { severity: 'FATAL', code: '57P01' }), unknown('connection')],
   ['pg: a connection that failed', pg('08006'), unknown('connection')],
   ['pg: a server that refuses connections', pg('08004'), no('connection')],
-  ['pg: no such table', pg('42P01'), no('refused')],
+  ['pg: no such table', pg('42P01'), no('mistake')],
   ['pg: a connection that ended', new Error('Connection terminated unexpectedly'), unknown('connection')],
   ['pg: no answer in query_timeout', new Error('Query read timeout'), unknown('connection')],
   ['pg-pool: no connection in time', new Error('timeout exceeded when trying to connect'), no('connection')],
@@ -41,6 +41,29 @@ const drivers: readonly Row[] = [
     no('connection'),
   ],
   ['mysql2: a lock wait time-out', mysql(1205, 'ER_LOCK_WAIT_TIMEOUT'), no('lock-timeout')],
+  // RAISE EXCEPTION with a code of the app's own.
+  ['pg: a trigger, with a code of its own', pg('AB123', 'x', { routine: 'exec_stmt_raise' }), no('rule')],
+  ['pg: a code that nobody knows', pg('AB123'), no('mistake')],
+  ['pg: a row policy', pg('42501', 'new row violates row-level security policy for table "a"'), no('denied')],
+  ['pg: a privilege', pg('42501', 'permission denied for table a'), no('mistake')],
+  ['pg: read-only after a fail-over', pg('25006'), no('busy')],
+  ['pg: a commit that nobody knows of', pg('40003'), unknown('ambiguous')],
+  ['mysql2: SIGNAL with a number of its own', mysql(30001, 'ER_X', 'x', '45000'), no('rule')],
+  ['mysql2: a number that nobody knows', mysql(9999, 'ER_X', 'x', 'HY000'), no('mistake')],
+  [
+    'mysql2: read-only after a fail-over',
+    mysql(1290, 'ER_OPTION_PREVENTS_STATEMENT', 'The MySQL server is running with the --read-only option so it cannot'),
+    no('busy'),
+  ],
+  [
+    'mysql2: another option that forbids the statement',
+    mysql(1290, 'ER_OPTION_PREVENTS_STATEMENT', 'The MySQL server is running with the --secure-file-priv option so'),
+    no('mistake'),
+  ],
+  ...['Queue limit reached.', 'Pool is closed.', "Can't add new command when connection is in closed state"].map(
+    (message) => [`mysql2: ${message}`, new Error(message), no('connection')] as const,
+  ),
+  ['pg-pool: closed', new Error('Cannot use a pool after calling end on the pool'), no('connection')],
   ['mysql2: a deadlock', mysql(1213, 'ER_LOCK_DEADLOCK', 'x', '40001'), no('deadlock')],
   ['mysql2: a record that has changed', mysql(1020, 'ER_CHECKREAD'), no('serialization')],
   ['mysql2: too many connections', mysql(1040, 'ER_CON_COUNT_ERROR', 'x', '08004'), no('busy')],
@@ -67,7 +90,7 @@ const drivers: readonly Row[] = [
       'ER_TRUNCATED_WRONG_VALUE_FOR_FIELD',
       "Incorrect integer value: 'a for column 'b' at row 1' for column `test`.`a`.`n` at row 1",
     ),
-    no('check', 'n'),
+    no('malformed', 'n'),
   ],
   ['pg: NULL where none may be', pg('23502', 'x', { table: 'a', column: 'slug' }), no('check', 'slug')],
   [
@@ -75,7 +98,7 @@ const drivers: readonly Row[] = [
     thrown('SqliteError', "UNIQUE constraint failed: index 'a_slug'", { code: 'SQLITE_CONSTRAINT_UNIQUE' }),
     no('unique', 'a_slug'),
   ],
-  ['mysql2: no such table', mysql(1146, 'ER_NO_SUCH_TABLE', 'x', '42S02'), no('refused')],
+  ['mysql2: no such table', mysql(1146, 'ER_NO_SUCH_TABLE', 'x', '42S02'), no('mistake')],
   [
     'mysql2: a connection that ended',
     thrown('Error', 'x', { code: 'PROTOCOL_CONNECTION_LOST', fatal: true }),
@@ -87,7 +110,7 @@ const drivers: readonly Row[] = [
     thrown('SqliteError', 'x', { code: 'SQLITE_BUSY_SNAPSHOT' }),
     no('serialization'),
   ],
-  ['better-sqlite3: a full disk', thrown('SqliteError', 'x', { code: 'SQLITE_FULL' }), no('refused')],
+  ['better-sqlite3: a full disk', thrown('SqliteError', 'x', { code: 'SQLITE_FULL' }), no('busy')],
   // https://nodejs.org/api/sqlite.html: code, errcode (SQLite's extended result code), errstr.
   [
     'node:sqlite: unique',
@@ -105,7 +128,7 @@ const drivers: readonly Row[] = [
     no('check', 'positive'),
   ],
   ['node:sqlite: busy', thrown('Error', 'database is locked', { code: 'ERR_SQLITE_ERROR', errcode: 5 }), no('busy')],
-  ['node:sqlite: syntax', thrown('Error', 'near "x"', { code: 'ERR_SQLITE_ERROR', errcode: 1 }), no('refused')],
+  ['node:sqlite: syntax', thrown('Error', 'near "x"', { code: 'ERR_SQLITE_ERROR', errcode: 1 }), no('mistake')],
   [
     'Node: a port that nobody listens on',
     thrown('Error', 'connect', { code: 'ECONNREFUSED', errno: -111, syscall: 'connect' }),
@@ -145,9 +168,59 @@ const orms: readonly Row[] = [
       code: 'P2039',
       meta: { driverAdapterError: { cause: { kind: 'postgres', code: '22021', severity: 'ERROR' } } },
     }),
-    no('check'),
+    no('malformed'),
   ],
-  ['Prisma: a value of another type', thrown('PrismaClientValidationError', 'x', {}), no('check')],
+  [
+    'Prisma: a value of another type',
+    thrown(
+      'PrismaClientValidationError',
+      'Argument `id`: Invalid value provided. Expected IntFilter or Int, provided String.',
+    ),
+    no('malformed'),
+  ],
+  ['Prisma: a field that is none', thrown('PrismaClientValidationError', 'Unknown argument `titel`.'), no('mistake')],
+  ...['P2007', 'P2023'].map(
+    (code) =>
+      [
+        `Prisma: ${code}, a malformed uuid`,
+        thrown('PrismaClientKnownRequestError', 'x', { code }),
+        no('malformed'),
+      ] as const,
+  ),
+  ...['P2028', 'P1018'].map(
+    (code) =>
+      [
+        `Prisma: ${code}, a transaction that took too long`,
+        thrown('PrismaClientKnownRequestError', 'x', { code }),
+        no('busy'),
+      ] as const,
+  ),
+  [
+    'Prisma over mysql: a trigger',
+    thrown('PrismaClientKnownRequestError', 'x', {
+      code: 'P2039',
+      meta: { driverAdapterError: { cause: { kind: 'mysql', code: 1644, state: '45000', message: 'x' } } },
+    }),
+    no('rule'),
+  ],
+  [
+    'Prisma over sqlite: a full disk',
+    thrown('PrismaClientKnownRequestError', 'x', {
+      code: 'P2039',
+      meta: { driverAdapterError: { cause: { kind: 'sqlite', extendedCode: 13, message: 'x' } } },
+    }),
+    no('busy'),
+  ],
+  [
+    'Mongoose: a key that is no ObjectId',
+    thrown('CastError', 'Cast to ObjectId failed for value "x"'),
+    no('malformed'),
+  ],
+  [
+    'sqlite3, as Knex and Sequelize use it: unique',
+    thrown('Error', 'SQLITE_CONSTRAINT: UNIQUE constraint failed: a.slug', { code: 'SQLITE_CONSTRAINT', errno: 19 }),
+    no('unique', 'a.slug'),
+  ],
   [
     'Prisma: foreign key',
     thrown('PrismaClientKnownRequestError', 'x', { code: 'P2003', meta: { field_name: 'author_fkey' } }),

@@ -75,8 +75,8 @@ describe.each(ORMS)('what %s makes of an error', (_, open) => {
       ['reference', 'delete from parents where id = 1', 'children_parent'],
       ['check', `insert into parents values (3, 'c', -1)`, 'parents_n'],
       ['check', `insert into parents (id) values (3)`, undefined],
-      ['check', `insert into parents values (99999999999, 'c', 1)`, undefined],
-      ['refused', 'insert into nowhere values (1)', undefined],
+      ['malformed', `insert into parents values (99999999999, 'c', 1)`, undefined],
+      ['mistake', 'insert into nowhere values (1)', undefined],
     ])('%s: %s', async (kind, statement, constraint) => {
       const error = await seen(orm.run(statement))
       expect(error).toMatchObject({ kind, applied: 'no', ...(constraint && { constraint }) })

@@ -68,6 +68,15 @@ const KINDS: readonly (readonly [what: string, error: unknown, status: number, c
   ['a foreign key', pg('23503', { constraint: 'author' }), 409, 'reference_violation', false],
   ['a restriction', mysql(1451), 409, 'reference_violation', false],
   ['a check', pg('23514', { constraint: 'positive' }), 409, 'check_violation', false],
+  ['a number below zero, unsigned', mysql(1690), 409, 'check_violation', false],
+  ['a malformed value', pg('22P02'), 409, 'check_violation', false],
+  ['a trigger that raises', pg('P0001'), 409, 'rule_violation', false],
+  ['a trigger that signals', mysql(1644), 409, 'rule_violation', false],
+  ['a row policy', pg('42501'), 403, 'denied', false],
+  ['a server that is read-only after a fail-over', pg('25006'), 503, 'backend_unavailable', true],
+  ['the same of MySQL', mysql(1792), 503, 'backend_unavailable', true],
+  ['a pool whose queue is full', new Error('Queue limit reached.'), 503, 'backend_unavailable', true],
+  ['a commit that the server does not know of', pg('40003'), 503, 'outcome_unknown', true],
   ['a serialization failure', pg('40001'), 409, 'concurrent_update', true],
   ['a deadlock', mysql(1213), 409, 'concurrent_update', true],
   ['a lock time-out', mysql(1205), 409, 'resource_busy', true],
@@ -123,7 +132,7 @@ describe('what a store says of a write counts, whatever the driver said', () => 
   test.each<['no' | 'unknown', unknown, string]>([
     ['unknown', UNIQUE, 'outcome_unknown'],
     ['no', LOST, 'backend_unavailable'],
-    ['no', pg('42P01'), 'backend_unavailable'],
+    ['unknown', pg('42P01'), 'outcome_unknown'],
   ])('%s', async (applied, cause, code) => {
     const { put } = await failingWrites(storeFault(cause, { applied }))
     expect((await put()).body.code).toBe(code)
@@ -216,9 +225,51 @@ test('a database that fails a rule has changed nothing, wherever its connection 
   expect([response.status, body.code]).toEqual([503, 'backend_unavailable'])
 })
 
+test.each([pg('22P02'), pg('22003'), named('CastError'), pg('22021')])(
+  'a key that its column cannot hold names nothing: %s',
+  async (error) => {
+    const fail = () => Promise.reject(error)
+    const adapter = { read: fail, write: fail, remove: fail }
+    const app = express()
+    app.use('/articles', resourceRouter<Doc>({ name: 'article', adapter }))
+    app.use(respondToConflicts({ logger }), mistake)
+    for (const method of ['get', 'head', 'delete'] as const)
+      expect((await request(app)[method]('/articles/x')).status).toBe(404)
+    expect((await request(app).patch('/articles/x').send({}).type('application/merge-patch+json')).status).toBe(404)
+    // It would be created, and cannot be.
+    expect((await request(app).put('/articles/x').send({})).body.code).toBe('check_violation')
+  },
+)
+
+test('a malformed value in the handler of a resource that is there is the app’s', async () => {
+  const { app, tag } = await failingHandler((_req, _res, next) => next(pg('22P02')))
+  expect((await request(app).get('/articles/1').set('If-None-Match', `${tag}x`)).status).toBe(500)
+})
+
+describe('a statement that no database carries out is never called retryable', () => {
+  test.each([
+    ['a table that is missing', pg('42P01')],
+    ['a code that nobody knows', pg('AB123')],
+    ['a number that nobody knows', Object.assign(mysql(9999), { sqlState: 'HY000' })],
+    ['a fault that wraps it', storeFault(pg('42P01'), { applied: 'no' })],
+  ])('%s: the app’s own error handler gets it, and the log says what to mend', async (_what, error) => {
+    const fail = () => Promise.reject(error)
+    const adapter = { read: fail, write: fail, remove: fail }
+    const app = express()
+    app.use('/articles', resourceRouter<Doc>({ name: 'article', adapter }))
+    app.use(respondToConflicts({ logger }), mistake)
+    for (const method of ['get', 'put', 'delete'] as const) {
+      logged.length = 0
+      const { status, headers, body } = await request(app)[method]('/articles/1').send({})
+      expect([status, headers['retry-after'], body.mistake]).toEqual([500, undefined, String(error)])
+      expect(logged).toEqual([expect.objectContaining({ err: error })])
+    }
+    expect((await (await failingWrites(error)).put()).status).toBe(500)
+  })
+})
+
 test('a read is no change: what its database refuses is a fault', async () => {
   for (const [error, code] of [
-    [pg('22P02'), 'backend_unavailable'],
     [LOST, 'backend_unavailable'],
     [mysql(1205), 'resource_busy'],
   ] as const) {

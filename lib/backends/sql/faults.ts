@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import { mendOf } from '../../conflicts/store-error-shape'
 import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
 
@@ -41,7 +42,8 @@ export function faultOf(
 ): unknown {
   // Not of a database: a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
-  return storeFault(new Error(`${who}: ${known.kind} (${codeOf(error)})`, { cause: error }), { applied })
+  const said = known.kind === 'mistake' ? mendOf(error) : `${known.kind} (${codeOf(error)})`
+  return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied })
 }
 
 function codeOf(error: unknown): string {

@@ -1,7 +1,7 @@
 import { type GuardedRequest, guardedOn, isDone } from '../request/guarded-request'
 import { openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
-import { isMistake, storeConflict } from '../state/store-conflict'
+import { storeRefusal } from '../state/store-conflict'
 import { refuseUncommitted } from './refuse-uncommitted'
 
 /**
@@ -26,7 +26,7 @@ export async function beginTransaction<T>(
   }
   const transaction = await openTransaction<T>((run) => adapter.transaction?.(run) as never, deadlineMs).catch(
     async (error: unknown) => {
-      throw isMistake(error) ? error : await storeConflict(guarded, error, 'read')
+      throw await storeRefusal(guarded, error, 'read')
     },
   )
   guarded.transaction = transaction

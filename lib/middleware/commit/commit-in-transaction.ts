@@ -7,7 +7,7 @@ import { takenKey } from '../preconditions/taken-key'
 import { type Attempt, type GuardedRequest, isDone } from '../request/guarded-request'
 import type { OpenTransaction } from '../request/open-transaction'
 import { mustHaveState, readState } from '../state/store-call'
-import { isMistake, storeConflict } from '../state/store-conflict'
+import { storeRefusal } from '../state/store-conflict'
 import { type Committed, committed, unchanged } from './after-change'
 import { noteChange, recordChange } from './carried-out'
 import { swap } from './swap'
@@ -30,7 +30,7 @@ export async function commitInTransaction<T>(
     await recordChange(guarded, change, state, transaction.adapter.transactionHandle)
     if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
     await transaction.commit().catch(async (error: unknown) => {
-      throw isMistake(error) ? error : await storeConflict(guarded, error, 'write')
+      throw await storeRefusal(guarded, error, 'write')
     })
     if (state === undefined) await endLockOfRemoved(guarded, attempt)
     noteChange(guarded, change, state)

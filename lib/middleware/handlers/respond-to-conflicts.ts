@@ -1,5 +1,7 @@
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { type ConflictError, conflictOf, toProblem } from '../../conflicts/conflicts'
+import { mendOf } from '../../conflicts/store-error-shape'
+import { recogniseStoreError } from '../../conflicts/store-errors'
 import { formatProblem, PROBLEM_JSON } from '../../http/problem'
 import { refuseUnknown } from '../../options'
 import { refuseMounted } from '../options/mount'
@@ -60,8 +62,15 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
       return respond(conflict)
     }
     const found = ofDatabase(req, error)
-    if (found === undefined) return next(error)
-    found.then(respond).catch(failing(next))
+    if (found === undefined) return passOn()
+    found.then((refused) => (refused ? respond(refused) : passOn())).catch(failing(next))
+
+    /** The app's own error handler answers it, and may keep its reasons to itself: the log has what to mend. */
+    function passOn(): void {
+      const known = innermost(req) && recogniseStoreError(error)
+      if (known) tell(() => logger.error({ method: req.method, err: error }, `The database: ${mendOf(error)}.`))
+      next(error)
+    }
 
     function respond(refused: ConflictError): void {
       const instance = instanceOf(req, refused)
@@ -86,10 +95,10 @@ function innermost(req: Request): GuardedRequest<unknown> | undefined {
   return findTarget(req) ?? guardedOn(req).at(-1)
 }
 
-/** What a handler's statement on a guarded request came to; `undefined` for any other error. */
-function ofDatabase(req: Request, error: unknown): Promise<ConflictError> | undefined {
+/** What a handler's statement on a guarded request came to; `undefined` for a mistake, and any other error. */
+function ofDatabase(req: Request, error: unknown): Promise<ConflictError | undefined> | undefined {
   const guarded = innermost(req)
-  return guarded && handlersConflict(guarded, error)?.then((conflict) => refusal(guarded, conflict))
+  return guarded && handlersConflict(guarded, error)?.then((conflict) => conflict && refusal(guarded, conflict))
 }
 
 /** Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD. */

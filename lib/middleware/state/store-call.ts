@@ -1,10 +1,11 @@
 import { isHeard, publish } from '../../conflicts/events'
+import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
 import { show } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import type { GuardedRequest } from '../request/guarded-request'
-import { isMistake, storeConflict } from './store-conflict'
+import { findsNothing, storeRefusal } from './store-conflict'
 
 /** Where the request reads and writes: in its transaction, while that is open. */
 export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<ResourceAdapter<T>, 'transaction'> {
@@ -23,7 +24,12 @@ export async function readState<T>(guarded: GuardedRequest<T>): Promise<Resource
     failed = false
     return checkedState(state, name)
   } catch (error) {
-    throw isMistake(error) ? error : await storeConflict(guarded, error, 'read')
+    const known = recogniseStoreError(error)
+    if (known && findsNothing(known)) {
+      failed = false
+      return undefined
+    }
+    throw await storeRefusal(guarded, error, 'read')
   } finally {
     if (since !== undefined) publish('read', () => ({ name, tookMs: performance.now() - since, failed }))
   }
@@ -34,7 +40,7 @@ export async function writeState<T, R>(guarded: GuardedRequest<T>, ms: number, c
   try {
     return await withDeadline(call(), ms, () => late(ms))
   } catch (error) {
-    throw isMistake(error) ? error : await storeConflict(guarded, error, 'write')
+    throw await storeRefusal(guarded, error, 'write')
   }
 }
 

@@ -10,24 +10,45 @@ import { claimOn } from '../request/claimed-request'
 import { type GuardedRequest, isDone } from '../request/guarded-request'
 import { pointersOf } from './constraint-pointers'
 
-/** What a fault of the back end comes to for the client. What nobody can know is never called a failure. */
+/** What to throw for an error of the back end: the conflict that the client is told of, or a mistake as it is. */
+export async function storeRefusal<T>(
+  guarded: GuardedRequest<T>,
+  error: unknown,
+  during: 'read' | 'write',
+): Promise<unknown> {
+  return isMistake(error) ? error : ((await storeConflict(guarded, error, during)) ?? error)
+}
+
+/** What an error of the back end means for the client. `undefined`: the app's mistake, for its own error handler. */
 export async function storeConflict<T>(
   guarded: GuardedRequest<T>,
   error: unknown,
   during: 'read' | 'write',
-): Promise<ConflictError> {
+): Promise<ConflictError | undefined> {
   const known = recogniseStoreError(error)
   // The adapter knows more than the driver's error says.
   const applied = isStoreFault(error) ? error.applied : (known?.applied ?? 'unknown')
-  if (!(await isUndone(guarded, applied)) && during === 'write' && applied === 'unknown')
-    return unknownOutcome(guarded, error)
+  const isUnknown = !(await isUndone(guarded, applied)) && during === 'write' && applied === 'unknown'
+  if (isUnknown) return unknownOutcome(guarded, error)
   const kind = known?.kind
+  if (kind === 'denied') return new ConflictError('denied', { cause: error })
+  if (during === 'read' && known && isNotFound(guarded, known)) return new ConflictError('not_found', { cause: error })
   if (kind === 'stale') return lostRace(guarded)
-  // A read has no value that could be refused: what does not fit is its key, or the statement.
-  const refused = known && during !== 'read' ? REFUSED[known.kind] : undefined
-  if (known && refused) return refusedValue(guarded, known, refused, error)
+  const refused = kind && REFUSED[kind]
+  // A read has no value that could be refused: its statement is wrong.
+  if (known && refused) return during === 'read' ? undefined : refusedValue(guarded, known, refused, error)
   const code = (kind && IN_THE_WAY[kind]) ?? 'backend_unavailable'
   return new ConflictError(code, { cause: error, retryAfterS: 1 + Math.floor(Math.random() * 4) })
+}
+
+/** A key that its column cannot hold, such as `abc` for an integer, names nothing; nor does a row that had to be there. */
+export function findsNothing({ kind }: StoreError): boolean {
+  return kind === 'malformed' || kind === 'stale'
+}
+
+/** Where the chain has found the resource, a value of the handler's own is malformed, not the key. */
+function isNotFound<T>({ attempt }: GuardedRequest<T>, known: StoreError): boolean {
+  return findsNothing(known) && attempt?.change.current === undefined
 }
 
 /** What failed in a transaction has failed with all of it, as long as COMMIT was not sent. */
@@ -40,16 +61,22 @@ async function isUndone<T>({ transaction }: GuardedRequest<T>, applied: 'no' | '
 }
 
 /** An error that a rule or `allow` threw: nothing has been written yet. `undefined`: see `isStores`. */
-export function chainsConflict<T>(guarded: GuardedRequest<T>, error: unknown): Promise<ConflictError> | undefined {
+export function chainsConflict<T>(
+  guarded: GuardedRequest<T>,
+  error: unknown,
+): Promise<ConflictError | undefined> | undefined {
   return isStores(error) ? storeConflict(guarded, error, 'read') : undefined
 }
 
 /** An error that a handler threw or passed on. `undefined`: see `isStores`. */
-export function handlersConflict<T>(guarded: GuardedRequest<T>, error: unknown): Promise<ConflictError> | undefined {
+export function handlersConflict<T>(
+  guarded: GuardedRequest<T>,
+  error: unknown,
+): Promise<ConflictError | undefined> | undefined {
   // What was committed stays so, whatever fails behind it: no answer of ours could say that.
   if (isDone(guarded) || !isStores(error)) return undefined
   return storeConflict(guarded, error, guarded.isSafe ? 'read' : 'write').then((conflict) =>
-    isInDoubt(guarded) ? inDoubt(conflict) : conflict,
+    conflict && isInDoubt(guarded) ? inDoubt(conflict) : conflict,
   )
 }
 
@@ -70,15 +97,17 @@ function inDoubt(conflict: ConflictError): ConflictError {
 /** Not what is no database's, nor what the app has put a status on: that is answered as it says. */
 function isStores(error: unknown): boolean {
   if (isMistake(error) || hasStatus(error)) return false
-  if (isStoreFault(error)) return true
-  const kind = recogniseStoreError(error)?.kind
-  // A statement that no database would carry out is a mistake in the handler; 503 would hide it.
-  return kind !== undefined && kind !== 'refused'
+  return isStoreFault(error) || recogniseStoreError(error) !== undefined
 }
 
-/** A mistake in the adapter's code is no fault of a back end, and 503 would hide it. */
+/**
+ * A mistake in the app's code, or a statement that no database would carry out, is no fault of a back end: 503 would hide
+ * it, and invite the client to send it again for ever.
+ */
 export function isMistake(error: unknown): boolean {
+  if (isStoreFault(error) && error.applied === 'unknown') return false
   return (
+    recogniseStoreError(error)?.kind === 'mistake' ||
     error instanceof TypeError ||
     error instanceof ReferenceError ||
     error instanceof RangeError ||
@@ -89,7 +118,13 @@ export function isMistake(error: unknown): boolean {
 type Codes = Readonly<Partial<Record<StoreErrorKind, ConflictKind>>>
 
 /** The value is refused, whenever it comes. */
-const REFUSED: Codes = { unique: 'unique_violation', reference: 'reference_violation', check: 'check_violation' }
+const REFUSED: Codes = {
+  unique: 'unique_violation',
+  reference: 'reference_violation',
+  check: 'check_violation',
+  malformed: 'check_violation',
+  rule: 'rule_violation',
+}
 
 /** Others were in the way. What is in neither table is `backend_unavailable`. */
 const IN_THE_WAY: Codes = {

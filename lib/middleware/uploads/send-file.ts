@@ -91,7 +91,10 @@ async function answerError(guarded: GuardedRequest<unknown>, error: SendError): 
   if (res.headersSent) return void res.destroy(error)
   for (const field of OF_A_FILE) res.removeHeader(field)
   if (error.status === 404) throw await refusal(guarded, await replaced(guarded))
-  if (error.status !== 416) throw await refusal(guarded, await storeConflict(guarded, error, 'read'))
+  if (error.status !== 416) {
+    const conflict = await storeConflict(guarded, error, 'read')
+    throw conflict ? await refusal(guarded, conflict) : error
+  }
   res.statusCode = 416
   res.end()
 }

@@ -45,7 +45,7 @@ for (const server of SQL_SERVERS) {
       ['reference', `insert into ${child} values (2, 99)`, dialect === 'sqlite' ? undefined : `${child}_parent`],
       ['reference', `delete from ${parent} where id = 1`, dialect === 'sqlite' ? undefined : `${child}_parent`],
       ['check', `insert into ${parent} values (3, 'c', -1)`, `${parent}_n`],
-      ['refused', `insert into ${parent}_x values (1)`, undefined],
+      ['mistake', `insert into ${parent}_x values (1)`, undefined],
     ])('%s: %s', async (kind, statement, constraint) => {
       expect(await seen(statement)).toEqual({ kind, constraint, applied: 'no' })
     })

@@ -1,0 +1,109 @@
+/** What is looked at in an error. Nothing of it is certain to be there. */
+export interface ErrorShape {
+  readonly name?: unknown
+  readonly message?: unknown
+  readonly code?: unknown
+  readonly errno?: unknown
+  readonly errcode?: unknown
+  readonly severity?: unknown
+  readonly routine?: unknown
+  readonly sqlState?: unknown
+  readonly constraint?: unknown
+  readonly column?: unknown
+  readonly keyPattern?: unknown
+  readonly path?: unknown
+  /** Of Prisma's driver adapters. */
+  readonly kind?: unknown
+  readonly state?: unknown
+  readonly extendedCode?: unknown
+  readonly meta?: { readonly target?: unknown; readonly driverAdapterError?: unknown; readonly field_name?: unknown }
+  readonly cause?: unknown
+  readonly driverError?: unknown
+  readonly parent?: unknown
+  readonly previous?: unknown
+  readonly errors?: unknown
+}
+
+/** What the driver said: Knex and MikroORM put the statement in front of it, sqlite3 its code. */
+export function saidBy(message: unknown): string {
+  if (typeof message !== 'string') return ''
+  return message
+    .slice(message.lastIndexOf(' - ') + 1)
+    .replace(/^- /, '')
+    .replace(/^SQLITE_[A-Z_]+: /, '')
+}
+
+/** A name where the server gives one, else the columns as SQLite and Prisma list them: `articles.tenant, articles.slug`. */
+export function constraintOf({ constraint, column, message, meta, keyPattern }: ErrorShape): string | undefined {
+  if (typeof constraint === 'string') return constraint
+  // NOT NULL has no name in PostgreSQL.
+  if (typeof column === 'string') return column
+  if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
+  const target = meta?.target ?? meta?.field_name ?? prismaFields(meta?.driverAdapterError)
+  if (Array.isArray(target)) return target.join(', ')
+  if (typeof target === 'string') return target
+  if (typeof message !== 'string') return undefined
+  const said = message.replace(/^SQLITE_[A-Z_]+: /, '')
+  return CONSTRAINT_IN_TEXT.map((pattern) => pattern.exec(said)?.[1]).find((name) => name !== undefined)
+}
+
+/** Prisma 7 over a driver adapter: `meta.driverAdapterError.cause.constraint`. */
+function prismaFields(driverAdapterError: unknown): unknown {
+  const { cause } = (driverAdapterError ?? {}) as { cause?: { constraint?: { fields?: unknown; index?: unknown } } }
+  return cause?.constraint?.fields ?? cause?.constraint?.index
+}
+
+/**
+ * MySQL and SQLite name it in the text alone. The value of a duplicate entry stands in front of the key and is the
+ * client's: the last quoted word counts.
+ */
+const CONSTRAINT_IN_TEXT = [
+  /^Duplicate entry '[\s\S]*' for key '([^']+)'$/,
+  /CONSTRAINT `([^`]+)` FOREIGN KEY/,
+  /^Check constraint '([^']+)' is violated/,
+  /^CONSTRAINT `([^`]+)` failed/,
+  /^Column '([^']+)' cannot be null$/,
+  /^Field '([^']+)' doesn't have a default value$/,
+  / for column (?:`[^`]+`\.`[^`]+`\.)?['`]([^'`]+)['`] at row \d+$/,
+  // An index over an expression is named in words.
+  /^UNIQUE constraint failed: index '([^']+)'$/,
+  /^(?:UNIQUE|CHECK|NOT NULL) constraint failed: ([\s\S]+)$/,
+  // A STRICT table of SQLite.
+  /^cannot store \w+ value in \w+ column ([^\s]+)$/,
+]
+
+/** By code or class: what an owner of the app has to do about a statement that cannot be carried out. */
+const MENDS: ReadonlyArray<readonly [codes: RegExp, mend: string]> = [
+  [
+    /^(?:42P01|42703|3D000|3F000|42883|1049|1054|1146|P1003|P2021|P2022)$/,
+    'a table, column or function is missing; run the migrations, or correct the name',
+  ],
+  [
+    /^(?:42501|28...|0P000|1044|1045|1130|1142|1143|1227|1370|P1000|P1010)$/,
+    'the user of the database may not do this; grant the privilege, or correct the user and password',
+  ],
+  [
+    /^(?:26000|42P05)$/,
+    'a prepared statement is not there, or twice, on this connection; a pooler between needs statements without a name',
+  ],
+  [/^25P02$/, 'a statement before it failed and ended the transaction; let its error through'],
+]
+
+/** What to mend, and the code, for a log; nothing of it quotes values or SQL. */
+export function mendOf(error: unknown): string {
+  const codes = codesOf(error)
+  const mend = MENDS.find(([pattern]) => codes.some((code) => pattern.test(code)))?.[1]
+  return `${mend ?? 'the statement cannot be carried out as it is; the cause says why'} (${codes[0] ?? 'no code'})`
+}
+
+function codesOf(error: unknown): string[] {
+  const codes: string[] = []
+  let next = error as ErrorShape | undefined
+  for (let depth = 0; typeof next === 'object' && next !== null && depth < 8; depth++) {
+    const { code, errno, cause, driverError, parent, previous, meta } = next
+    if (typeof errno === 'number' && errno > 0) codes.unshift(String(errno))
+    else if (typeof code === 'string') codes.unshift(code)
+    next = (cause ?? driverError ?? parent ?? previous ?? meta?.driverAdapterError) as ErrorShape | undefined
+  }
+  return codes
+}
