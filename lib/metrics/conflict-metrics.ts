@@ -1,8 +1,8 @@
-import { type Meter, metrics } from '@opentelemetry/api'
-import type { ConflictError } from '../conflicts/conflicts'
+import { type Attributes, type Meter, metrics } from '@opentelemetry/api'
+import { type ConflictEvents, subscribe } from '../conflicts/events'
 import { checkOptions } from '../options'
 
-/** Where the counts go. */
+/** Where the figures go. */
 export interface ConflictMetricsOptions {
   /**
    * Default: `metrics.getMeter('express-conflict')` of the global provider. Where no SDK was set up before, that counts
@@ -11,45 +11,25 @@ export interface ConflictMetricsOptions {
   readonly meter?: Meter
 }
 
-/** The listeners of a chain that count: `{ name: 'article', adapter, ...conflictMetrics() }`. */
+/** What `conflictMetrics` gives. */
 export interface ConflictMetrics {
-  onConflict(event: { readonly name: string; readonly method: string; readonly conflict: ConflictError }): void
-  onCommitted(event: { readonly name: string; readonly outcome: string; readonly tries: number }): void
+  /** Ends the counting. */
+  stop(): void
 }
 
 /**
- * Counts conflicts, commits and the races behind them with OpenTelemetry.
+ * Counts conflicts, commits and races, and times locks and reads, with OpenTelemetry: for every chain of the process.
  *
- * The attributes come from closed sets: the name of the resource, the method, the kind, its status, the outcome. Keys,
- * versions and users are never among them, so the number of series does not grow with the data.
+ * The attributes come from bounded sets. Keys, versions and users are never among them, so the number of series does not
+ * grow with the data, nor with what clients make up.
  */
 export function conflictMetrics(options: ConflictMetricsOptions = {}): ConflictMetrics {
   checkOptions('conflictMetrics()', options, EXPECTED)
   const { meter = metrics.getMeter('express-conflict') } = options
-  const conflicts = meter.createCounter('express_conflict.conflicts', {
-    description: 'Requests that were refused, by kind.',
-    unit: '{conflict}',
-  })
-  const commits = meter.createCounter('express_conflict.commits', {
-    description: 'Changes that were committed.',
-    unit: '{commit}',
-  })
-  const lostRaces = meter.createCounter('express_conflict.lost_races', {
-    description: 'Writes that met another and were tried again, of changes that were committed in the end.',
-    unit: '{race}',
-  })
+  const ends = [...countAnswers(meter), ...timeWork(meter)]
   return {
-    onConflict({ name, method, conflict }) {
-      conflicts.add(1, {
-        'express_conflict.resource': name,
-        'express_conflict.code': conflict.code,
-        'http.request.method': method,
-        'http.response.status_code': conflict.status,
-      })
-    },
-    onCommitted({ name, outcome, tries }) {
-      commits.add(1, { 'express_conflict.resource': name, 'express_conflict.outcome': outcome })
-      if (tries > 1) lostRaces.add(tries - 1, { 'express_conflict.resource': name })
+    stop: () => {
+      for (const end of ends) end()
     },
   }
 }
@@ -59,4 +39,96 @@ const EXPECTED = {
     holds: (value: unknown) => typeof (value as Partial<Meter> | null)?.createCounter === 'function',
     what: 'what getMeter("my-app") of a MeterProvider gives',
   },
+}
+
+const RESOURCE = 'express_conflict.resource'
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+const TRIES = [1, 2, 3, 5, 8, 13, 21]
+
+function countAnswers(meter: Meter): (() => void)[] {
+  const counter = (name: string, unit: string, description: string) =>
+    meter.createCounter(`express_conflict.${name}`, { unit: `{${unit}}`, description })
+  const conflicts = counter('conflicts', 'conflict', 'Requests that were refused, by kind.')
+  const commits = counter('commits', 'commit', 'Changes that were committed.')
+  const lostRaces = counter('lost_races', 'race', 'Writes that met another one and were tried again.')
+  const merges = counter('merges', 'merge', 'Changes of an older state that were merged.')
+  const replays = counter('replays', 'replay', 'Answers that an Idempotency-Key gave again.')
+  const tries = meter.createHistogram('express_conflict.commit.tries', {
+    unit: '{try}',
+    description: 'How often a change was written until it was committed.',
+    advice: { explicitBucketBoundaries: TRIES },
+  })
+  const routes = boundedRoutes()
+  return [
+    subscribe('conflict', ({ name = 'none', method, route, conflict, enforced }) =>
+      conflicts.add(1, {
+        [RESOURCE]: name,
+        'error.type': conflict.code,
+        'express_conflict.enforced': enforced,
+        'http.request.method': methodOf(method),
+        'http.response.status_code': conflict.status,
+        ...routes(route),
+      }),
+    ),
+    subscribe('committed', ({ name, outcome, method, route, tries: count }) => {
+      const attributes = { [RESOURCE]: name, 'express_conflict.outcome': outcome }
+      commits.add(1, { ...attributes, 'http.request.method': methodOf(method), ...routes(route) })
+      tries.record(count, { [RESOURCE]: name })
+    }),
+    subscribe('retry', ({ name }) => lostRaces.add(1, { [RESOURCE]: name })),
+    subscribe('merge', ({ name }) => merges.add(1, { [RESOURCE]: name })),
+    subscribe('replay', ({ name }) => replays.add(1, { [RESOURCE]: name })),
+  ]
+}
+
+function timeWork(meter: Meter): (() => void)[] {
+  const histogram = (name: string, description: string) =>
+    meter.createHistogram(`express_conflict.${name}`, {
+      ...{ unit: 's', description },
+      advice: { explicitBucketBoundaries: SECONDS },
+    })
+  const waits = histogram('lock.wait.duration', 'How long requests waited for a lock.')
+  const reads = histogram('read.duration', 'How long the adapter took to read a state.')
+  const losses = meter.createCounter('express_conflict.lock.losses', {
+    ...{ unit: '{lock}', description: 'Locks that ended while the handler was at work.' },
+  })
+  const load = new Map<string, { readonly waiting: number; readonly held: number }>()
+  const gauge = (name: string, unit: string, member: 'waiting' | 'held', description: string) => {
+    const observable = meter.createObservableGauge(`express_conflict.lock.${name}`, { unit: `{${unit}}`, description })
+    const observe = (result: { observe(value: number, attributes: Attributes): void }) => {
+      for (const [resource, figures] of load) result.observe(figures[member], { [RESOURCE]: resource })
+    }
+    observable.addCallback(observe)
+    return () => observable.removeCallback(observe)
+  }
+  return [
+    subscribe('lock', ({ name, event, waitedMs, waiting, held }: ConflictEvents['lock']) => {
+      load.set(name, { waiting, held })
+      if (event === 'granted' || event === 'refused')
+        waits.record(waitedMs / 1000, { [RESOURCE]: name, 'express_conflict.outcome': event })
+      if (event === 'lost') losses.add(1, { [RESOURCE]: name })
+    }),
+    subscribe('read', ({ name, tookMs, failed }) =>
+      reads.record(tookMs / 1000, { [RESOURCE]: name, ...(failed ? { 'error.type': 'backend_unavailable' } : {}) }),
+    ),
+    gauge('waiting', 'request', 'waiting', 'Requests of this process that wait for a lock.'),
+    gauge('held', 'lock', 'held', 'Locks that this process holds.'),
+  ]
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'OPTIONS', 'TRACE', 'CONNECT'])
+
+/** As the semantic conventions have it: what a client makes up is one value. */
+const methodOf = (method: string) => (METHODS.has(method) ? method : '_OTHER')
+
+const MOST_ROUTES = 200
+
+/** A mount may hide its parameters, and then a route could hold a client's value: so many are told apart, no more. */
+function boundedRoutes(): (route: string | undefined) => Attributes {
+  const known = new Set<string>()
+  return (route) => {
+    if (route === undefined) return {}
+    if (known.size < MOST_ROUTES) known.add(route)
+    return known.has(route) ? { 'http.route': route } : {}
+  }
 }

@@ -1,99 +1,189 @@
-import { type Attributes, metrics } from '@opentelemetry/api'
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { metrics } from '@opentelemetry/api'
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
+import { MeterProvider } from '@opentelemetry/sdk-metrics'
+import express from 'express'
+import request from 'supertest'
+import { memoryAdapter, memoryLocks, memoryStore, resourceRouter, respondToConflicts } from '../../lib'
 import { CONFLICTS, ConflictError, type ConflictKind } from '../../lib/conflicts/conflicts'
-import { conflictMetrics } from '../../lib/metrics'
+import { type ConflictEvents, publish } from '../../lib/conflicts/events'
+import { type ConflictMetrics, conflictMetrics } from '../../lib/metrics'
+import { ROOT } from '../sources'
 
-type Point = [sum: number, attributes: Attributes]
+const running: ConflictMetrics[] = []
+afterEach(() => {
+  for (const each of running.splice(0)) each.stop()
+})
 
-/** A provider, and what it has counted by now, by instrument. */
+/** What a scrape of Prometheus gets, by line. */
 function counting() {
-  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
-  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 1e9, exportTimeoutMillis: 1e6 })
-  const provider = new MeterProvider({ readers: [reader] })
-  return {
-    provider,
-    async counted() {
-      await reader.forceFlush()
-      const scopes = exporter.getMetrics().at(-1)?.scopeMetrics ?? []
-      const counts: Record<string, Point[]> = {}
-      for (const { descriptor, dataPoints } of scopes.flatMap((scope) => scope.metrics))
-        counts[descriptor.name] = dataPoints.map(({ value, attributes }) => [value as number, attributes])
-      return counts
-    },
+  const exporter = new PrometheusExporter({ preventServerStart: true })
+  const provider = new MeterProvider({ readers: [exporter] })
+  running.push(conflictMetrics({ meter: provider.getMeter('app') }))
+  return async () => {
+    const { resourceMetrics } = await exporter.collect()
+    const lines = new PrometheusSerializer().serialize(resourceMetrics).split('\n')
+    return lines
+      .filter((line) => /^express_conflict/.test(line))
+      .map((line) => line.replace(/,?otel_scope_\w+="[^"]*"/g, ''))
   }
 }
 
-const refused = (code: ConflictKind, method = 'PUT', name = 'article') => ({
-  name,
-  method,
-  conflict: new ConflictError(code),
-})
-const committed = (tries = 1, outcome = 'replaced') => ({ name: 'article', outcome, tries })
+const message = {} as ConflictEvents['conflict']
+const refused = (code: ConflictKind, more: Partial<ConflictEvents['conflict']> = {}) =>
+  publish('conflict', () => ({
+    ...message,
+    name: 'article',
+    method: 'PUT',
+    enforced: true,
+    conflict: new ConflictError(code),
+    ...more,
+  }))
+const about = { name: 'article', key: '1', method: 'PUT', route: '/articles/:id', request: {} as never }
 
-test('conflicts are counted by resource, method, kind and status', async () => {
-  const { provider, counted } = counting()
-  const { onConflict } = conflictMetrics({ meter: provider.getMeter('app') })
-  onConflict(refused('precondition_failed'))
-  onConflict(refused('precondition_failed'))
-  onConflict(refused('not_found', 'GET', 'author'))
-  const attributes = (resource: string, code: string, method: string, status: number) => ({
-    'express_conflict.resource': resource,
-    'express_conflict.code': code,
-    'http.request.method': method,
-    'http.response.status_code': status,
-  })
-  expect(await counted()).toEqual({
-    'express_conflict.conflicts': [
-      [2, attributes('article', 'precondition_failed', 'PUT', 412)],
-      [1, attributes('author', 'not_found', 'GET', 404)],
-    ],
-  })
+async function newsroom() {
+  const adapter = memoryAdapter<Record<string, unknown>>({ history: 10 })
+  const first = await adapter.write('1', { title: 'a', body: 'b' }, null)
+  const tag = first.ok ? `"${first.state.version}"` : ''
+  const app = express()
+  const lock = { manager: memoryLocks() }
+  const idempotency = { store: memoryStore(), scope: () => 'all' }
+  app.use(
+    '/articles',
+    resourceRouter({ name: 'article', adapter, merge: 'disjoint', isolation: 'lock', lock, idempotency }),
+  )
+  app.use(respondToConflicts())
+  await request(app).put('/articles/1').set('If-Match', tag).send({ title: 'a', body: 'c' }).expect(200)
+  await request(app).patch('/articles/1').set('If-Match', tag).send({ title: 'x' }).expect(200)
+  await request(app).put('/articles/1').set('If-Match', tag).send({ title: 'z', body: 'z' }).expect(412)
+  for (const _ of [1, 2])
+    await request(app).post('/articles').set('Idempotency-Key', '"k"').send({ title: 'new' }).expect(201)
+}
+
+test('a newsroom at work: refusals, commits, merges, replays, waits and reads', async () => {
+  const scrape = counting()
+  await newsroom()
+  const lines = await scrape()
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'express_conflict_conflicts_total{express_conflict_resource="article",error_type="precondition_failed",express_conflict_enforced="true",http_request_method="PUT",http_response_status_code="412",http_route="/articles/:id"} 1',
+      'express_conflict_commits_total{express_conflict_resource="article",express_conflict_outcome="created",http_request_method="POST",http_route="/articles"} 1',
+      'express_conflict_merges_total{express_conflict_resource="article"} 1',
+      'express_conflict_replays_total{express_conflict_resource="article"} 1',
+      'express_conflict_commit_tries_count{express_conflict_resource="article"} 3',
+      'express_conflict_lock_held{express_conflict_resource="article"} 0',
+      'express_conflict_lock_waiting{express_conflict_resource="article"} 0',
+    ]),
+  )
+  const count = (name: string) =>
+    Number(
+      lines
+        .find((line) => line.startsWith(name))
+        ?.split(' ')
+        .at(-1),
+    )
+  expect(count('express_conflict_lock_wait_duration_count')).toBeGreaterThanOrEqual(3)
+  expect(count('express_conflict_read_duration_count')).toBeGreaterThanOrEqual(3)
 })
 
-test('commits are counted by outcome, and the races on the way to them', async () => {
-  const { provider, counted } = counting()
-  const { onCommitted } = conflictMetrics({ meter: provider.getMeter('app') })
-  onCommitted(committed())
-  onCommitted(committed(3))
-  onCommitted(committed(2, 'removed'))
-  const resource = { 'express_conflict.resource': 'article' }
-  expect(await counted()).toEqual({
-    'express_conflict.commits': [
-      [2, { ...resource, 'express_conflict.outcome': 'replaced' }],
-      [1, { ...resource, 'express_conflict.outcome': 'removed' }],
-    ],
-    'express_conflict.lost_races': [[3, resource]],
-  })
+test('what was tried again, lost, or failed', async () => {
+  const scrape = counting()
+  publish('retry', () => ({ ...about, tries: 1 }))
+  publish('lock', () => ({ ...about, event: 'lost', waitedMs: 1, waiting: 2, held: 3 }))
+  publish('read', () => ({ name: 'article', tookMs: 4, failed: true }))
+  const lines = await scrape()
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'express_conflict_lost_races_total{express_conflict_resource="article"} 1',
+      'express_conflict_lock_losses_total{express_conflict_resource="article"} 1',
+      'express_conflict_lock_waiting{express_conflict_resource="article"} 2',
+      'express_conflict_lock_held{express_conflict_resource="article"} 3',
+      'express_conflict_read_duration_count{express_conflict_resource="article",error_type="backend_unavailable"} 1',
+    ]),
+  )
 })
 
-test('there are as many series as there are kinds, however many keys', async () => {
-  const { provider, counted } = counting()
-  const { onConflict, onCommitted } = conflictMetrics({ meter: provider.getMeter('app') })
-  for (const code of Object.keys(CONFLICTS) as ConflictKind[])
-    for (let id = 0; id < 100; id++) onConflict({ ...refused(code), key: `key ${id}` } as never)
-  for (let id = 0; id < 100; id++) onCommitted({ ...committed(2), key: `key ${id}`, version: `${id}` } as never)
-  const counts = await counted()
-  expect(Object.entries(counts).map(([name, points]) => [name, points.length])).toEqual([
-    ['express_conflict.conflicts', Object.keys(CONFLICTS).length],
-    ['express_conflict.commits', 1],
-    ['express_conflict.lost_races', 1],
-  ])
+test('100,000 keys and hostile paths and methods make a bounded number of series', async () => {
+  const scrape = counting()
+  for (let id = 0; id < 100_000; id++) {
+    refused('precondition_failed', { key: `key ${id}`, route: `/${id}/x`, method: id % 2 ? 'PUT' : `M${id}` })
+    publish('committed', () => ({
+      ...about,
+      key: `key ${id}`,
+      route: `/${id}`,
+      outcome: 'replaced',
+      version: `${id}`,
+      previousVersion: '',
+      tries: 1,
+      changed: () => [],
+    }))
+  }
+  const lines = await scrape()
+  const series = (name: string) => lines.filter((line) => line.startsWith(`${name}{`)).length
+  expect(series('express_conflict_conflicts_total')).toBeLessThanOrEqual(2 * 201)
+  expect(series('express_conflict_commits_total')).toBeLessThanOrEqual(201)
+  expect(lines.join('\n')).not.toMatch(/key \d/)
+})
+
+test('each kind is a series', async () => {
+  const scrape = counting()
+  for (const code of Object.keys(CONFLICTS) as ConflictKind[]) refused(code)
+  const lines = await scrape()
+  expect(lines.filter((line) => /^express_conflict_conflicts_total/.test(line))).toHaveLength(
+    Object.keys(CONFLICTS).length,
+  )
+})
+
+test('the Grafana dashboard asks for names and labels that are exported', async () => {
+  const scrape = counting()
+  await newsroom()
+  publish('retry', () => ({ ...about, tries: 1 }))
+  publish('lock', () => ({ ...about, event: 'lost', waitedMs: 1, waiting: 0, held: 0 }))
+  const lines = await scrape()
+  const exported = new Map<string, Set<string>>()
+  for (const line of lines) {
+    const [, name = '', labels = ''] = /^(\w+)\{(.*)\}/.exec(line) ?? []
+    const known = exported.get(name) ?? new Set()
+    for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) known.add(label)
+    exported.set(name, known)
+  }
+  const { panels } = JSON.parse(readFileSync(join(ROOT, 'docs/grafana-dashboard.json'), 'utf8')) as {
+    panels: { title: string; targets: { expr: string }[] }[]
+  }
+  const queries = panels.flatMap(({ targets }) => targets.map(({ expr }) => expr))
+  expect(queries.length).toBeGreaterThanOrEqual(8)
+  for (const query of queries) {
+    const [name = ''] =
+      /express_conflict_\w+/.exec(query.replace(/express_conflict_(resource|outcome|enforced)\b/g, '')) ?? []
+    const asked = [...query.matchAll(/by \(([^)]+)\)|\{([^}]*)\}/g)]
+      .flatMap(([, by = '', filter = '']) => [
+        ...by.split(','),
+        ...filter.split(',').map((each) => each.split(/[=!~]/)[0] ?? ''),
+      ])
+      .map((label) => label.trim())
+      .filter((label) => label !== '')
+    expect([query, exported.has(name)]).toEqual([query, true])
+    expect([query, asked.filter((label) => !exported.get(name)?.has(label))]).toEqual([query, []])
+  }
+})
+
+test('stopped, it counts no more', async () => {
+  const scrape = counting()
+  refused('frozen')
+  for (const each of running.splice(0)) each.stop()
+  refused('frozen')
+  expect((await scrape()).filter((line) => /frozen.* 1$/.test(line))).toHaveLength(1)
 })
 
 test('without a meter it is the global provider that counts, where there is one', async () => {
-  expect(() => conflictMetrics().onConflict(refused('frozen'))).not.toThrow()
-  const { provider, counted } = counting()
-  metrics.setGlobalMeterProvider(provider)
-  conflictMetrics().onConflict(refused('frozen'))
+  const exporter = new PrometheusExporter({ preventServerStart: true })
+  metrics.setGlobalMeterProvider(new MeterProvider({ readers: [exporter] }))
+  running.push(conflictMetrics())
   metrics.disable()
-  expect((await counted())['express_conflict.conflicts']).toEqual([
-    [1, expect.objectContaining({ 'express_conflict.code': 'frozen' })],
-  ])
+  refused('frozen')
+  const { resourceMetrics } = await exporter.collect()
+  expect(new PrometheusSerializer().serialize(resourceMetrics)).toMatch(/error_type="frozen"/)
 })
 
 test.each<[object, RegExp]>([
