@@ -1,4 +1,5 @@
 import { type ConflictMiddleware, chainOf } from './middleware/chain/chain'
+import { beginUnlessRefused } from './middleware/commit/begin-transaction'
 import type { ConflictOptions } from './middleware/options/options'
 import { readSettings, type Settings } from './middleware/options/settings'
 import { preconditionStage } from './middleware/stages/check-preconditions'
@@ -20,7 +21,7 @@ export function detectConflicts<T>(options: ConflictOptions<T>): ConflictMiddlew
 
 /** The chain for options that were read already. */
 export function chainWith<T>(settings: Settings<T>): ConflictMiddleware {
-  const stages = [stateStageOf(settings), changeStage, preconditionStage]
+  const stages = [stateStageOf(settings, beginUnlessRefused), changeStage, preconditionStage]
   const { idempotency, lock } = settings
   return chainOf('detectConflicts', settings, [
     ...(idempotency ? [idempotencyStage] : []),

@@ -120,8 +120,8 @@ describe('a request that may change something runs in one transaction', () => {
   })
 
   test('a refusal of the chain rolls it back', async () => {
-    const { put, steps } = await shop(commitChange())
-    expect([(await put({}, { 'If-Match': '"old"' })).status, steps]).toEqual([412, ['begin', 'roll back']])
+    const { put, steps } = await shop(commitChange(), { rules: [() => ({ detail: 'no' })] })
+    expect([(await put({}, { 'If-Match': '*' })).status, steps]).toEqual([409, ['begin', 'roll back']])
   })
 
   test('an answer of failure rolls it back', async () => {

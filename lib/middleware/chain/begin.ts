@@ -51,6 +51,7 @@ export function begin<T>(
     progress: { at: 'open' },
     shown: [],
     notModifiedLate: false,
+    readAhead: undefined,
   }
   remember(req, guarded)
   guardHeads(req, res)

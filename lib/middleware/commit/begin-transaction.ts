@@ -1,8 +1,44 @@
+import { conditionsOf, NO_CONDITIONS } from '../preconditions/conditions'
+import { versionNamedBy } from '../preconditions/named-version'
+import { verdictOf } from '../preconditions/verdict'
+import { newAttempt } from '../request/attempt'
 import { type GuardedRequest, guardedOn, isDone } from '../request/guarded-request'
 import { openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
+import { readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
 import { refuseUncommitted } from './refuse-uncommitted'
+
+/**
+ * In front of `checkPreconditions`: a request that its conditions refuse opens no transaction, and locks no row. The state
+ * that refuses it is read once, as without a transaction.
+ */
+export async function beginUnlessRefused<T>(
+  guarded: GuardedRequest<T>,
+  next: (error?: unknown) => void,
+): Promise<undefined> {
+  if (!mayBeRefused(guarded)) return beginTransaction(guarded, next)
+  const state = await readState(guarded)
+  if (verdictOf(guarded, newAttempt(guarded, state, false)).outcome !== 'conflict')
+    return beginTransaction(guarded, next)
+  guarded.readAhead = { state }
+  return undefined
+}
+
+/** Whether its conditions can refuse the request, and nothing but them and one read decides that. */
+function mayBeRefused<T>(guarded: GuardedRequest<T>): boolean {
+  const { isSafe, isNew, settings, headers, req, method } = guarded
+  if (isSafe || isNew || settings.merge || settings.editLocks || settings.adapter.transaction === undefined)
+    return false
+  // Whether it was applied already depends on its body, which nobody has looked at yet.
+  if (method !== 'DELETE' && settings.alreadyApplied.has(method)) return false
+  if (guardedOn(req).some((each) => each.transaction?.isOpen)) return false
+  return headers['if-match'] !== '*' && (settings.required !== false || !hasNoConditions(guarded))
+}
+
+function hasNoConditions<T>(guarded: GuardedRequest<T>): boolean {
+  return conditionsOf(guarded) === NO_CONDITIONS && versionNamedBy(guarded) === undefined
+}
 
 /**
  * Opens the transaction of a request that may change something. It ends with `commit`, or with the request: rolled back

@@ -9,6 +9,7 @@ import type { OpenTransaction } from '../request/open-transaction'
 import { mustHaveState, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
 import { type Committed, committed, unchanged } from './after-change'
+import { withAnotherKey } from './another-key'
 import { noteChange, recordChange } from './carried-out'
 import { swap } from './swap'
 
@@ -47,12 +48,17 @@ interface Changed<T> {
   readonly state: ResourceState<T> | undefined
 }
 
-async function lastChange<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, intent: Intent<T>): Promise<Changed<T>> {
-  const change = await intendedChange(guarded, attempt, intent)
-  const result = await swap(guarded, attempt, change, guarded.settings.deadlineMs)
-  if (result.ok) return { change, state: result.state }
-  // Only what was not there could not be locked.
-  throw attempt.stored === undefined ? takenKey(guarded) : lostRace(guarded)
+async function lastChange<T>(guarded: GuardedRequest<T>, first: Attempt<T>, intent: Intent<T>): Promise<Changed<T>> {
+  let attempt: Attempt<T> | undefined = first
+  for (let tries = 1; attempt !== undefined; tries++) {
+    const change = await intendedChange(guarded, attempt, intent)
+    const result = await swap(guarded, attempt, change, guarded.settings.deadlineMs)
+    if (result.ok) return { change, state: result.state }
+    // Only what was not there could not be locked.
+    if (attempt.stored !== undefined) throw lostRace(guarded)
+    attempt = guarded.isNew ? await withAnotherKey(guarded, intent, tries) : undefined
+  }
+  throw takenKey(guarded)
 }
 
 /** The handler has written by itself, in the transaction: what came of it is read there. */

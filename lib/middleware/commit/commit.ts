@@ -11,6 +11,7 @@ import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
 import { readState } from '../state/store-call'
 import { type Committed, committed, unchanged } from './after-change'
+import { withAnotherKey } from './another-key'
 import { noteChange } from './carried-out'
 import { commitInTransaction } from './commit-in-transaction'
 import { isContended, lineUp, outlastsOthers, type Turn } from './line-up'
@@ -55,7 +56,12 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
         noteChange(guarded, change, result.state)
         return committed(guarded, change, result.state, tries)
       }
-      if (guarded.isNew) throw end(guarded, takenKey(guarded))
+      if (guarded.isNew) {
+        const renamed = await withAnotherKey(guarded, intent, tries)
+        if (renamed === undefined) throw end(guarded, takenKey(guarded))
+        attempt = renamed
+        continue
+      }
       attempt = await judgedAgain(guarded, result.current)
       if (attempt.verdict?.outcome === 'already-applied') continue
       // A value of the handler's own was made from the state that lost: nobody here can make it anew.

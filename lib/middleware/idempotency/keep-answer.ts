@@ -1,3 +1,4 @@
+import type { Request } from 'express'
 import type { Claim } from '../../idempotency/claim'
 import { keyAfterAnswer } from '../../idempotency/key-after-answer'
 import type { KeptAnswer } from '../../idempotency/record'
@@ -34,9 +35,21 @@ function storeBeforeAnswer<T>(
     mostBytes: settings.maxAnswerBytes,
     onAnswer(answer, isWhole) {
       stop()
-      return persist(() => settle(answer, isWhole))
+      // The store may take its connection from the pool that the transaction has one of.
+      const open = isWhole ? openTransactionsOn(req) : []
+      return persist(async () => {
+        for (const transaction of open) await transaction?.rollBack()
+        return settle(answer, isWhole)
+      })
     },
   })
+}
+
+/** An answer that is whole has ended: what it leaves open is never committed. */
+function openTransactionsOn(req: Request) {
+  return guardedOn(req)
+    .map(({ transaction }) => transaction)
+    .filter((transaction) => transaction?.isOpen)
 }
 
 async function settleKey<T>(

@@ -26,9 +26,9 @@ export function fetchState<T>(options: ConflictOptions<T>): ConflictMiddleware {
   return chainOf('fetchState', settings, [stateStageOf(settings)])
 }
 
-/** With `isolation: 'transaction'` it opens that first. */
-export function stateStageOf<T>({ options }: Settings<T>): Stage {
-  return options.isolation === 'transaction' ? { ...stateStage, enter: beginTransaction } : stateStage
+/** With `isolation: 'transaction'` it opens that first; in the whole chain, only if conditions do not refuse the request. */
+export function stateStageOf<T>({ options }: Settings<T>, enter: Stage['enter'] = beginTransaction): Stage {
+  return options.isolation === 'transaction' ? { ...stateStage, enter } : stateStage
 }
 
 export const stateStage: Stage = {

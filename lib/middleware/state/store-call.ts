@@ -16,6 +16,11 @@ export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<R
 export async function readState<T>(guarded: GuardedRequest<T>): Promise<ResourceState<T> | undefined> {
   const { key, settings } = guarded
   if (key === undefined) return undefined
+  const { readAhead } = guarded
+  if (readAhead) {
+    guarded.readAhead = undefined
+    return readAhead.state
+  }
   const { deadlineMs, name } = settings
   const since = isHeard('read') ? performance.now() : undefined
   let failed = true
