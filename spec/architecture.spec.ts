@@ -54,6 +54,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'resource-router.ts': [...RULES, 'middleware/', 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],
   // It looks at any API, so it knows nothing of ours.
   'audit/': ['http/', 'audit/', ...NODE],
+  'dashboard/': ['conflicts/', 'contracts/', 'options.ts', 'dashboard/', ...NODE],
   'openapi/': ['conflicts/', 'contracts/', 'options.ts', 'openapi/', 'node:http'],
   'metrics/': ['conflicts/', 'contracts/', 'options.ts', 'metrics/', '@opentelemetry/api'],
   'testing/': ['contracts/', 'options.ts', 'testing/', ...NODE],

@@ -2,6 +2,8 @@ const express = require('express')
 const { STATUS_CODES } = require('node:http')
 const path = require('node:path')
 const { detectConflicts, reportChange, resourceOf, resourceRouter, respondToConflicts } = require('express-conflict')
+const { dashboard } = require('express-conflict/dashboard')
+const { guardedPaths, problemPages } = require('express-conflict/openapi')
 const { articles, articleOptions } = require('./articles')
 const { list } = require('./storage')
 
@@ -46,7 +48,17 @@ app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, repor
 // GET, PUT, PATCH and DELETE of /articles/:id, and of /articles/:id/lock: who is editing.
 app.use('/articles', resourceRouter(articleOptions))
 
-app.use(respondToConflicts())
+// Where people collide, and what would help. In a real newsroom it stands behind a login.
+app.use('/conflicts', dashboard())
+
+// What each kind of problem means, and what the API looks like to a program.
+app.use('/problems', problemPages())
+app.get('/openapi.json', (_req, res) => {
+  const info = { title: 'The newsroom', version: '1' }
+  res.json({ openapi: '3.1.0', info, ...guardedPaths(articleOptions, { path: '/articles/{id}' }) })
+})
+
+app.use(respondToConflicts({ typePrefix: '/problems/' }))
 
 // What is no conflict, such as a path that cannot be decoded. Express itself would show where in the code it happened.
 app.use((error, _req, res, next) => {

@@ -50,6 +50,7 @@ test('docs/reference.md, Options of sqlAdapter: nothing is missing, nothing is m
 test.each([
   ['Exports of express-conflict', 'index.ts'],
   ['Exports of express-conflict/metrics', 'metrics/index.ts'],
+  ['Exports of express-conflict/dashboard', 'dashboard/index.ts'],
   ['Exports of express-conflict/openapi', 'openapi/index.ts'],
   ['Exports of express-conflict/testing', 'testing/index.ts'],
 ])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path) => {

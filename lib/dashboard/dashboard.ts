@@ -1,0 +1,106 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { checkOptions } from '../options'
+import { PAGE, SCRIPT, STYLE } from './page'
+import { tally } from './tally'
+
+/** What the dashboard shows. */
+export interface DashboardOptions {
+  /** `'shown'`: keys of resources as they are. Default: `'hashed'`. */
+  readonly keys?: 'hashed' | 'shown'
+}
+
+/** A middleware to be mounted behind the app's own authorization. */
+export interface Dashboard {
+  (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
+  /** Ends the counting, and the connections of those who look. */
+  stop(): void
+}
+
+const EXPECTED = {
+  keys: { holds: (value: unknown) => value === 'hashed' || value === 'shown', what: "'hashed' or 'shown'" },
+}
+
+const MOST_VIEWERS = 50
+const PAUSE_MS = 1000
+const HEARTBEAT_MS = 15_000
+
+/**
+ * Shows where requests collide, and which option would have helped: `app.use('/conflicts', onlyAdmins, dashboard())`. Counts from the
+ * moment it is made, for every chain of this process. It shows no values, and keys as hashes.
+ */
+export function dashboard(options: DashboardOptions = {}): Dashboard {
+  checkOptions('dashboard()', options, EXPECTED)
+  const counts = tally(options.keys === 'shown')
+  const viewers = new Set<ServerResponse>()
+  let timer: NodeJS.Timeout | undefined
+  const data = () => JSON.stringify(counts.snapshot())
+  const end = counts.onChange(() => {
+    if (viewers.size === 0 || timer !== undefined) return
+    timer = setTimeout(() => {
+      timer = undefined
+      const text = `data: ${data()}\n\n`
+      for (const viewer of viewers) viewer.write(text)
+    }, PAUSE_MS).unref()
+  })
+
+  function view(res: ServerResponse): void {
+    if (viewers.size >= MOST_VIEWERS) {
+      res.statusCode = 503
+      res.end()
+      return
+    }
+    send(res, 'text/event-stream')
+    res.flushHeaders()
+    res.write(`data: ${data()}\n\n`)
+    viewers.add(res)
+    const beat = setInterval(() => res.write(':\n\n'), HEARTBEAT_MS).unref()
+    res.once('close', () => {
+      clearInterval(beat)
+      viewers.delete(res)
+    })
+  }
+
+  const serve = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void => {
+    const [path = '/'] = (req.url ?? '/').split('?', 1)
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      next()
+      return
+    }
+    if (path === '/') {
+      const { originalUrl = '/' } = req as { readonly originalUrl?: string }
+      // Relative addresses need the slash.
+      const [asked = ''] = originalUrl.split('?', 1)
+      if (asked.endsWith('/')) send(res, 'text/html; charset=utf-8').end(PAGE)
+      else send(res, 'text/plain', 308, { Location: `./${asked.slice(asked.lastIndexOf('/') + 1)}/` }).end()
+    } else if (path === '/page.js') send(res, 'text/javascript; charset=utf-8').end(SCRIPT)
+    else if (path === '/page.css') send(res, 'text/css; charset=utf-8').end(STYLE)
+    else if (path === '/data') send(res, 'application/json').end(data())
+    else if (path === '/live' && req.method === 'GET') view(res)
+    else next()
+  }
+  const stop = () => {
+    end()
+    counts.stop()
+    clearTimeout(timer)
+    for (const viewer of viewers) viewer.end()
+  }
+  return Object.assign(serve, { stop })
+}
+
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+function send(
+  res: ServerResponse,
+  type: string,
+  status = 200,
+  more: Readonly<Record<string, string>> = {},
+): ServerResponse {
+  res.statusCode = status
+  const fields = {
+    ...{ 'Content-Type': type, 'Content-Security-Policy': POLICY, 'X-Content-Type-Options': 'nosniff' },
+    ...{ 'Referrer-Policy': 'no-referrer', 'Cache-Control': 'no-store, no-transform', ...more },
+  }
+  for (const [name, value] of Object.entries(fields)) res.setHeader(name, value)
+  return res
+}

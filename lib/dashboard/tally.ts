@@ -1,0 +1,158 @@
+import { createHmac, randomBytes } from 'node:crypto'
+import { type ConflictEvents, subscribe } from '../conflicts/events'
+import { type Advice, adviceFor } from './advice'
+import { collisionOf, type HotSpot } from './collision'
+
+interface Refusal {
+  readonly at: number
+  readonly instance: string
+  readonly resource: string
+  readonly route: string
+  readonly code: string
+  readonly status: number
+  readonly resolution: string
+  readonly enforced: boolean
+}
+
+/** What the page shows. */
+export interface Snapshot {
+  readonly since: number
+  readonly totals: Readonly<Record<string, number>>
+  /** Refusals by kind for each minute, oldest first. */
+  readonly minutes: readonly { readonly at: number; readonly kinds: Readonly<Record<string, number>> }[]
+  readonly routes: readonly { readonly route: string; readonly conflicts: number }[]
+  readonly locks: readonly { readonly resource: string; readonly waiting: number; readonly held: number }[]
+  readonly hot: readonly (Omit<HotSpot, 'commits'> & { readonly advice: readonly Advice[] })[]
+  readonly refusals: readonly Refusal[]
+}
+
+export interface Tally {
+  snapshot(): Snapshot
+  onChange(listener: () => void): () => void
+  stop(): void
+}
+
+const MOST_MINUTES = 60
+const MOST_SPOTS = 500
+const MOST_ROUTES = 100
+const MOST_MEMBERS = 50
+const MOST_COMMITS = 20
+const SHOWN_SPOTS = 10
+const SHOWN_REFUSALS = 30
+
+/** Counts what the channels tell, in bounded memory: of the resources, those are kept that had something lately. */
+export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
+  const since = now()
+  const salt = randomBytes(16)
+  const totals = { refused: 0, committed: 0, retries: 0, merges: 0, replays: 0, locksLost: 0 }
+  const minutes: { at: number; kinds: Record<string, number> }[] = []
+  const routes = new Map<string, number>()
+  const locks = new Map<string, { waiting: number; held: number }>()
+  const spots = new Map<string, HotSpot>()
+  const refusals: Refusal[] = []
+  const listeners = new Set<() => void>()
+  const changed = () => {
+    for (const listener of listeners) listener()
+  }
+
+  function spotOf(resource: string, key: string): HotSpot {
+    const id = `${resource}\n${key}`
+    const spot = spots.get(id) ?? {
+      ...{ resource, key: showKeys ? key : createHmac('sha256', salt).update(id).digest('hex').slice(0, 12) },
+      ...{ conflicts: 0, retries: 0, waits: 0, kinds: {}, members: {}, commits: [] },
+      collisions: { disjoint: 0, overlapping: 0, unclear: 0 },
+    }
+    // The last one in is the last one out.
+    spots.delete(id)
+    spots.set(id, spot)
+    const [oldest] = spots.keys()
+    if (spots.size > MOST_SPOTS && oldest !== undefined) spots.delete(oldest)
+    return spot
+  }
+
+  function onConflict(message: ConflictEvents['conflict']): void {
+    const { name = '–', key, route = '–', conflict, instance, enforced } = message
+    const { code, status, resolution } = conflict
+    totals.refused += 1
+    const at = now() - (now() % 60_000)
+    if (minutes.at(-1)?.at !== at) minutes.push({ at, kinds: {} })
+    if (minutes.length > MOST_MINUTES) minutes.shift()
+    add(minutes.at(-1)?.kinds ?? {}, code)
+    if (routes.size < MOST_ROUTES || routes.has(route)) routes.set(route, (routes.get(route) ?? 0) + 1)
+    refusals.unshift({ at: now(), instance, resource: name, route, code, status, resolution, enforced })
+    if (refusals.length > SHOWN_REFUSALS) refusals.pop()
+    // What is not there, or not for the caller, collides with nobody; keys that a client makes up would push out the others.
+    const isCollision = status !== 403 && status !== 404 && status !== 410
+    if (isCollision && key !== undefined && message.name !== undefined) noteCollision(spotOf(name, key), message)
+    changed()
+  }
+
+  const ends = [
+    subscribe('conflict', onConflict),
+    subscribe('committed', ({ name, key, version, previousVersion, changed: pointers }) => {
+      totals.committed += 1
+      const spot = spotOf(name, key ?? '')
+      spot.commits.push({ version, previousVersion, pointers: pointers() })
+      if (spot.commits.length > MOST_COMMITS) spot.commits.shift()
+      changed()
+    }),
+    subscribe('retry', ({ name, key }) => {
+      totals.retries += 1
+      spotOf(name, key ?? '').retries += 1
+      changed()
+    }),
+    subscribe('merge', () => {
+      totals.merges += 1
+    }),
+    subscribe('replay', () => {
+      totals.replays += 1
+    }),
+    subscribe('lock', ({ name, event, waiting, held }) => {
+      locks.set(name, { waiting, held })
+      if (event === 'lost') totals.locksLost += 1
+      changed()
+    }),
+  ]
+
+  return {
+    snapshot: () => ({
+      ...{ since, totals: { ...totals }, minutes, refusals },
+      routes: [...routes]
+        .map(([route, conflicts]) => ({ route, conflicts }))
+        .sort(byConflicts)
+        .slice(0, SHOWN_SPOTS),
+      locks: [...locks].map(([resource, load]) => ({ resource, ...load })),
+      hot: [...spots.values()]
+        .filter(({ conflicts, retries }) => conflicts + retries > 0)
+        .sort((one, two) => two.conflicts + two.retries - one.conflicts - one.retries)
+        .slice(0, SHOWN_SPOTS)
+        .map(({ commits: _, ...spot }) => ({ ...spot, advice: adviceFor(spot) })),
+    }),
+    onChange(listener) {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
+    stop: () => {
+      for (const end of ends) end()
+      listeners.clear()
+    },
+  }
+}
+
+function noteCollision(spot: HotSpot, message: ConflictEvents['conflict']): void {
+  const { code } = message.conflict
+  spot.conflicts += 1
+  add(spot.kinds, code)
+  if (code !== 'precondition_failed' && code !== 'stale_version') return
+  const { collision, members } = collisionOf(message, spot.commits)
+  spot.collisions[collision] += 1
+  for (const pointer of members)
+    if (pointer in spot.members || Object.keys(spot.members).length < MOST_MEMBERS) add(spot.members, pointer)
+}
+
+function add(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1
+}
+
+const byConflicts = (one: { readonly conflicts: number }, two: { readonly conflicts: number }) =>
+  two.conflicts - one.conflicts
