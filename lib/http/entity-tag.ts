@@ -29,7 +29,8 @@ export function formatEntityTag(tag: EntityTag): string {
 /**
  * Reads the value of `If-Match` or `If-None-Match`; repeated lines are joined with a comma first.
  *
- * `undefined` means malformed: no tag at all, a tag beside `*`, anything that is no tag, or more than `maxTags`.
+ * `undefined` means malformed: a tag beside `*`, anything that is no tag, or more than `maxTags`. A list of nothing is
+ * valid (RFC 9110 §5.6.1.2): it names no state, so it matches none.
  */
 export function parseTagList(field: string, maxTags = 256): TagList | undefined {
   let at = skipSpace(field, 0)
@@ -48,7 +49,7 @@ export function parseTagList(field: string, maxTags = 256): TagList | undefined 
     }
     at = skipSpace(field, at + 1)
   }
-  return tags.length > 0 ? tags : undefined
+  return tags
 }
 
 /**

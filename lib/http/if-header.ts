@@ -1,4 +1,4 @@
-import { type EntityTag, parseEntityTag } from './entity-tag'
+import type { EntityTag } from './entity-tag'
 
 /** One thing that a list asks for: a state token as it stands between `<` and `>`, or an entity tag. */
 export interface IfCondition {
@@ -53,6 +53,31 @@ export function parseLockToken(field: string): string | undefined {
   return token && skipSpace(field, token.end) === field.length ? token.text : undefined
 }
 
+/**
+ * Whether two URIs name the same resource of this host: by their paths, decoded segment by segment (RFC 3986 §6.2.2), a
+ * slash at the end aside. An encoded slash is part of its segment.
+ */
+export function isSamePath(one: string, other: string): boolean {
+  const path = pathOf(one)
+  return path !== undefined && path === pathOf(other)
+}
+
+const BASE = 'http://this.host'
+
+function pathOf(uri: string): string | undefined {
+  if (!URL.canParse(uri, BASE)) return undefined
+  return JSON.stringify(new URL(uri, BASE).pathname.replace(/\/+$/, '').split('/').map(decoded))
+}
+
+/** What is no valid encoding stands for itself. */
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    return segment
+  }
+}
+
 interface Read<Part> {
   readonly end: number
   readonly part: Part
@@ -81,13 +106,15 @@ function conditionAt(field: string, start: number): Read<IfCondition> | undefine
     return token && { end: token.end, part: { not, token: token.text } }
   }
   TAG.lastIndex = at
-  const [, text] = TAG.exec(field) ?? []
-  const tag = text === undefined ? undefined : parseEntityTag(text)
-  return tag && { end: TAG.lastIndex, part: { not, tag } }
+  const [, weak, opaque] = TAG.exec(field) ?? []
+  return opaque === undefined
+    ? undefined
+    : { end: TAG.lastIndex, part: { not, tag: { weak: weak !== undefined, opaque } } }
 }
 
-// A "]" may stand inside the quotes; of what else is in them `parseEntityTag` is asked.
-const TAG = /\[([^"]{0,2}"[^"]*")\]/y
+// RFC 4918 still has the tags of RFC 2616, quoted strings: spaces may stand inside, and so may "]". A tag with a space in
+// it is understood, and is never one of ours.
+const TAG = /\[(W\/)?"([\t !#-~\x80-\xff]*)"\]/y
 // A URI has no space, no bracket and no control character; of what is in it nothing is asked here.
 const URI = /<([!-;=?-~]{1,2048})>/y
 

@@ -1,17 +1,17 @@
-import { parseIf, parseLockToken } from '../../lib/http/if-header'
+import { isSamePath, parseIf, parseLockToken } from '../../lib/http/if-header'
 
 const strong = (opaque: string) => ({ weak: false, opaque })
 const token = (text: string, not = false) => ({ not, token: text })
 const tag = (opaque: string, not = false) => ({ not, tag: strong(opaque) })
 
 describe('parseIf', () => {
-  // The first ones are the examples of RFC 4918 §10.4.6 to §10.4.11, without the spaces that a tag cannot hold.
+  // The first ones are the examples of RFC 4918 §10.4.6 to §10.4.11, spaces in tags included.
   test.each([
     [
-      '(<urn:uuid:181d4fae> ["I-am-an-ETag"]) (["I-am-another"])',
+      '(<urn:uuid:181d4fae> ["I am an ETag"]) (["I am another ETag"])',
       [
-        { resource: undefined, conditions: [token('urn:uuid:181d4fae'), tag('I-am-an-ETag')] },
-        { resource: undefined, conditions: [tag('I-am-another')] },
+        { resource: undefined, conditions: [token('urn:uuid:181d4fae'), tag('I am an ETag')] },
+        { resource: undefined, conditions: [tag('I am another ETag')] },
       ],
     ],
     [
@@ -26,13 +26,13 @@ describe('parseIf', () => {
       ],
     ],
     [
-      '</resource1> (<urn:uuid:181d4fae> [W/"A-weak-ETag"]) (["strong-ETag"])',
+      '</resource1> (<urn:uuid:181d4fae> [W/"A weak ETag"]) (["strong ETag"])',
       [
         {
           resource: '/resource1',
-          conditions: [token('urn:uuid:181d4fae'), { not: false, tag: { weak: true, opaque: 'A-weak-ETag' } }],
+          conditions: [token('urn:uuid:181d4fae'), { not: false, tag: { weak: true, opaque: 'A weak ETag' } }],
         },
-        { resource: '/resource1', conditions: [tag('strong-ETag')] },
+        { resource: '/resource1', conditions: [tag('strong ETag')] },
       ],
     ],
     [
@@ -126,5 +126,29 @@ describe('parseLockToken', () => {
     ['', undefined],
   ])('%j', (field, expected) => {
     expect(parseLockToken(field)).toBe(expected)
+  })
+})
+
+describe('isSamePath', () => {
+  test.each([
+    ['/r/%61%20b', '/r/a%20b'],
+    ['http://any.host/r/1?x=1', '/r/1?y=2'],
+    ['/r/x/../1', '/r/1'],
+    ['/r/1/', '/r/1'],
+    ['/r/%c3%a4', '/r/%C3%A4'],
+    ['/r/%zz', '/r/%zz'],
+    ['/r/a|b', '/r/a%7Cb'],
+  ])('%s is %s', (one, other) => {
+    expect(isSamePath(one, other)).toBe(true)
+  })
+
+  test.each([
+    ['/r/1', '/r/2'],
+    ['/r/a%2Fb', '/r/a/b'],
+    ['/r/%2561', '/r/a'],
+    ['/r/A', '/r/a'],
+    ['http://[', 'http://['],
+  ])('%s is not %s', (one, other) => {
+    expect(isSamePath(one, other)).toBe(false)
   })
 })

@@ -53,13 +53,13 @@ describe('reading the fields', () => {
   })
 
   test.each([true, false])('a malformed If-Match is malformed always (safe: %s)', (safe) => {
-    for (const ifMatch of ['', ' ', ',', 'a', '"a', '*, "a"', 'w/"a"']) {
+    for (const ifMatch of ['a', '"a', '*, "a"', 'w/"a"']) {
       expect(parsePreconditions({ ifMatch }, { safe, now: NOW })).toEqual({ outcome: 'malformed', field: 'If-Match' })
     }
   })
 
   test('a malformed If-None-Match is malformed on an unsafe method and ignored on a safe one', () => {
-    for (const ifNoneMatch of ['', ' ', ',', 'a', '"a', '*, "a"', 'w/"a"']) {
+    for (const ifNoneMatch of ['a', '"a', '*, "a"', 'w/"a"']) {
       expect(parsePreconditions({ ifNoneMatch }, { safe: false, now: NOW })).toEqual({
         outcome: 'malformed',
         field: 'If-None-Match',

@@ -4,7 +4,10 @@ import { detectConflicts, resourceOf, respondToConflicts } from '../../lib'
 import { gatedAdapter, noteApp } from './race'
 
 /** A client sent a change, it was made, and the answer was lost: the client sends it again. */
-async function afterLostAnswer(options: Parameters<typeof noteApp>[1] = {}, tombstones = false) {
+async function afterLostAnswer(
+  options: Parameters<typeof noteApp>[1] = { alreadyApplied: ['PUT', 'DELETE'] },
+  tombstones = false,
+) {
   const adapter = gatedAdapter({ tombstones })
   const first = await adapter.inner.write('1', { id: '1', title: 'first' }, null)
   const version = first.ok ? first.state.version : ''
@@ -21,13 +24,31 @@ test('a PUT that was carried out before is answered with success and the current
   expect(adapter.calls.write).toBe(0)
 })
 
+test.each(['PUT', 'PATCH'])(
+  'by default nobody is told that a %s of his was stored when it was another’s',
+  async (method) => {
+    const adapter = gatedAdapter()
+    const counter = await adapter.inner.write('1', { id: '1', title: '0' }, null)
+    const seen = counter.ok ? `"${counter.state.version}"` : ''
+    const app = noteApp(adapter)
+    const addOne = () =>
+      request(app)[method === 'PUT' ? 'put' : 'patch']('/notes/1').set('If-Match', seen).send({ id: '1', title: '1' })
+    const answers = await Promise.all(Array.from({ length: 8 }, addOne))
+    expect(answers.filter(({ status }) => status < 300)).toHaveLength(1)
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 412]))
+  },
+)
+
 test('a PUT of anything else is 412', async () => {
   const { app, old } = await afterLostAnswer()
   await request(app).put('/notes/1').set('If-Match', old).send({ id: '1', title: 'other' }).expect(412)
 })
 
 test('a version in the body is forgiven like a tag', async () => {
-  const { adapter, app, version } = await afterLostAnswer({ preconditions: { versionField: '/revision' } })
+  const { adapter, app, version } = await afterLostAnswer({
+    alreadyApplied: ['PUT'],
+    preconditions: { versionField: '/revision' },
+  })
   await request(app).put('/notes/1').send({ id: '1', title: 'mine', revision: version }).expect(200)
   expect(adapter.calls.write).toBe(0)
 })
@@ -119,7 +140,8 @@ test('an app that writes by itself is not asked: the chain answers 204 with the 
   const app = express()
   let asked = 0
   app.use(express.json())
-  app.put('/notes/:id', detectConflicts({ name: 'note', adapter, writes: 'by-app' }), (req, res) => {
+  const chain = detectConflicts({ name: 'note', adapter, writes: 'by-app', alreadyApplied: ['PUT'] })
+  app.put('/notes/:id', chain, (req, res) => {
     asked++
     res.json(resourceOf(req, adapter).proposed)
   })

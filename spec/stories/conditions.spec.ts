@@ -51,7 +51,9 @@ describe('PUT is refused, and nothing is written', () => {
   test.each<[Headers, number, string, string | undefined]>([
     [{ 'If-Match': 'OTHER' }, 412, 'precondition_failed', 'If-Match'],
     [{ 'If-Match': '"*"' }, 412, 'precondition_failed', 'If-Match'],
-    [{ 'If-Match': '' }, 400, 'malformed_condition', 'If-Match'],
+    [{ 'If-Match': '' }, 412, 'precondition_failed', 'If-Match'],
+    [{ 'If-Match': ' , ,' }, 412, 'precondition_failed', 'If-Match'],
+    [{ 'If-None-Match': '' }, 428, 'precondition_required', 'If-Match'],
     [{ 'If-Match': 'W/TAG' }, 412, 'weak_validator', 'If-Match'],
     [{ 'If-Match': 'OTHER', 'If-Unmodified-Since': LATER }, 412, 'precondition_failed', 'If-Match'],
     [{ 'If-Unmodified-Since': EARLIER }, 412, 'precondition_failed', 'If-Unmodified-Since'],

@@ -80,7 +80,7 @@ describe('who listens is told', () => {
   })
 
   test('of nothing when nothing was written, because it had been before', async () => {
-    const { app, told, change } = await articles()
+    const { app, told, change } = await articles({ alreadyApplied: ['PUT'] })
     await change({ title: 'second' })
     await request(app).put('/articles/1').set('If-Match', '"old"').send({ title: 'second' }).expect(200)
     expect(told).toEqual([])

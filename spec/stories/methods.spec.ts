@@ -19,7 +19,7 @@ test.each(['OPTIONS', 'TRACE'])('%s neither shows a state nor changes one: it pa
   expect([response.status, bodyOf(response)]).toEqual([200, PASSED])
 })
 
-describe.each(['PROPPATCH', 'LOCK', 'MERGE', 'LINK', 'PURGE', 'QUERY'])('%s', (method) => {
+describe.each(['PROPPATCH', 'LOCK', 'MERGE', 'LINK', 'PURGE', 'SEARCH'])('%s', (method) => {
   test('is a write: a stale condition refuses it', async () => {
     const { app } = await guarded()
     const response = await raw(app, [`${method} /articles/1 HTTP/1.1`, 'If-Match: "old"'])
@@ -45,11 +45,33 @@ describe.each(['PROPPATCH', 'LOCK', 'MERGE', 'LINK', 'PURGE', 'QUERY'])('%s', (m
   })
 })
 
-test('QUERY changes nothing where the app says so: frozen states answer it, with validators', async () => {
-  const { app, tag } = await guarded({ safeMethods: ['QUERY'], lifecycle: { field: '/title', frozen: ['first'] } })
-  const response = await raw(app, ['QUERY /articles/1 HTTP/1.1'])
-  expect([response.status, bodyOf(response)]).toEqual([200, { key: '1', action: 'read' }])
-  expect(response.head).toContain(`ETag: ${tag}`)
+describe.each([
+  ['QUERY', {}],
+  ['SEARCH', { safeMethods: ['SEARCH'] }],
+] as const)('%s is safe, and answers with a result of its own', (method, options) => {
+  test.each([
+    ['If-None-Match', 'TAG'],
+    ['If-Match', '"old"'],
+    ['If-Unmodified-Since', new Date(0).toUTCString()],
+    ['If-Modified-Since', new Date(Date.now() + 60_000).toUTCString()],
+  ])('%s: %s of the resource is not compared with it', async (field, value) => {
+    const { app, tag } = await guarded(options)
+    const response = await raw(app, [`${method} /articles/1 HTTP/1.1`, `${field}: ${value.replace('TAG', tag)}`], '{}')
+    expect([response.status, bodyOf(response)]).toEqual([200, { key: '1', action: 'read' }])
+  })
+
+  test('has no validator of the resource, and frozen states answer it', async () => {
+    const { app, version } = await guarded({ ...options, lifecycle: { field: '/title', frozen: ['first'] } })
+    const { status, head } = await raw(app, [`${method} /articles/1 HTTP/1.1`])
+    expect(status).toBe(200)
+    expect(head).not.toContain(version)
+    expect(head).not.toMatch(/Last-Modified|Cache-Control/i)
+  })
+
+  test('on what is not there is 404, and what the caller may not see is, too', async () => {
+    const { app } = await guarded({ ...options, allow: () => ({ as: 'not_found' }) })
+    for (const key of ['1', '2']) expect((await raw(app, [`${method} /articles/${key} HTTP/1.1`])).status).toBe(404)
+  })
 })
 
 test.each([

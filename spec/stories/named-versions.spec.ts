@@ -55,6 +55,33 @@ test.each([
   expect(await stored()).toEqual({ title: 'first' })
 })
 
+describe('with the quotes of the ETag that it was copied from', () => {
+  test('it is taken, from body and query, and for DELETE', async () => {
+    const one = await articles()
+    await one.put({ revision: one.tag }).expect(200)
+    const two = await articles()
+    await two.put({}, `?revision=${encodeURIComponent(two.tag)}`).expect(200)
+    const three = await articles()
+    await request(three.app)
+      .delete(`/articles/1?revision=${encodeURIComponent(three.tag)}`)
+      .expect(204)
+    const four = await articles()
+    await request(four.app).delete('/articles/1').send({ revision: four.tag }).expect(204)
+  })
+
+  test('it is the same version as the one without them, and as the tag in If-Match', async () => {
+    const { put, tag, version } = await articles()
+    await put({ revision: tag }, `?revision=${version}`).set('If-Match', tag).expect(200)
+  })
+
+  test('an old one is as old, and half a quote is no quote', async () => {
+    const { put, version } = await articles()
+    expect(refusedBy(await put({ revision: '"old"' }))).toEqual([409, 'stale_version'])
+    expect(refusedBy(await put({ revision: `"${version}` }))).toEqual([409, 'stale_version'])
+    expect(refusedBy(await put({ revision: `W/"${version}"` }))).toEqual([409, 'stale_version'])
+  })
+})
+
 test('an old version beside If-Match: * is 409', async () => {
   const { put, stored } = await articles()
   expect(refusedBy(await put({ revision: 'old' }).set('If-Match', '*'))).toEqual([409, 'stale_version'])

@@ -3,7 +3,7 @@ import { show } from '../../options'
 import { isMount } from '../options/mount'
 import { mergedSettings, type Settings } from '../options/settings'
 import { find, type GuardedRequest, type Pass, remember } from '../request/guarded-request'
-import { guardHeads } from './head'
+import { guardHeads, keepOffExpressTag } from './head'
 
 /** Puts a request under guard; `undefined` for one that is not this chain's. */
 export function begin<T>(
@@ -55,6 +55,7 @@ export function begin<T>(
   }
   remember(req, guarded)
   guardHeads(req, res)
+  if (!isSafe) keepOffExpressTag(req, res)
   return guarded
 }
 

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
+import { isRetrieval } from '../preconditions/verdict'
 import {
   type Attempt,
   find,
@@ -63,6 +64,7 @@ function guardHeadOf(answers: Response): void {
 
 function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {
   const isSuccess = status >= 200 && status < 300
+  if (isSuccess || status === 304) demandRevalidation(guarded, res)
   if (isSuccess && guarded.notModifiedLate) {
     for (const field of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(field)
     return 304
@@ -71,11 +73,33 @@ function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: 
     for (const { field, value } of guarded.shown) if (res.getHeader(field) === value) res.removeHeader(field)
   }
   const tag = res.getHeader('ETag')
+  if (tag === NO_TAG) res.removeHeader('ETag')
   if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')
   if (!guarded.isSafe && isSuccess) warnOfForgottenCommit(guarded)
   if (status >= 500) warnOfHiddenConflict(guarded.req, status)
   if (isRemovedByApp(guarded, status)) void endLockOfRemoved(guarded, guarded.attempt)
   return status
+}
+
+/**
+ * With `Last-Modified` and nothing about freshness, browsers and proxies keep an answer by a rule of thumb (RFC 9111
+ * §4.2.2), and a client that is told to read again would get the old state from them.
+ */
+function demandRevalidation<T>({ method, shown }: GuardedRequest<T>, res: ServerResponse): void {
+  if (!isRetrieval(method) || shown.length === 0) return
+  if (!res.hasHeader('Cache-Control') && !res.hasHeader('Expires')) res.setHeader('Cache-Control', 'no-cache')
+}
+
+/** Stands in for a tag until the head is written: where there is one, Express makes none. */
+const NO_TAG = '"no tag"'
+
+/**
+ * With `app.set('etag', 'strong')`, or a function, Express gives the answer to a change a strong tag: a hash of the
+ * answer, which no later `If-Match` can name. Its weak ones can be told apart at the head; these cannot.
+ */
+export function keepOffExpressTag(req: Request, res: Response): void {
+  const setting: unknown = req.app?.get('etag')
+  if ((setting === 'strong' || typeof setting === 'function') && !res.hasHeader('ETag')) res.setHeader('ETag', NO_TAG)
 }
 
 /** That it has removed the resource by itself is told by its answer alone. 202 says that it has yet to (RFC 9110 §15.3.3). */

@@ -1,6 +1,6 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import { strongMatch } from '../../http/entity-tag'
-import { type IfCondition, type IfList, parseIf } from '../../http/if-header'
+import { type IfCondition, type IfList, isSamePath, parseIf } from '../../http/if-header'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { tagsOf } from '../request/validators'
@@ -73,12 +73,8 @@ function holds<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, { not, token,
 
 /** A list about another resource is about a state that nobody has looked at here. */
 function isAboutRequest<T>({ req }: GuardedRequest<T>, { resource }: IfList): boolean {
-  if (resource === undefined) return true
-  const pathOf = (url: string) => (URL.canParse(url, BASE) ? new URL(url, BASE).pathname : undefined)
-  return pathOf(resource) === pathOf(req.originalUrl)
+  return resource === undefined || isSamePath(resource, req.originalUrl)
 }
-
-const BASE = 'http://this.host'
 
 /** RFC 4918 §10.4.1: to name a token anywhere is to submit it. */
 function tokensIn(lists: readonly IfList[]): string[] {

@@ -21,10 +21,12 @@ export function answerChange<T>(
   res.end()
 }
 
+/** RFC 7240 §2: of a preference that is named twice the first one counts, whether its value is understood or not. */
 function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'representation' | undefined {
   if (prefer === undefined) return undefined
   // A comma in a quoted value separates nothing, and what stands behind a semicolon belongs to another preference.
   const unquoted = String(prefer).replace(/"([^"]*)"/g, (_, text: string) => (/^\w+$/.test(text) ? text : '""'))
-  const [, preferred] = /(?:^|,)[ \t]*return[ \t]*=[ \t]*(minimal|representation)[ \t]*(?:$|[,;])/i.exec(unquoted) ?? []
-  return preferred?.toLowerCase() as 'minimal' | 'representation' | undefined
+  const [, value] = /(?:^|,)[ \t]*return[ \t]*(?:=[ \t]*([^,; \t]*))?[ \t]*(?:$|[,;])/i.exec(unquoted) ?? []
+  const preferred = value?.toLowerCase()
+  return preferred === 'minimal' || preferred === 'representation' ? preferred : undefined
 }

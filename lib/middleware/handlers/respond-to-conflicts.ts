@@ -101,10 +101,15 @@ function ofDatabase(req: Request, error: unknown): Promise<ConflictError | undef
   return guarded && handlersConflict(guarded, error)?.then((conflict) => conflict && refusal(guarded, conflict))
 }
 
+/** What was set for the answer that a problem takes the place of. `Transfer-Encoding` beside a length breaks the framing. */
+const OF_ANOTHER_ANSWER =
+  'Transfer-Encoding Trailer ETag Last-Modified Expires Content-Encoding Content-Range Content-Language Content-Location Content-Disposition Content-Digest Repr-Digest Accept-Ranges Location'.split(
+    ' ',
+  )
+
 /** Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD. */
 function answer(res: Response, conflict: ConflictError, body: string): void {
-  for (const field of ['ETag', 'Last-Modified', 'Content-Encoding', 'Content-Range', 'Location'])
-    res.removeHeader(field)
+  for (const field of OF_ANOTHER_ANSWER) res.removeHeader(field)
   res.statusCode = conflict.status
   for (const [field, value] of Object.entries(conflict.headers)) res.setHeader(field, value)
   res.setHeader('Content-Type', PROBLEM_JSON)

@@ -138,7 +138,7 @@ export interface ConflictOptions<T> {
   readonly skip?: (req: Request) => boolean
   /** What the chain matches below its mount, such as `/:id`. For `app.use('/articles', chain)` and `router.use(chain)`. */
   readonly path?: string
-  /** Methods beside GET, HEAD, OPTIONS and TRACE that change nothing, such as QUERY. */
+  /** Methods beside GET, HEAD, OPTIONS, TRACE and QUERY that change nothing, such as SEARCH. */
   readonly safeMethods?: readonly string[]
 
   /** JSON Schema of the whole resource (2020-12, or draft-07 when `$schema` says so), or a compiled Ajv validator. */
@@ -178,8 +178,8 @@ export interface ConflictOptions<T> {
   /** A header that carries the tag after every commit, also where RFC 9110 §9.3.4 forbids `ETag`. */
   readonly tagHeader?: string
   /**
-   * Methods whose false `If-Match` is forgiven when the request would change nothing. Default: PUT and DELETE. Two who
-   * make one value of one state are then both told that they stored it: give `[]` for counters.
+   * Methods whose false `If-Match` is forgiven when the request would change nothing. Default: DELETE, of a tombstone. With
+   * PUT or PATCH, two clients that make the same value from one state are both told that they stored it.
    */
   readonly alreadyApplied?: readonly ('PUT' | 'PATCH' | 'DELETE')[]
   /**

@@ -51,7 +51,8 @@ export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'method
   readonly methods: ReadonlySet<string> | undefined
 }
 
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE']
+/** RFC 9110 §9.2.1, and QUERY (RFC 10008). */
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']
 /** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
 const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']
 
@@ -80,7 +81,7 @@ export function readSettings<T>(caller: string, options: ConflictOptions<T>): Se
     versionQuery: preconditions.versionQuery,
     notModifiedLate: preconditions.notModified === 'late',
     tag: tag === 'version' ? versionTag : tag,
-    alreadyApplied: new Set(options.alreadyApplied ?? ['PUT', 'DELETE']),
+    alreadyApplied: new Set(options.alreadyApplied ?? ['DELETE']),
     create: new Set(options.create ?? ['PUT', 'POST']),
     generateKey: options.generateKey ?? (() => randomUUID()),
     location: options.location ?? belowRequest,

@@ -1,6 +1,6 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { TagForm } from '../../http/current-tags'
-import { formatEntityTag } from '../../http/entity-tag'
+import { formatEntityTag, type TagList } from '../../http/entity-tag'
 import type { ConditionField, Preconditions } from '../../http/preconditions'
 
 /** `current` is the tag of what is there now, where that is known. */
@@ -11,18 +11,24 @@ export function failedCondition(
 ): ConflictError {
   return new ConflictError(form === undefined ? 'precondition_failed' : 'weak_validator', {
     field,
-    detail: detailOf(field, form),
+    detail: detailOf(preconditions, field, form),
     expected: expectedBy(preconditions, field),
     current,
   })
 }
 
-function detailOf(field: ConditionField, form: TagForm | undefined): string {
+function detailOf(preconditions: Preconditions, field: ConditionField, form: TagForm | undefined): string {
   if (form === 'weak')
     return 'If-Match holds the weak form of the current tag: something between server and client weakened it.'
   if (form === 'suffixed') return 'If-Match holds the current tag with a suffix that compressing proxies put behind it.'
   if (field === 'If-None-Match') return 'What If-None-Match excludes is there.'
+  if (field === 'If-Match' && isWeakOnly(preconditions.ifMatch))
+    return 'If-Match holds a weak tag (W/"…"), which never matches: Express makes such tags itself. Was the GET served through the chain?'
   return `The resource is not, or no longer, in the state that ${field} names.`
+}
+
+function isWeakOnly(tags: TagList | undefined): boolean {
+  return Array.isArray(tags) && tags.length > 0 && tags.every(({ weak }) => weak)
 }
 
 /** The first tags that the client sent: enough to find the mistake, too little to fill a log. */

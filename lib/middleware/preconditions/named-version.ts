@@ -1,4 +1,5 @@
 import { ConflictError } from '../../conflicts/conflicts'
+import { parseEntityTag } from '../../http/entity-tag'
 import { valueAt } from '../../json/pointer'
 import type { GuardedRequest } from '../request/guarded-request'
 import { disagreement } from './condition-conflicts'
@@ -12,15 +13,22 @@ export function versionNamedBy<T>({
 }: GuardedRequest<T>): string | undefined | ConflictError {
   const { versionQuery, members } = settings
   if (isSafe) return undefined
-  const inBody = sent ? sent.version : versionInAction(req.body, members.versionField)
-  const inQuery = versionQuery === undefined ? undefined : req.query[versionQuery]
-  if (inQuery !== undefined && typeof inQuery !== 'string')
+  const inBody = unquoted(sent ? sent.version : versionInAction(req.body, members.versionField))
+  const given = versionQuery === undefined ? undefined : req.query[versionQuery]
+  if (given !== undefined && typeof given !== 'string')
     return new ConflictError('malformed_condition', {
       field: versionQuery,
       detail: `The query names ${versionQuery} more than once.`,
     })
+  const inQuery = unquoted(given)
   if (inBody !== undefined && inQuery !== undefined && inBody !== inQuery) return disagreement('body', 'query')
   return inBody ?? inQuery
+}
+
+/** Clients copy the version from `ETag` too, quotes and all. No version that is shown has quotes of its own. */
+function unquoted(version: string | undefined): string | undefined {
+  const tag = version === undefined ? undefined : parseEntityTag(version)
+  return tag && !tag.weak ? tag.opaque : version
 }
 
 /** The body of an action is the handler's: of it the chain reads nothing but the version. */

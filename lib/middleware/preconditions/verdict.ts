@@ -21,6 +21,7 @@ export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): V
 function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   const preconditions = conditionsOf(guarded)
   if (preconditions instanceof ConflictError) return refused(preconditions)
+  if (guarded.isSafe && !isRetrieval(guarded.method)) return PROCEED
   const locks = ifConflict(guarded, attempt)
   if (locks?.status === 400) return refused(locks)
   const version = versionNamedBy(guarded)
@@ -32,6 +33,14 @@ function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   if (verdict.outcome !== 'proceed') return forgiven(guarded, attempt, verdict)
   const conflict = staleVersion(guarded, attempt, preconditions, version)
   return conflict ? forgiven(guarded, attempt, refused(conflict)) : PROCEED
+}
+
+/**
+ * GET and HEAD show the resource. QUERY (RFC 10008) and other safe methods answer with a result of their own, so the
+ * tag of the resource is neither put on it nor compared with its conditions.
+ */
+export function isRetrieval(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
 }
 
 /** RFC 6585 §3. What is being created needs no condition: the write insists that nothing is there. */
@@ -46,8 +55,9 @@ function missingCondition<T>(
   if (required === false || current === undefined) return undefined
   if (action !== 'replace' && action !== 'patch' && action !== 'remove') return undefined
   if (version !== undefined || (ifMatch !== undefined && ifMatch !== '*')) return undefined
-  const hasOther =
-    ifMatch !== undefined || ifNoneMatch !== undefined || hasDate(current.lastModified, ifUnmodifiedSince)
+  // An If-None-Match that lists nothing excludes nothing.
+  const excludes = ifNoneMatch !== undefined && ifNoneMatch.length > 0
+  const hasOther = ifMatch !== undefined || excludes || hasDate(current.lastModified, ifUnmodifiedSince)
   if (required === true && hasOther) return undefined
   return new ConflictError('precondition_required', {
     field: 'If-Match',

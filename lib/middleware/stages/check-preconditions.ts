@@ -2,7 +2,7 @@ import { type ConflictMiddleware, chainOf } from '../chain/chain'
 import type { ConflictOptions } from '../options/options'
 import { readSettings } from '../options/settings'
 import { hasConditions } from '../preconditions/conditions'
-import { verdictOf } from '../preconditions/verdict'
+import { isRetrieval, verdictOf } from '../preconditions/verdict'
 import type { Stage } from '../request/guarded-request'
 import { showValidators, tagsOf } from '../request/validators'
 
@@ -21,7 +21,7 @@ export const preconditionStage: Stage = {
     const verdict = verdictOf(guarded, attempt)
     if (verdict.outcome === 'conflict') return verdict.conflict
     const { current, action } = attempt.change
-    if (action !== 'read' || current === undefined) return undefined
+    if (action !== 'read' || current === undefined || !isRetrieval(guarded.method)) return undefined
     showValidators(guarded, current, tagsOf(guarded, attempt)[0])
     // Express asks `fresh` again, which splits tags at commas and takes for a date whatever `Date.parse` does.
     const isAnswered = verdict.outcome === 'not-modified' && !guarded.settings.notModifiedLate
