@@ -104,6 +104,21 @@ test('a lease that was renewed before anybody asked counts', async () => {
   expect(await it.claim()).toEqual({ outcome: 'unknown' })
 })
 
+test('an answer that comes between the look at the record and the look at its lease is given, not "unknown"', async () => {
+  const it = desk()
+  const claim = await held(it)
+  await it.claim()
+  it.advance(1001)
+  const { read } = it.inner
+  it.inner.read = async (key) => {
+    const seen = await read(key)
+    // Right behind the second look, which finds no lease.
+    if (key.includes('idempotency-lease')) await claim.answer(ANSWER)
+    return seen
+  }
+  expect(await it.claim()).toMatchObject({ outcome: 'answered', answer: ANSWER })
+})
+
 test('run-again: one takes over, and the first one cannot complete any more', async () => {
   const it = desk({ onUnknown: 'run-again' })
   const first = await held(it)

@@ -6,6 +6,7 @@ import {
   detectConflicts,
   type ExpiringStore,
   holdLock,
+  type LockManager,
   memoryAdapter,
   memoryLocks,
   memoryStore,
@@ -145,4 +146,23 @@ describe('what its conditions refuse opens no transaction', () => {
     await request(it.app).put('/articles/1').set('If-Match', '*').send({ title: 'y' }).expect(200)
     expect(it.pool.statements).toEqual(['transaction', 'transaction'])
   })
+})
+
+test('a lock that is lost before COMMIT rolls the transaction back: 409 lock_lost, and nothing is changed', async () => {
+  const lost = new AbortController()
+  const manager: LockManager = { acquire: async () => ({ signal: lost.signal, release: async () => undefined }) }
+  const lose: RequestHandler = (_req, _res, next) => {
+    lost.abort(new Error('gone'))
+    next()
+  }
+  const adapter = memoryAdapter<Doc>()
+  await adapter.write('1', { title: 'first' }, null)
+  const app = express()
+  app.use(express.json())
+  const chain = detectConflicts<Doc>({ name: 'kept', adapter, isolation: 'transaction', lock: { manager } })
+  app.all('/articles/:id', chain, lose, commitChange())
+  app.use(respondToConflicts({ logger: quiet }))
+  const answer = await request(app).put('/articles/1').set('If-Match', '*').send({ title: 'x' }).expect(409)
+  expect(answer.body.code).toBe('lock_lost')
+  expect((await adapter.read('1'))?.value).toEqual({ title: 'first' })
 })

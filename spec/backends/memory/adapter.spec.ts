@@ -199,3 +199,19 @@ describe('options', () => {
     expect(make).toThrow(new TypeError(`memoryAdapter(): ${message}`))
   })
 })
+
+test('a key that a transaction found missing is held: others create it only when the transaction is over', async () => {
+  const adapter = memoryAdapter<string>()
+  let others: Promise<unknown> = Promise.resolve()
+  const order: string[] = []
+  await adapter.transaction(async (tx) => {
+    expect(await tx.read('new')).toBeUndefined()
+    others = adapter.write('new', 'theirs', null).then(({ ok }) => order.push(`theirs: ${ok}`))
+    await new Promise(setImmediate)
+    const mine = await tx.write?.('new', 'mine', null)
+    order.push(`mine: ${mine?.ok}`)
+  })
+  await others
+  expect(order).toEqual(['mine: true', 'theirs: false'])
+  expect((await adapter.read('new'))?.value).toBe('mine')
+})

@@ -27,6 +27,34 @@ describeWith('Redis', 'redisLocks', (url) => {
     for (const client of [admin, ioredis, ioredisSecond]) client.disconnect()
   })
 
+  test('a renewal does not lengthen the lock of another holder, and says that ours is gone', async () => {
+    const prefix = ownName('locks')
+    let answered: (answer: unknown) => void = () => {}
+    const renewed = new Promise((resolve) => {
+      answered = resolve
+    })
+    const client = {
+      async evalsha(sha: string, ...rest: [number, ...string[]]) {
+        const answer = await ioredis.evalsha(sha, ...rest)
+        // KEYS: the lock, ARGV: token and leaseMs, as only RENEW has them.
+        if (rest[0] === 1 && rest.length === 4) answered(answer)
+        return answer
+      },
+      eval: async (text: string, ...rest: [number, ...string[]]) => {
+        const answer = await ioredis.eval(text, ...rest)
+        if (rest[0] === 1 && rest.length === 4) answered(answer)
+        return answer
+      },
+    }
+    const lease = await redisLocks({ client, prefix }).acquire('a', { ...terms, leaseMs: 600 })
+    await admin.set(lockOf(prefix, 'a'), 'another', 'PX', 100_000)
+    expect(await renewed).toBe(0)
+    await new Promise(setImmediate)
+    expect(lease?.signal.aborted).toBe(true)
+    expect(await admin.pttl(lockOf(prefix, 'a'))).toBeGreaterThan(50_000)
+    await admin.del(lockOf(prefix, 'a'), `{${prefix}}:fence`)
+  })
+
   describe.each<[string, Client, Client]>([
     ['ioredis', ioredis, ioredisSecond],
     ['node-redis', nodeRedis, nodeRedisSecond],
