@@ -42,6 +42,11 @@ async function counting() {
   app.use(express.json())
   const count: RequestHandler = (req, res, next) => {
     const { commit } = resourceOf(req, adapter)
+    const { value } = req.query
+    if (value) {
+      commit({ count: Number(value) }).then(({ outcome }) => res.json({ outcome }), next)
+      return
+    }
     const done = req.method === 'POST' ? commit((current) => ({ count: (current?.count ?? 0) + 1 })) : commit()
     done.then(({ outcome }) => res.json({ outcome }), next)
   }
@@ -62,8 +67,8 @@ async function counting() {
     stops,
     count: async () => (await inner.read('1'))?.value.count,
     tag: async () => `"${(await inner.read('1'))?.version}"`,
-    send: async (init: RequestInit = {}, kind = 'counters') =>
-      (await fetch(`${url}/${kind}/1`, { method: 'POST', ...init })).status,
+    send: async (init: RequestInit = {}, kind = 'counters', query = '') =>
+      (await fetch(`${url}/${kind}/1${query}`, { method: 'POST', ...init })).status,
   }
 }
 
@@ -129,6 +134,15 @@ test('one that names a version does not wait for others to outdate it', async ()
   it.goOn()
   expect(await it.first()).toEqual([200, 200])
   expect(await it.count()).toBe(101)
+})
+
+test('a value of the handler’s own does not wait: it would be written over what it was not made from', async () => {
+  const it = await contended()
+  expect(await it.send({}, 'counters', '?value=50')).toBe(200)
+  expect(await it.count()).toBe(50)
+  it.goOn()
+  expect(await it.first()).toEqual([200, 200])
+  expect(await it.count()).toBe(51)
 })
 
 test('a client that leaves gives up its place', async () => {

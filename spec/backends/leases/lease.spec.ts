@@ -59,6 +59,26 @@ test('a renewal whose answer comes after the lease has run out revives nothing',
   expect(signal.aborted).toBe(true)
 })
 
+test('a lock is given back only when a renewal that is under way has ended: it would take the lock again', async () => {
+  const steps: string[] = []
+  let answer: (renewed: boolean) => void = () => {}
+  const renew = () => {
+    steps.push('renewal sent')
+    return new Promise<boolean>((resolve) => {
+      answer = resolve
+    })
+  }
+  const free = async () => void steps.push('freed')
+  const { lease } = holdLease({ askedAt: performance.now(), free, renew }, TERMS)
+  await jest.advanceTimersByTimeAsync(301)
+  const released = lease.release()
+  await jest.advanceTimersByTimeAsync(1)
+  expect(steps).toEqual(['renewal sent'])
+  answer(true)
+  await released
+  expect(steps).toEqual(['renewal sent', 'freed'])
+})
+
 describe('a session that ends while a lock is asked for', () => {
   function session() {
     let grant: (fence: string) => void = () => {}
