@@ -56,6 +56,47 @@ export function endOfParameters(text: string, start: number): number {
   return at
 }
 
+/**
+ * Reads a dictionary (RFC 9651 §3.2): the text of each member's value, without its parameters. `undefined` means
+ * malformed; an empty field is an empty dictionary. Of several members with one name the last one counts.
+ */
+export function parseDictionary(field: string): ReadonlyMap<string, string> | undefined {
+  const text = withoutSpace(field)
+  const members = new Map<string, string>()
+  for (let at = 0; at < text.length; ) {
+    const endOfName = endOf(PARAMETER_NAME, text, at)
+    if (endOfName === -1) return undefined
+    const hasValue = text.charAt(endOfName) === '='
+    const endOfValue = hasValue ? endOfMember(text, endOfName + 1) : endOfName
+    const end = endOfValue === -1 ? -1 : endOfParameters(text, endOfValue)
+    if (end === -1) return undefined
+    // A name alone is true (§3.2).
+    members.set(text.slice(at, endOfName), hasValue ? text.slice(endOfName + 1, endOfValue) : '?1')
+    at = end === text.length ? end : endOf(COMMA, text, end)
+    if (at === -1) return undefined
+  }
+  return members
+}
+
+/** A comma with another member behind it. */
+const COMMA = /[ \t]*,[ \t]*(?=[^ \t])/y
+
+/** A bare item, or an inner list (§3.1.1), whose items may have parameters of their own. */
+function endOfMember(text: string, start: number): number {
+  if (text.charAt(start) !== '(') return endOfBareItem(text, start)
+  for (let at = start + 1; ; ) {
+    const item = endOf(SPACES, text, at)
+    if (text.charAt(item) === ')') return item + 1
+    // Items stand apart.
+    if (item === at && at > start + 1) return -1
+    const end = endOfBareItem(text, item)
+    at = end === -1 ? -1 : endOfParameters(text, end)
+    if (at === -1) return -1
+  }
+}
+
+const SPACES = / */y
+
 /** The bare items of RFC 9651 §3.3, each known by its first character. */
 const BARE_ITEMS: readonly (readonly [first: RegExp, whole: RegExp])[] = [
   [/[-0-9]/, /-?(?:\d{1,12}\.\d{1,3}|\d{1,15})(?![\d.])/y],

@@ -4,6 +4,7 @@ import send from 'send'
 import { ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile, type StoredFile } from '../../contracts/stored-file'
 import { isRangeCurrent } from '../../http/if-range'
+import { byteRangeOf } from '../../http/range'
 import { refuseUnknown } from '../../options'
 import type { ConflictMiddleware } from '../chain/chain'
 import { stockHandler } from '../handlers/commit-change'
@@ -38,7 +39,7 @@ export function sendFile(options: SendFileOptions = {}): ConflictMiddleware {
     // Whoever uploads says what type it is. A browser must not think better of it.
     res.setHeader('X-Content-Type-Options', 'nosniff')
     res.setHeader('Repr-Digest', file.digest)
-    const error = await sent(req, rangeOf(guarded), res, file)
+    const error = await sent(req, rangeOf(guarded, file.size), res, file)
     if (error) await answerError(guarded, error)
   })
 }
@@ -52,15 +53,25 @@ function fileOf({ attempt, isSafe, req }: GuardedRequest<unknown>): StoredFile {
   )
 }
 
-/** A range is for GET alone (RFC 9110 §14.2). `send` takes a weak tag for a strong one, so it gets to see no `If-Range`. */
-function rangeOf(guarded: GuardedRequest<unknown>): string | undefined {
+/**
+ * The one range to send, in a form that `send` reads rightly. A range is for GET alone (RFC 9110 §14.2). `send` takes a
+ * weak tag for a strong one, so it gets to see no `If-Range`.
+ */
+function rangeOf(guarded: GuardedRequest<unknown>, size: number): string | undefined {
+  const { range } = guarded.req.headers
+  if (guarded.req.method !== 'GET' || range === undefined || !isForThisState(guarded)) return undefined
+  const part = byteRangeOf(range, size)
+  if (part === 'whole') return undefined
+  return part === 'unsatisfiable' ? `bytes=${size}-` : `bytes=${part.first}-${part.last}`
+}
+
+function isForThisState(guarded: GuardedRequest<unknown>): boolean {
   const { req, attempt } = guarded
-  const { range, 'if-range': ifRange } = req.headers
-  if (req.method !== 'GET' || range === undefined || ifRange === undefined || attempt === undefined)
-    return req.method === 'GET' ? range : undefined
+  const ifRange = req.headers['if-range']
+  if (ifRange === undefined || attempt === undefined) return true
   const modifiedMs = attempt.change.current?.lastModified?.getTime()
   const [tag] = tagsOf(guarded, attempt)
-  return isRangeCurrent(String(ifRange), { tag, modifiedMs }, Date.now()) ? range : undefined
+  return isRangeCurrent(String(ifRange), { tag, modifiedMs }, Date.now())
 }
 
 type SendError = Error & { readonly status?: number }

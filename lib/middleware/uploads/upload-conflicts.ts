@@ -3,11 +3,19 @@ import { ConflictError } from '../../conflicts/conflicts'
 import { isStoreFault } from '../../contracts/store-fault'
 import { type Digest, parseDigests } from '../../http/content-digest'
 
+/** How browsers send forms. Stored as it comes, a form would be a file with the boundaries of the form in it. */
+const FORM = /^[ \t]*(?:multipart\/form-data|application\/x-www-form-urlencoded)[ \t]*(?:;|$)/i
+
 /** What of an upload can be refused by its header, before a byte of it is kept. */
 export function refusalOfUpload(req: Request, maxBytes: number): ConflictError | undefined {
   const { headers, method } = req
   if (method === 'PATCH')
     return new ConflictError('unsupported_media_type', { detail: 'A file cannot be patched: PUT the whole of it.' })
+  if (FORM.test(headers['content-type'] ?? ''))
+    return new ConflictError('unsupported_media_type', {
+      detail:
+        'A form was sent where the file itself is expected: send its bytes as the body, and its own type as Content-Type.',
+    })
   const coding = headers['content-encoding']
   if (coding !== undefined && coding.toLowerCase() !== 'identity')
     return new ConflictError('unsupported_media_type', {
