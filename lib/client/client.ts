@@ -1,7 +1,16 @@
 import { sameJson } from '../json/equal'
 import { parseArrayKeys } from '../json/members'
-import type { Answer, ChangeOptions, ClientOptions, PostOptions, RequestOptions, ResolvingOptions } from './options'
+import {
+  type Answer,
+  type ChangeOptions,
+  type ClientOptions,
+  checkNames,
+  type PostOptions,
+  type RequestOptions,
+  type ResolvingOptions,
+} from './options'
 import { requestsOf } from './requests'
+import { mustBeMade } from './resolvers'
 import { type Again, askResolver, putResolving, refusalOf, unknownOutcome } from './resolving'
 
 /** Requests that never undo what somebody else did. What a server refuses is thrown as a `ProblemError`. */
@@ -31,11 +40,16 @@ export interface Client {
 
 /** A client for any server that speaks RFC 9110, and better still for one that answers with problems of ours. */
 export function createClient(options: ClientOptions = {}): Client {
+  checkNames(options)
+  mustBeMade(options.resolve)
   const { tries = 5 } = options
   const requests = requestsOf(options)
   const { absolute, memory } = requests
   const merging = { arrayKeys: parseArrayKeys(options.arrayKeys ?? {}) }
-  const withResolver = <T>(own: ResolvingOptions<T>) => ({ ...own, resolve: own.resolve ?? options.resolve })
+  const withResolver = <T>(own: ResolvingOptions<T>) => ({
+    ...own,
+    resolve: mustBeMade(own.resolve) ?? options.resolve,
+  })
 
   async function change<T>(method: string, relative: string, value: unknown, own: ChangeOptions): Promise<Answer<T>> {
     const url = absolute(relative)

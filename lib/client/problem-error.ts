@@ -1,6 +1,7 @@
 import { PROBLEM_JSON, type Problem } from '../http/problem'
 import { isObject } from '../json/member'
 
+const JSON_TYPE = /^application\/([^;]*\+)?json/i
 const BRAND = Symbol.for('express-conflict.problem-error')
 
 /** A refusal. `problem` is the server's own (RFC 9457), or made from the status where it sent none. */
@@ -24,11 +25,16 @@ export function isProblemError(error: unknown): error is ProblemError {
   return error instanceof Error && BRAND in error
 }
 
-/** What an answer refuses with; `undefined` for one that does not. */
-export function refusalOf(response: Response, text: string): ProblemError | undefined {
+/**
+ * What an answer refuses with; `undefined` for one that says that the request was carried out. A redirect, a page of HTML
+ * and a 304 to a change say nothing of the kind: they come from a login page, a proxy or a cache.
+ */
+export function refusalOf(method: string, response: Response, text: string): ProblemError | undefined {
   const { ok, status, headers } = response
-  if (ok || status === 304) return undefined
-  const plain = { type: 'about:blank', title: `The server answered ${status}`, status }
+  if (status === 304 ? method === 'GET' : ok && (!text || JSON_TYPE.test(headers.get('Content-Type') ?? '')))
+    return undefined
+  const what = ok ? 'something else than JSON' : status || 'a redirect'
+  const plain = { type: 'about:blank', title: `The server answered ${what}`, status }
   return new ProblemError({ ...plain, ...membersIn(headers, text), status }, headers)
 }
 

@@ -32,6 +32,7 @@ export interface Refused {
 export function requestsOf(options: ClientOptions): Requests {
   const { deadlineMs = 30_000, tries = 5, maxRemembered = 500, idempotencyKeys = true } = options
   const memory = memoryOf(maxRemembered)
+  const base = options.baseUrl && new URL(options.baseUrl, pageUrl())
 
   async function send(
     method: string,
@@ -77,13 +78,18 @@ export function requestsOf(options: ClientOptions): Requests {
 
   return {
     memory,
-    absolute: (url) => new URL(url, options.baseUrl ?? pageUrl()).href,
+    absolute: (url) => new URL(url, base ?? pageUrl()).href,
     read,
 
     async change(method, url, value, known, own) {
       const seen = own.condition ? known : await named(url, known, own)
       if (known && !seen) return { refusal: changedMeanwhile(), afterUnknown: false }
-      const reply = await send(method, url, value, changeCondition(method, url, seen, own.condition), own)
+      const sendIf = (condition?: string) =>
+        send(method, url, value, changeCondition(method, url, seen, condition), own)
+      let reply = await sendIf(own.condition)
+      const problem = reply.refusal?.problem
+      // A proxy has changed the tag on its way here. The server says that the state is the same, and what its tag is.
+      if (problem?.code === 'weak_validator' && problem.current) reply = await sendIf(`${problem.current}`)
       const { refusal, afterUnknown } = reply
       // What was to be removed is not there: by the try whose answer was lost, if nobody else was faster.
       if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
@@ -94,7 +100,7 @@ export function requestsOf(options: ClientOptions): Requests {
       else remember(url, reply, text)
       // RFC 9110 §9.3.4: a PUT is answered with an ETag only when what is stored is what was sent.
       const isKnown = text !== asSent || reply.headers.has('ETag')
-      return { answer: answerOf(url, reply, (isKnown && text) || jsonIn(reply)) }
+      return { answer: answerOf(url, reply, (isKnown && text) || reply.text) }
     },
 
     async post(url, value, { idempotencyKey, ...own }) {
@@ -103,7 +109,7 @@ export function requestsOf(options: ClientOptions): Requests {
       const fields = key === undefined ? {} : { 'Idempotency-Key': `"${key.replace(/["\\]/g, '\\$&')}"` }
       const reply = await send('POST', url, value, fields, own)
       if (reply.refusal) throw reply.refusal
-      const answer = answerOf(url, reply, jsonIn(reply))
+      const answer = answerOf(url, reply, reply.text)
       if (answer.location && showsResource(answer.location, reply)) remember(answer.location, reply, reply.text)
       return answer
     },
@@ -121,11 +127,6 @@ function seenIn({ headers }: Reply, text: string): Seen {
 function changedMeanwhile(): ProblemError {
   const title = 'It has changed'
   return new ProblemError({ type: 'about:blank', title, status: 412, code: 'precondition_failed' }, new Headers())
-}
-
-/** Not every answer to a change is a document. */
-function jsonIn({ headers, text }: Reply): string {
-  return /^application\/([^;]*\+)?json/i.test(headers.get('Content-Type') ?? '') ? text : ''
 }
 
 function answerOf(url: string, { status, headers }: Reply, text: string): Answer<unknown> {

@@ -32,3 +32,10 @@ export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonl
     return merged.value as T
   }
 }
+
+/** `mergeDisjoint` makes a resolver, and is none itself: it would be asked, and give a function to store. */
+export function mustBeMade<R>(resolve: R): R {
+  if ((resolve as unknown) === mergeDisjoint)
+    throw new TypeError('resolve: write mergeDisjoint(), with the parentheses.')
+  return resolve
+}

@@ -13,24 +13,13 @@ function askedForMs(retryAfter: string, now: number): number {
 }
 
 /** A signal that follows another one, and aborts when the time is up. */
-export function deadline(ms: number, signal: AbortSignal | undefined): { signal: AbortSignal; done(): void } {
-  const controller = new AbortController()
-  const abort = () =>
-    controller.abort(signal?.aborted ? signal.reason : new DOMException(`No answer within ${ms} ms.`, 'TimeoutError'))
+export function deadline(ms: number, signal: AbortSignal | undefined): AbortSignal {
   // A timer of more runs at once.
-  const timer = setTimeout(abort, Math.min(ms, 2 ** 31 - 1))
-  signal?.addEventListener('abort', abort)
-  if (signal?.aborted) abort()
-  return {
-    signal: controller.signal,
-    done() {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
-    },
-  }
+  const timeout = AbortSignal.timeout(Math.min(ms, 2 ** 31 - 1))
+  return signal ? AbortSignal.any([timeout, signal]) : timeout
 }
 
-/** `signal` is one of `deadline`, which is done with when the wait is. */
+/** `signal` is one of `deadline`: it ends with the request. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, ms)

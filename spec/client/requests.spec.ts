@@ -264,7 +264,7 @@ describe('what is sent again', () => {
     const server = await opened(ourServer())
     server.takeNext('GET', () => undefined)
     const hanging = createClient({ deadlineMs: 50 }).get(server.url)
-    await expect(hanging).rejects.toMatchObject({ name: 'TimeoutError', message: 'No answer within 50 ms.' })
+    await expect(hanging).rejects.toMatchObject({ name: 'TimeoutError' })
   })
 
   test('a deadline that never comes is none', async () => {

@@ -1,0 +1,159 @@
+import type { RequestListener } from 'node:http'
+import { type Client, createClient, isProblemError, mergeDisjoint } from '../../lib/client'
+import { foreignServer, type Served, serve } from './servers'
+
+const closing: Served[] = []
+afterEach(async () => {
+  for (const served of closing.splice(0)) await served.close()
+})
+const serving = async (listener: RequestListener) => {
+  const served = await serve(listener)
+  closing.push(served)
+  return served
+}
+
+const CHANGES: Record<string, (client: Client, url: string) => Promise<unknown>> = {
+  put: (client, url) => client.put(url, { title: 'b' }),
+  patch: (client, url) => client.patch(url, { title: 'b' }),
+  delete: (client, url) => client.delete(url),
+  post: (client, url) => client.post(url, { title: 'b' }),
+  update: (client, url) => client.update(url, () => ({ title: 'b' })),
+}
+
+const html: RequestListener = (_req, res) => {
+  res.writeHead(200, { 'Content-Type': 'text/html', ETag: '"page"' }).end('<form>')
+}
+
+const NOT_DONE: Record<string, RequestListener> = {
+  ...Object.fromEntries(
+    [301, 302, 303, 307, 308].map((status) => [
+      `a ${status} to a login page`,
+      (_req, res) => res.writeHead(status, { Location: '/login' }).end(),
+    ]),
+  ),
+  'a page of HTML': html,
+  'plain text': (_req, res) => res.writeHead(200, { 'Content-Type': 'text/plain' }).end('ok'),
+  'a body without a type': (_req, res) => res.writeHead(200).end('{}'),
+  'a 304': (_req, res) => res.writeHead(304).end(),
+}
+
+describe.each(Object.entries(NOT_DONE))('%s', (_, answer) => {
+  test.each(Object.keys(CHANGES))('is no success of %s, and is not followed', async (name) => {
+    const visited: string[] = []
+    const served = await serving((req, res) => {
+      visited.push(`${req.method} ${req.url}`)
+      if (req.url === '/login') html(req, res)
+      else if (req.method !== 'GET') answer(req, res)
+      else res.writeHead(200, { 'Content-Type': 'application/json', ETag: '"1"' }).end('{"title":"a"}')
+    })
+    const client = createClient({ tries: 1 })
+    await client.get(served.url)
+    const error = await CHANGES[name]?.(client, served.url).catch((caught: unknown) => caught)
+    expect(isProblemError(error)).toBe(true)
+    expect(visited.filter((each) => each.endsWith('/login'))).toEqual([])
+  })
+})
+
+describe('a read that is redirected', () => {
+  test('is followed within the origin, with its headers', async () => {
+    const served = await serving((req, res) => {
+      if (req.url === '/notes/1') res.writeHead(301, { Location: '/notes/2' }).end()
+      else
+        res
+          .writeHead(200, { 'Content-Type': 'application/json' })
+          .end(JSON.stringify({ token: req.headers['x-token'] }))
+    })
+    const { value } = await createClient({ headers: { 'X-Token': 't' } }).get(served.url)
+    expect(value).toEqual({ token: 't' })
+  })
+
+  test('is not followed to another origin, which would get the headers', async () => {
+    const other = await serving(html)
+    const served = await serving((_req, res) => res.writeHead(302, { Location: other.url }).end())
+    const error = await createClient({ headers: { 'X-Token': 't' } })
+      .get(served.url)
+      .catch((caught: unknown) => caught)
+    expect(error).toMatchObject({ status: 302 })
+    expect(other.seen).toEqual([])
+  })
+
+  test('ends, when it goes in circles', async () => {
+    const served = await serving((_req, res) => res.writeHead(302, { Location: '/notes/1' }).end())
+    await expect(createClient({ tries: 1 }).get(served.url)).rejects.toMatchObject({ status: 302 })
+    expect(served.seen.length).toBeLessThan(10)
+  })
+
+  test('is no state when it ends at a login page', async () => {
+    const served = await serving((req, res) =>
+      req.url === '/login' ? html(req, res) : res.writeHead(302, { Location: '/login' }).end(),
+    )
+    await expect(createClient({ tries: 1 }).get(served.url)).rejects.toMatchObject({ status: 200 })
+  })
+})
+
+describe('a tag that a proxy has changed', () => {
+  const weakened = (put: (condition: string | undefined) => boolean) =>
+    serving((req, res) => {
+      const json = { 'Content-Type': 'application/json' }
+      const problem = { type: 'about:blank', title: '', status: 412, code: 'weak_validator', current: '"T1"' }
+      if (req.method === 'GET') res.writeHead(200, { ...json, ETag: '"T1-gzip"' }).end('{"title":"a"}')
+      else if (put(req.headers['if-match'])) res.writeHead(200, { ...json, ETag: '"T2"' }).end('{"title":"b"}')
+      else res.writeHead(412, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(problem))
+    })
+
+  test.each(['put', 'patch', 'delete', 'update'])(
+    '%s goes out once more, with the tag that the server names',
+    async (name) => {
+      const served = await weakened((condition) => condition === '"T1"')
+      const client = createClient()
+      await client.get(served.url)
+      await CHANGES[name]?.(client, served.url)
+      const changes = served.seen.filter(({ method }) => method !== 'GET')
+      expect(changes.map(({ headers }) => headers['if-match'])).toEqual(['"T1-gzip"', '"T1"'])
+    },
+  )
+
+  test('it goes out no third time', async () => {
+    const served = await weakened(() => false)
+    const client = createClient()
+    await client.get(served.url)
+    await expect(client.put(served.url, { title: 'b' })).rejects.toMatchObject({ status: 412 })
+    expect(served.seen.filter(({ method }) => method === 'PUT')).toHaveLength(2)
+  })
+})
+
+describe('options', () => {
+  test.each([
+    [{ baseURL: '/' }, 'createClient(): there is no option "baseURL". Did you mean "baseUrl"?'],
+    [{ retries: 3 }, 'createClient(): there is no option "retries". Did you mean "tries"?'],
+    [{ timeout: 3 }, 'createClient(): there is no option "timeout". baseUrl headers resolve'],
+  ])('%j is refused with what was meant', (options, message) => {
+    expect(() => createClient(options as object)).toThrow(message)
+  })
+
+  test('a resolver that was not made yet is refused', async () => {
+    const said = 'write mergeDisjoint(), with the parentheses'
+    expect(() => createClient({ resolve: mergeDisjoint as never })).toThrow(said)
+    const served = await foreignServer()
+    closing.push(served)
+    const client = createClient()
+    await client.get(served.url)
+    await expect(client.put(served.url, { title: 'b' }, { resolve: mergeDisjoint as never })).rejects.toThrow(said)
+  })
+
+  test('baseUrl is relative to the page', async () => {
+    const asked: string[] = []
+    const fetched: typeof fetch = async (url) => {
+      asked.push(String(url))
+      return new Response('{}', { headers: { 'Content-Type': 'application/json' } })
+    }
+    Object.assign(globalThis, { location: { href: 'https://page.example/app/' } })
+    try {
+      for (const baseUrl of ['/api/articles/', '../api/articles/', 'https://page.example/api/articles/'])
+        await createClient({ baseUrl, fetch: fetched }).get('1')
+    } finally {
+      Reflect.deleteProperty(globalThis, 'location')
+    }
+    expect(new Set(asked)).toEqual(new Set(['https://page.example/api/articles/1']))
+  })
+})
