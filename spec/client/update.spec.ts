@@ -191,7 +191,7 @@ test('what is gone is said to be gone', async () => {
 
 test.each([
   ['by default: both count', {}, 2],
-  ["with alreadyApplied: ['PUT']: one change", { alreadyApplied: ['PUT'] }, 1],
+  ["with alreadyApplied: ['PUT']: one change", { alreadyApplied: ['PUT'] as const }, 1],
 ])('two who make the same value of the same state, %s', async (_, options, end) => {
   const server = await ourServer({ id: '1', n: 0 }, options)
   let reads = 0
