@@ -45,7 +45,7 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
     .get(inTurn(chain, show))
     .put(inTurn(parseJsonBody, chain, commit))
     .patch(inTurn(parseJsonBody, chain, commit))
-  if (adapter.remove) item.delete(inTurn(chain, commit))
+  if (adapter.remove) item.delete(inTurn(parseJsonBody, chain, commit))
   item.options(answerOptions(onItem)).all(refuseOthers(onItem))
   const collection = router.route('/')
   if (create.includes('POST')) collection.post(inTurn(parseJsonBody, creation, commit))

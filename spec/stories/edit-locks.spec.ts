@@ -402,14 +402,14 @@ describe('If, as RFC 4918 §10.4 has it', () => {
     expect(answer.status).toBe(status)
   })
 
-  test('what cannot be read is 400, but not before somebody else’s lock', async () => {
+  test('what cannot be read is 400, somebody else’s lock or not', async () => {
     const it = await desk()
     const malformed = { If: '(<urn:uuid:1>' }
     const answer = await it.put('ben', undefined, malformed)
     expect(answer.status).toBe(400)
     expect(answer.body).toMatchObject({ code: 'malformed_condition', field: 'If' })
     await it.take('ann')
-    expect((await it.put('ben', undefined, malformed)).status).toBe(423)
+    expect((await it.put('ben', undefined, malformed)).status).toBe(400)
   })
 
   test('a chain without edit locks does not look at it', async () => {
@@ -641,4 +641,44 @@ describe('wrong options are found when the app starts', () => {
     await it.take('ann')
     expect([(await it.take('ben')).status, (await it.look('ann')).status]).toEqual([500, 200])
   })
+})
+
+describe('DELETE of a lock tells nothing of a resource that is hidden', () => {
+  const allow = (req: express.Request) => (req.get('user') === 'ann' ? undefined : { as: 'not_found' as const })
+  const ofBen = async (it: Desk, token?: string, key = '1') => {
+    const test = request(it.app).delete(`/notes/${key}/lock`).set('user', 'ben')
+    const { status, body } = await (token === undefined ? test : test.set('Lock-Token', token))
+    return [status, body.code]
+  }
+
+  test.each([undefined, '<urn:uuid:1>'])(
+    'whether it is locked, free or was never there: 404, token %s',
+    async (token) => {
+      const it = await desk({}, { allow })
+      expect(await ofBen(it, token)).toEqual([404, 'not_found'])
+      await it.take('ann')
+      expect(await ofBen(it, token)).toEqual([404, 'not_found'])
+      expect(await ofBen(it, token, '2')).toEqual([404, 'not_found'])
+      expect((await it.look('ann')).body.locked).toBe(true)
+    },
+  )
+
+  test('not even to one who may break locks; its owner may release it', async () => {
+    let isHidden = false
+    const it = await desk({ mayBreak: () => true }, { allow: () => (isHidden ? { as: 'not_found' } : undefined) })
+    const token = tokenIn(await it.take('ann'))
+    isHidden = true
+    expect(await ofBen(it)).toEqual([404, 'not_found'])
+    expect((await it.free('ann', token)).status).toBe(204)
+  })
+})
+
+test('a malformed If is 400, locked or not: 423 would say that the token is wrong', async () => {
+  const it = await desk()
+  const token = tokenIn(await it.take('ann'))
+  for (const field of ['(<urn:uuid:1>', token.slice(1, -1)]) {
+    const answer = await it.put('ann', undefined, { If: field })
+    expect([answer.status, answer.body.code, answer.body.field]).toEqual([400, 'malformed_condition', 'If'])
+  }
+  expect((await it.put('ann', undefined, { If: `(${token} ["with a space"]) (${token})` })).status).toBe(200)
 })

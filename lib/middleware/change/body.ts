@@ -3,6 +3,7 @@ import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
 import { valueAt, withoutValueAt } from '../../json/pointer'
 import type { GuardedRequest, Sent } from '../request/guarded-request'
+import { wasFilled } from './json-parser'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const JSON_PATCH = 'application/json-patch+json'
@@ -33,6 +34,8 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   if (isStoredFile(document)) return { format: 'value', document, version: undefined }
   if (!hasBody(headers) || wasEmpty(req)) return malformed('The request has no body.')
   if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
+  if (isEmptyObject(document) && !wasFilled(req) && mayHaveBeenEmpty(headers))
+    return malformed('The body is empty, or an empty object that cannot be told from an empty body. Send {} alone.')
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe
   const type = mediaTypeOf(headers)
@@ -88,6 +91,29 @@ function formatOf(method: string, type: string): Sent['format'] | undefined {
 
 export function isJsonType(type: string): boolean {
   return type === 'application/json' || /^application\/[\w.!#$&^-]+\+json$/.test(type)
+}
+
+function isEmptyObject(document: unknown): boolean {
+  return (
+    typeof document === 'object' && document !== null && !Array.isArray(document) && Object.keys(document).length === 0
+  )
+}
+
+/** The fewest bytes that `{}` takes in each encoding; nothing at all takes less. */
+const SHORTEST: Readonly<Record<string, number>> = { gzip: 22, 'x-gzip': 22, deflate: 10, br: 6 }
+
+/**
+ * Parsers give `{}` for a body of nothing, compressed or behind a byte order mark, and a PUT of it would empty the
+ * resource. The length tells the two apart, or the request is refused.
+ */
+function mayHaveBeenEmpty(headers: Headers): boolean {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
+  const given = headers['content-length']
+  if (given === undefined) return encoding !== 'identity'
+  const length = Number(given)
+  if (encoding !== 'identity') return length < (SHORTEST[encoding] ?? Number.POSITIVE_INFINITY)
+  // UTF-8 has a mark of 3 bytes, UTF-16 one of 2.
+  return /charset\s*=\s*"?utf-?16/i.test(headers['content-type'] ?? '') ? length < 4 : length === 3
 }
 
 /** Sent in no chunks: read to its end, and nothing came. */

@@ -6,11 +6,21 @@ import { inexactNumber, shortened } from '../../json/exact-numbers'
  * For the app's own parser: `express.json({ verify: refuseInexactNumbers })`. Answers 400 to a body with a number that
  * JavaScript would change, such as `9007199254740993`. Behind a parser without it nobody can tell that it was changed.
  */
-export function refuseInexactNumbers(_req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
+export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
+  // Express takes nothing at all for {}: a PUT of it would empty the resource.
+  if (isEmpty(bytes)) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
+  if (typeof req === 'object' && req !== null) filled.add(req)
   const number = inexactNumber(textOf(bytes, encoding))
   if (number === undefined) return
   const detail = `The number ${shortened(number)} cannot be kept exactly. Send it as a string, or with fewer digits.`
   throw new ConflictError('malformed_body', { detail })
+}
+
+/** The requests whose body was looked at before it was parsed, and was not empty. */
+const filled = new WeakSet<object>()
+
+export function wasFilled(req: object): boolean {
+  return filled.has(req)
 }
 
 /** Parses bodies that nothing has read yet. Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too. */
@@ -22,11 +32,7 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
 const parse = express.json({
   type: ['application/json', 'application/*+json'],
   strict: false,
-  verify(req, res, bytes, encoding) {
-    // Express takes nothing at all for {}: a PUT of it would empty the resource.
-    if (isEmpty(bytes)) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
-    refuseInexactNumbers(req, res, bytes, encoding)
-  },
+  verify: refuseInexactNumbers,
 })
 
 /** A byte order mark is no text either. */

@@ -17,7 +17,14 @@ export async function editLockConflict<T>(
   attempt.editLock = lock
   if (lock === undefined) return undefined
   const { req } = guarded
-  return isHeldBy(lock, tokensIn(listsOf(guarded) ?? []), locks.owner(req)) ? undefined : lockedBy(guarded, locks, lock)
+  const lists = listsOf(guarded)
+  // 423 would say that the token is wrong, where it could not be read.
+  if (lists === undefined && req.headers.if !== undefined) return malformedIf()
+  return isHeldBy(lock, tokensIn(lists ?? []), locks.owner(req)) ? undefined : lockedBy(guarded, locks, lock)
+}
+
+function malformedIf(): ConflictError {
+  return new ConflictError('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
 }
 
 /** What others are told: until when, and of the holder what the app says. */
@@ -44,8 +51,7 @@ export function ifConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): 
   const { settings, req, isSafe } = guarded
   if (settings.editLocks === undefined || isSafe || req.headers.if === undefined) return undefined
   const lists = listsOf(guarded)
-  if (lists === undefined)
-    return new ConflictError('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
+  if (lists === undefined) return malformedIf()
   if (
     lists.some(
       (list) => isAboutRequest(guarded, list) && list.conditions.every((each) => holds(guarded, attempt, each)),

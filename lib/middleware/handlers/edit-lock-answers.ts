@@ -92,13 +92,22 @@ export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): 
   const token = tokenOf(req)
   for (let tries = 1; tries <= MOST_TRIES; tries++) {
     const lock = await findLock(guarded, locks)
+    // Its owner may release it whatever has become of the resource, and of the right to see it.
+    if (lock === undefined || locks.owner(req) !== lock.owner) await mustBeVisible(guarded, lock !== undefined)
     if (lock === undefined) return
     const refusal = await refusalOf(req, locks, lock, token)
-    // Who may not know of the resource does not learn of its lock either.
-    if (refusal) throw (await isStillAllowed(guarded)) ?? refusal
+    if (refusal) throw refusal
     if (await endLock(guarded, locks, lock)) return
   }
   throw new ConflictError('resource_busy', { retryAfterS: 1 })
+}
+
+/** The same answer for what is not there as for what the caller may not see, whether somebody edits it or not. */
+async function mustBeVisible<T>(guarded: GuardedRequest<T>, isLocked: boolean): Promise<void> {
+  const conflict = await isStillAllowed(guarded)
+  if (conflict) throw conflict
+  // What was removed under a lock leaves the lock, and it can still be broken.
+  if (!isLocked && (await readState(guarded)) === undefined) throw new ConflictError('not_found')
 }
 
 /** A token releases its own lock and no other: a late release must not end what somebody else has taken since. */

@@ -38,9 +38,10 @@ export const stateStage: Stage = {
   check(guarded, attempt) {
     const { stored } = attempt
     if (isMissing(guarded, attempt)) return new ConflictError('not_found')
-    if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded)) return new ConflictError('gone')
     const { options, editLocks } = guarded.settings
     const { allow } = options
+    if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded) && !isRestored(guarded, stored))
+      return allow ? goneOrHidden(guarded, stored, allow) : new ConflictError('gone')
     const conflict = allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
     return editLocks && !guarded.isSafe ? orLocked(guarded, attempt, editLocks, conflict) : conflict
   },
@@ -65,7 +66,24 @@ async function deniedOrFrozen<T>(
   return denial(await allow(guarded.req, stored)) ?? frozen(guarded, stored)
 }
 
-/** For who is not held against the state any more: may the caller still see what came of the request? */
+/** 410 says that something was there: a caller from whom it is hidden gets the 404 of what never was. */
+async function goneOrHidden<T>(
+  { req }: GuardedRequest<T>,
+  stored: ResourceState<T>,
+  allow: Allow<T>,
+): Promise<ConflictError> {
+  const conflict = denial(await allow(req, stored))
+  return conflict?.code === 'not_found' ? conflict : new ConflictError('gone')
+}
+
+/** A PUT that says that nothing may be there takes a tombstone for nothing, and brings the resource back. */
+function isRestored<T>(guarded: GuardedRequest<T>, { gone }: ResourceState<T>): boolean {
+  if (!gone || guarded.method !== 'PUT' || !mayCreate(guarded)) return false
+  const conditions = conditionsOf(guarded)
+  return !(conditions instanceof ConflictError) && conditions.ifNoneMatch === '*'
+}
+
+/** Where the request skips the state checks: may the caller see the resource? */
 export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined> {
   const { allow } = guarded.settings.options
   if (allow === undefined) return undefined
