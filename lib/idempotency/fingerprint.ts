@@ -1,6 +1,7 @@
 import { sha256 } from '../backends/records/sha256'
 import { canonicalJson } from '../json/canonical'
-import { type MemberPattern, withoutMembers } from '../json/members'
+import type { Marks } from '../json/marks'
+import { withoutMembers } from '../json/members'
 
 /** What distinguishes one request from another with the same key. */
 export interface FingerprintParts {
@@ -17,11 +18,11 @@ export interface FingerprintParts {
 /** SHA-256 over the parts. The order of members, of parameters, and spaces in JSON make no difference. */
 export function fingerprintOf(
   { method, path, query, mediaType, body }: FingerprintParts,
-  ignoreFields: readonly MemberPattern[] = [],
+  ignoreFields?: Marks | undefined,
 ): string {
   const head = JSON.stringify([method, path, sortedQuery(query), mediaType])
   if (Buffer.isBuffer(body)) return sha256(Buffer.concat([Buffer.from(`${head}bytes`), body]), 'base64url')
-  const counts = ignoreFields.length === 0 ? body : withoutMembers(body, ignoreFields)
+  const counts = withoutMembers(body, ignoreFields)
   return sha256(head + (counts === undefined ? 'none' : canonicalJson(counts)), 'base64url')
 }
 

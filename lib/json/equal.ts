@@ -7,9 +7,10 @@ import { isContainer, type JsonObject } from './member'
  */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
-  if (!isContainer(a) || !isContainer(b)) return false
+  if (!isContainer(a) || !isContainer(b)) return isWrittenAs(a, b)
   if (Array.isArray(a)) return Array.isArray(b) && sameItems(a, b)
-  return !Array.isArray(b) && sameMembers(a, b)
+  if (Array.isArray(b)) return false
+  return typeof a.toJSON === 'function' || typeof b.toJSON === 'function' ? isWrittenAs(a, b) : sameMembers(a, b)
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
@@ -18,9 +19,24 @@ function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
 }
 
 function sameMembers(a: JsonObject, b: JsonObject): boolean {
-  const names = Object.keys(a)
+  const names = namesIn(a)
   return (
-    names.length === Object.keys(b).length &&
-    names.every((name) => Object.hasOwn(b, name) && sameJson(a[name], b[name]))
+    names.length === namesIn(b).length && names.every((name) => Object.hasOwn(b, name) && sameJson(a[name], b[name]))
   )
+}
+
+/** A member that is `undefined` is not in the JSON. */
+function namesIn(object: JsonObject): string[] {
+  const names = Object.keys(object)
+  return names.some((name) => object[name] === undefined) ? names.filter((name) => object[name] !== undefined) : names
+}
+
+/** A parser that converts leaves a Date, which is text in JSON. */
+function isWrittenAs(a: unknown, b: unknown): boolean {
+  const [left, right] = [written(a), written(b)]
+  return (left !== a || right !== b) && sameJson(left, right)
+}
+
+function written(value: unknown): unknown {
+  return isContainer(value) && !Array.isArray(value) && typeof value.toJSON === 'function' ? value.toJSON() : value
 }

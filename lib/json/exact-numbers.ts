@@ -32,6 +32,8 @@ export function inexactNumber(text: string): string | undefined {
  * languages write a double, such as 0.10000000000000001, count as that double. Infinity and NaN are never exact.
  */
 export function isExact(decimal: string): boolean {
+  // 15 digits always come back, as long as the number is far from the ends of what a double can be.
+  if (decimal.length <= 15 && Math.abs(Number(decimal.split(/e/i)[1] ?? 0)) < 280) return true
   const number = Number(decimal)
   if (!Number.isFinite(number)) return false
   const { digits, exponent } = normalised(decimal)

@@ -1,174 +1,272 @@
+import { sameJson } from './equal'
+import { hasIdentity, type Identity, type ItemPair, pairItems } from './item-pairs'
+import { type ArrayKeys, identitiesOf, type Marks, type PatternTree } from './marks'
 import { isContainer, type JsonContainer, memberOf, setMember } from './member'
 import { formatPointer, parsePointer, valueAt, withValueAt } from './pointer'
 
-/** The tokens of a JSON Pointer (RFC 6901) in which `*` stands for each member of an object or each item of an array. */
-export type MemberPattern = readonly string[]
+/** What is marked in two documents. A schema may annotate other members in the one than in the other. */
+export interface MarkedPair {
+  readonly before: Marks | undefined
+  readonly after: Marks | undefined
+}
 
-/** How the items of two arrays are paired: pattern of the array → tokens of the item's identity. Others pair by index. */
-export type ArrayKeys = ReadonlyMap<string, readonly string[]>
-
-export type MemberChange = { readonly pointer: string; readonly kind: 'added' | 'removed' | 'changed' }
+type Keys = PatternTree<readonly string[]> | undefined
 
 export function parseArrayKeys(arrayKeys: Readonly<Record<string, string>>): ArrayKeys {
   return new Map(Object.entries(arrayKeys).map(([array, identity]) => [array, parsePointer(identity)]))
 }
 
+/** The same marks for both documents. */
+export function alike(marks: Marks | undefined): MarkedPair {
+  return { before: marks, after: marks }
+}
+
 /**
- * Walks two documents along a pattern and gives every pair of members at its end, `undefined` where one side has none.
+ * Walks two documents and gives every pair of marked members, `undefined` where one side has none.
  *
  * What stands below a `*` belongs to an entity of its own. Where that entity is new, its members are not looked at;
  * where it went, they count as removed, unless it is an item that is paired by identity: then the item went, no member of it.
  */
 export function eachMember(
-  pattern: MemberPattern,
+  marks: MarkedPair,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,
   visit: (before: unknown, after: unknown, tokens: readonly string[]) => void,
 ): void {
-  // Most patterns have no star, and are the path of the one member that they name.
-  if (pattern.includes('*')) walk(before, after, [])
-  else visit(valueAt(before, pattern), valueAt(after, pattern), pattern)
+  walk(marks, before, after, identitiesOf(arrayKeys), [])
 
-  function walk(before: unknown, after: unknown, path: readonly string[]): void {
-    const star = pattern.indexOf('*', path.length)
-    const end = star === -1 ? pattern.length : star
-    const steps = pattern.slice(path.length, end)
-    const here = [...path, ...steps]
-    const [was, is] = [valueAt(before, steps), valueAt(after, steps)]
-    if (star === -1) {
-      visit(was, is, here)
+  function walk(marks: MarkedPair, before: unknown, after: unknown, keys: Keys, path: readonly string[]): void {
+    if (isMarked(marks)) {
+      visit(before, after, path)
       return
     }
-    const isLast = star === pattern.length - 1
-    for (const pair of pairsOf(was, is, identityAt(pattern, star, arrayKeys))) {
-      const isOther = pair.before === undefined || (pair.after === undefined && pair.byIdentity)
-      if (isLast || !isOther) walk(pair.before, pair.after, [...here, pair.name])
+    if (!marks.before && !marks.after) return
+    if (Array.isArray(before) && Array.isArray(after)) {
+      walkItems(marks, before, after, keys, path)
+      return
+    }
+    if (isContainer(before) && isContainer(after) && !isSameKind(before, after)) {
+      // An array in place of an object is no way to shift members to others: all of them went, and these are new.
+      walk(marks, before, undefined, keys, path)
+      walk(marks, undefined, after, keys, path)
+      return
+    }
+    for (const name of namesBelow(marks, before, after)) {
+      const below = marksBelow(marks, name, name)
+      const [was, is] = [memberOf(before, name), memberOf(after, name)]
+      const isNewEntity = was === undefined && isEntity(marks, name) && !isMarked(below)
+      if (!isNewEntity) walk(below, was, is, keys?.below(name), [...path, name])
+    }
+  }
+
+  function walkItems(marks: MarkedPair, before: unknown[], after: unknown[], keys: Keys, path: readonly string[]) {
+    const identity = keys?.value
+    for (const { before: b, after: a } of pairItems(before, after, identity)) {
+      const name = String(a === -1 ? b : a)
+      const below = marksBelow(marks, String(b), String(a))
+      const isOther = identity
+        ? a === -1 || b === -1 || !hasIdentity(before[b], identity)
+        : b === -1 && isEntity(marks, name)
+      if (!isOther || isMarked(below)) walk(below, before[b], after[a], keys?.below(name), [...path, name])
     }
   }
 }
 
-interface Pair {
-  readonly before: unknown
-  readonly after: unknown
-  /** Where it stands in the document that it is still in. */
-  readonly name: string
-  readonly byIdentity: boolean
+/** The document without what is marked. Shares with the old one what did not change. */
+export function withoutMembers(document: unknown, marks: Marks | undefined): unknown {
+  return without(marks, document, undefined)
 }
 
-function pairsOf(before: unknown, after: unknown, identity: readonly string[] | undefined): Pair[] {
-  if (identity && Array.isArray(before) && Array.isArray(after)) return pairsByIdentity(before, after, identity)
-  const names = new Set([...namesOf(before), ...namesOf(after)])
-  return [...names].map((name) => ({
-    before: memberOf(before, name),
-    after: memberOf(after, name),
-    name,
-    byIdentity: false,
-  }))
+/** As `withoutMembers`, but an item keeps its identity: without it nobody could tell it from others. */
+export function withoutMembersButKeys(document: unknown, marks: Marks | undefined, arrayKeys: ArrayKeys): unknown {
+  return without(marks, document, identitiesOf(arrayKeys))
+}
+
+function without(marks: Marks | undefined, node: unknown, keys: Keys): unknown {
+  if (marks?.marked) return undefined
+  if (!marks || !isContainer(node)) return node
+  if (marks.every?.marked) return namesOf(node).length === 0 ? node : emptyLike(node)
+  const names = marks.every || Array.isArray(node) ? Object.keys(node) : marks.names
+  return mapMembers(node, names, (member, name) => {
+    const bare = without(marks.below(name), member, keys?.below(name))
+    return Array.isArray(node) ? withIdentity(bare, member, keys?.value) : bare
+  })
+}
+
+function withIdentity(bare: unknown, item: unknown, identity: Identity): unknown {
+  const own = identity && valueAt(item, identity)
+  return own === undefined || valueAt(bare, identity ?? []) !== undefined
+    ? bare
+    : withValueAt(bare, identity ?? [], own)
 }
 
 /**
- * Of several items of one identity the first is paired with the first, and so on, so that what is stored can be sent
- * again. One too many is held against the last of them: a copy is no way around an immutable member.
+ * `after` with the marked members as they are in `before`. `sent` are those that `after` has: `'dropped'`, or `'kept'`
+ * where the client may set them and only leaves them out.
  */
-function pairsByIdentity(before: readonly unknown[], after: readonly unknown[], identity: readonly string[]): Pair[] {
-  const earlier = new Map<unknown, number[]>()
-  for (const [index, item] of before.entries()) {
-    const each = identityOf(item, identity)
-    const same = earlier.get(each)
-    if (same) same.push(index)
-    else earlier.set(each, [index])
+export function carryMembers(
+  marks: MarkedPair,
+  before: unknown,
+  after: unknown,
+  arrayKeys: ArrayKeys,
+  sent: 'dropped' | 'kept' = 'dropped',
+): unknown {
+  return carried(marks, before, after, identitiesOf(arrayKeys))
+
+  function carried(marks: MarkedPair, before: unknown, after: unknown, keys: Keys): unknown {
+    if (isMarked(marks)) return sent === 'kept' && after !== undefined ? after : before
+    if (!marks.before && !marks.after) return after
+    if (!isContainer(before)) return sent === 'kept' ? after : without(marks.after, after, keys)
+    if (marks.before?.every?.marked && sent === 'dropped') return namesOf(before).length === 0 ? after : before
+    if (!isContainer(after) || !isSameKind(before, after)) return keptOf(marks, before, keys) ?? after
+    if (Array.isArray(before) && Array.isArray(after)) return carriedItems(marks, before, after, keys)
+    return mapMembers(after, namesBelow(marks, before, after), (member, name) => {
+      // What a `*` stood for was removed on purpose where it is not in `after`: nothing of it comes back.
+      if (member === undefined && isEntity(marks, name) && !isMarked(marksBelow(marks, name, name))) return member
+      return carried(marksBelow(marks, name, name), memberOf(before, name), member, keys?.below(name))
+    })
   }
-  const kept = new Set<number>()
-  const pairs = after.map((item, index): Pair => {
-    const same = earlier.get(identityOf(item, identity)) ?? []
-    const at = same.length > 1 ? same.shift() : same[0]
-    if (at !== undefined) kept.add(at)
-    return { before: at === undefined ? undefined : before[at], after: item, name: String(index), byIdentity: true }
-  })
-  for (const [index, item] of before.entries()) {
-    if (!kept.has(index)) pairs.push({ before: item, after: undefined, name: String(index), byIdentity: true })
+
+  /** A `null`, a scalar or an array in place of a parent is no way to lose what stands below it. */
+  function keptOf(marks: MarkedPair, before: JsonContainer, keys: Keys): JsonContainer | undefined {
+    let kept: unknown
+    for (const name of namesBelow(marks, before, undefined)) {
+      const below = marksBelow(marks, name, name)
+      if (isEntity(marks, name) && !isMarked(below)) continue
+      const member = carried(below, memberOf(before, name), undefined, keys?.below(name))
+      if (member !== undefined) kept = withValueAt(kept ?? emptyLike(before), [name], member)
+    }
+    return kept as JsonContainer | undefined
   }
-  return pairs
+
+  function carriedItems(marks: MarkedPair, before: unknown[], after: unknown[], keys: Keys): unknown[] {
+    const items: unknown[] = []
+    for (const { before: b, after: a } of pairItems(before, after, keys?.value)) {
+      const below = marksBelow(marks, String(b), String(a))
+      const keysBelow = keys?.below(String(a))
+      // An item that went takes its members along, but for one that is marked as a whole.
+      if (a === -1 && !isMarked(below)) continue
+      const item = carried(below, before[b], after[a], keysBelow)
+      const whole = a === -1 ? item : withIdentity(item, after[a], keys?.value)
+      if (whole !== undefined) items.push(whole)
+    }
+    return items.length === after.length && items.every((item, index) => item === after[index]) ? after : items
+  }
 }
 
-function identityAt(pattern: MemberPattern, depth: number, arrayKeys: ArrayKeys): readonly string[] | undefined {
-  return arrayKeys.get(formatPointer(pattern.slice(0, depth)))
+/**
+ * Pointers to arrays and objects whose marked members would come to stand with others than they belong to: items that
+ * nothing tells apart were changed, moved or removed, or an array took the place of an object.
+ */
+export function misplacedMembers(
+  { before: was, after: is }: MarkedPair,
+  before: unknown,
+  after: unknown,
+  arrayKeys: ArrayKeys,
+): string[] {
+  const pointers: string[] = []
+  walk(was, is, before, after, identitiesOf(arrayKeys), [])
+  return pointers
+
+  function walk(
+    was: Marks | undefined,
+    is: Marks | undefined,
+    before: unknown,
+    after: unknown,
+    keys: Keys,
+    path: readonly string[],
+  ): void {
+    if (!was || was.marked || !isContainer(before) || !isContainer(after)) return
+    if (!isSameKind(before, after)) {
+      if (withoutMembers(before, was) !== before) pointers.push(formatPointer(path))
+      return
+    }
+    if (Array.isArray(before) && Array.isArray(after)) {
+      // With no item left there is none that could get what belongs to another one.
+      const pairs = after.length === 0 ? [] : pairItems(before, after, keys?.value)
+      if (pairs.some((pair) => pair.isGuess && isMisplaced(was, is, before, after, pair)))
+        pointers.push(formatPointer(path))
+      for (const pair of pairs) {
+        const [b, a] = [String(pair.before), String(pair.after)]
+        if (pair.before !== -1 && pair.after !== -1 && !pair.isGuess)
+          walk(was.below(b), is?.below(a), before[pair.before], after[pair.after], keys?.below(a), [...path, a])
+      }
+      return
+    }
+    for (const name of namesBelow({ before: was, after: is }, before, after))
+      walk(was.below(name), is?.below(name), memberOf(before, name), memberOf(after, name), keys?.below(name), [
+        ...path,
+        name,
+      ])
+  }
+
+  function isMisplaced(
+    was: Marks,
+    is: Marks | undefined,
+    before: unknown[],
+    after: unknown[],
+    { before: b, after: a }: ItemPair,
+  ): boolean {
+    const seen = withoutMembers(before[b], was.below(String(b)))
+    if (b === -1 || seen === before[b] || was.below(String(b))?.marked) return false
+    return a === -1 || !sameJson(seen, withoutMembers(after[a], is?.below(String(a))))
+  }
 }
 
-/** Items without an identity are nobody's: no two of them are the same. */
-function identityOf(item: unknown, identity: readonly string[]): unknown {
-  const value = valueAt(item, identity)
-  return value === undefined || isContainer(value) || value === null ? Symbol('nobody') : value
+function isMarked({ before, after }: MarkedPair): boolean {
+  return before?.marked === true || after?.marked === true
+}
+
+function marksBelow({ before, after }: MarkedPair, was: string, is: string): MarkedPair {
+  return { before: before?.below(was), after: after?.below(is) }
+}
+
+function isEntity({ before, after }: MarkedPair, name: string): boolean {
+  const isEvery = before?.every !== undefined || after?.every !== undefined
+  return isEvery && !before?.isNamed(name) && !after?.isNamed(name)
+}
+
+function namesBelow({ before: was, after: is }: MarkedPair, before: unknown, after: unknown): Iterable<string> {
+  if (was?.every || is?.every) return new Set([...namesOf(before), ...namesOf(after), ...namesOfBoth(was, is)])
+  return was === is ? (was?.names ?? []) : namesOfBoth(was, is)
+}
+
+function namesOfBoth(was: Marks | undefined, is: Marks | undefined): Iterable<string> {
+  return was === is ? (was?.names ?? []) : new Set([...(was?.names ?? []), ...(is?.names ?? [])])
 }
 
 function namesOf(container: unknown): string[] {
   return isContainer(container) ? Object.keys(container) : []
 }
 
-/** The document without what the patterns name. Shares with the old one what did not change. */
-export function withoutMembers(document: unknown, patterns: readonly MemberPattern[]): unknown {
-  return patterns.reduce((result, pattern) => without(pattern, 0, result), document)
-}
-
-function without(pattern: MemberPattern, depth: number, node: unknown): unknown {
-  const token = pattern[depth]
-  if (token === undefined) return undefined
-  if (!isContainer(node)) return node
-  if (token !== '*') return withValueAt(node, [token], without(pattern, depth + 1, memberOf(node, token)))
-  if (depth === pattern.length - 1) return namesOf(node).length === 0 ? node : emptyLike(node)
-  return mapMembers(node, (member) => without(pattern, depth + 1, member))
-}
-
-/** `after`, which has none of the members that the patterns name, with them as they are in `before`. */
-export function carryMembers(
-  patterns: readonly MemberPattern[],
-  before: unknown,
-  after: unknown,
-  arrayKeys: ArrayKeys,
-): unknown {
-  return patterns.reduce((result, pattern) => carried(pattern, 0, before, result), after)
-
-  function carried(pattern: MemberPattern, depth: number, before: unknown, after: unknown): unknown {
-    const token = pattern[depth]
-    if (before === undefined) return after
-    if (token === undefined) return before
-    if (!isContainer(before)) return after
-    if (token !== '*') {
-      const [was, is] = [memberOf(before, token), memberOf(after, token)]
-      const kept = carried(pattern, depth + 1, was, is)
-      // A `null`, a scalar or an array in place of a parent is no way to lose what stands below it.
-      return kept === is ? after : withValueAt(sameContainer(before, after) ? after : emptyLike(before), [token], kept)
-    }
-    if (depth === pattern.length - 1) return namesOf(before).length === 0 ? after : before
-    // What the `*` stood for was removed on purpose where it is not in `after`: nothing of it comes back.
-    if (!isContainer(after)) return after
-    const pairs = pairsOf(before, after, identityAt(pattern, depth, arrayKeys))
-    const earlier = new Map(pairs.filter((pair) => pair.after !== undefined).map((pair) => [pair.name, pair.before]))
-    return mapMembers(after, (member, name) => carried(pattern, depth + 1, earlier.get(name), member))
-  }
-}
-
-function sameContainer(a: JsonContainer, b: unknown): boolean {
-  return isContainer(b) && Array.isArray(a) === Array.isArray(b)
+function isSameKind(a: JsonContainer, b: JsonContainer): boolean {
+  return Array.isArray(a) === Array.isArray(b)
 }
 
 function emptyLike(container: JsonContainer): JsonContainer {
   return Array.isArray(container) ? [] : {}
 }
 
-/** Copies once, however many members change, and not at all when none does. */
-function mapMembers(container: JsonContainer, change: (member: unknown, name: string) => unknown): JsonContainer {
+/** Copies once, however many members change, and not at all when none does. `undefined` takes a member out. */
+function mapMembers(
+  container: JsonContainer,
+  names: Iterable<string>,
+  change: (member: unknown, name: string) => unknown,
+): JsonContainer {
   if (Array.isArray(container)) {
     const items = container.map((item, index) => change(item, String(index)))
-    return items.every((item, index) => item === container[index]) ? container : items
+    if (items.every((item, index) => item === container[index])) return container
+    return items.filter((item) => item !== undefined)
   }
   let copy = container
-  for (const [name, member] of Object.entries(container)) {
+  for (const name of names) {
+    const member = memberOf(container, name)
     const changed = change(member, name)
     if (changed === member) continue
     if (copy === container) copy = { ...container }
-    setMember(copy, name, changed)
+    if (changed === undefined) delete copy[name]
+    else setMember(copy, name, changed)
   }
   return copy
 }

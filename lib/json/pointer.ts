@@ -28,10 +28,6 @@ export function valueAt(document: unknown, tokens: readonly string[]): unknown {
   return value
 }
 
-export function hasAt(document: unknown, tokens: readonly string[]): boolean {
-  return valueAt(document, tokens) !== undefined
-}
-
 /**
  * The document with `value` at a place; `document` itself is not changed, and what is untouched is shared.
  *

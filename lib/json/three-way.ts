@@ -1,8 +1,8 @@
 import { isTooDeep } from './document'
 import { sameJson } from './equal'
 import { type ChangedBy, changedBy, keyedItems, orderTogether } from './keyed-items'
+import type { ArrayKeys } from './marks'
 import { isObject, type JsonObject, memberOf, setMember } from './member'
-import type { ArrayKeys } from './members'
 import { formatPointer, parsePointer } from './pointer'
 
 /** A member that differs from the base. `alike`: both sides made the same of it; `both`: they did not, a conflict. */

@@ -1,12 +1,14 @@
 import type { ResourceState } from '../contracts/adapter'
 import { sameJson } from '../json/equal'
+import type { ArrayKeys, Marks } from '../json/marks'
 import {
-  type ArrayKeys,
+  alike,
   carryMembers,
   eachMember,
-  type MemberChange,
-  type MemberPattern,
+  type MarkedPair,
+  misplacedMembers,
   withoutMembers,
+  withoutMembersButKeys,
 } from '../json/members'
 import { formatPointer, valueAt, withoutValueAt, withValueAt } from '../json/pointer'
 
@@ -24,14 +26,20 @@ export interface Change<T> {
 
 /** The rules on members that a kind of resource has, as patterns. */
 export interface MemberRules {
-  readonly immutable: readonly MemberPattern[]
-  readonly writeOnce: readonly MemberPattern[]
-  readonly hidden: readonly MemberPattern[]
+  readonly immutable: Marks | undefined
+  readonly writeOnce: Marks | undefined
+  readonly hidden: Marks | undefined
   readonly arrayKeys: ArrayKeys
   /** Where the key stands in the value. */
   readonly keyPointer: readonly string[] | undefined
   /** Where the version is shown in representations. */
   readonly versionField: readonly string[] | undefined
+}
+
+/** Members that a schema says something of, in the stored value and in the next one. */
+export interface SchemaMarks {
+  readonly readOnly: MarkedPair
+  readonly writeOnly: MarkedPair
 }
 
 /** What clients send, without what is no part of the resource or not theirs to send. */
@@ -40,23 +48,35 @@ export function withoutForeign(sent: unknown, rules: MemberRules): unknown {
   return withoutMembers(own, rules.hidden)
 }
 
-/** A new resource. Members that only the server may set are ignored (OpenAPI: `readOnly`). */
-export function proposeNew(sent: unknown, readOnly: readonly MemberPattern[], rules: MemberRules): unknown {
-  return withoutMembers(withoutForeign(sent, rules), readOnly)
+/** A new resource. Members that only the server may set are ignored (OpenAPI: `readOnly`), but for the identity of items. */
+export function proposeNew(sent: unknown, readOnly: Marks | undefined, rules: MemberRules): unknown {
+  return withoutMembersButKeys(withoutForeign(sent, rules), readOnly, rules.arrayKeys)
 }
 
-/** PUT and PATCH: what the client may not see or set is as it was. */
-export function proposeNext(
-  next: unknown,
-  stored: unknown,
-  readOnly: readonly MemberPattern[],
-  key: string | undefined,
-  rules: MemberRules,
-): unknown {
-  const kept = [...rules.hidden, ...readOnly]
-  if (kept.length === 0 && rules.versionField === undefined) return withKey(next, stored, key, rules)
-  const own = withoutMembers(withoutForeign(next, rules), readOnly)
-  return withKey(carryMembers(kept, stored, own, rules.arrayKeys), stored, key, rules)
+/** PUT and PATCH: what the client may not see is as it was. */
+export function withStoredHidden(next: unknown, stored: unknown, rules: MemberRules): unknown {
+  const own = rules.versionField === undefined ? next : withoutValueAt(next, rules.versionField)
+  return rules.hidden ? carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys) : own
+}
+
+/** What the client may not set is as it was; what it is never shown is so where it was left out. */
+export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaMarks, rules: MemberRules): unknown {
+  const fixed = carryMembers(marks.readOnly, stored, next, rules.arrayKeys)
+  return carryMembers(marks.writeOnly, stored, fixed, rules.arrayKeys, 'kept')
+}
+
+/** Arrays and objects in which members that clients never see would come to belong to another item. */
+export function misplacedUnseen(stored: unknown, next: unknown, marks: SchemaMarks, rules: MemberRules): string[] {
+  const { hidden, arrayKeys } = rules
+  const { before, after } = marks.writeOnly
+  if (!hidden && !before) return []
+  const seen = [withoutMembers(stored, before), withoutMembers(next, after)] as const
+  const known = [withoutMembers(stored, hidden), withoutMembers(next, hidden)] as const
+  const pointers = [
+    ...misplacedMembers(alike(hidden), ...seen, arrayKeys),
+    ...misplacedMembers(marks.writeOnly, ...known, arrayKeys),
+  ]
+  return [...new Set(pointers)]
 }
 
 /** The value with its key in it, where it has to name one: as it stands in the stored value, which may be a number. */
@@ -68,28 +88,31 @@ export function withKey(value: unknown, stored: unknown, key: string | undefined
 
 /** The pointers to members that a change touches although it may not. */
 export function forbiddenChanges(before: unknown, after: unknown, rules: MemberRules): MemberChange[] {
+  const { immutable, writeOnce, arrayKeys } = rules
   return [
-    ...changesIn(rules.immutable, before, after, rules.arrayKeys),
-    ...changesIn(rules.writeOnce, before, after, rules.arrayKeys).filter(({ kind }) => kind !== 'added'),
+    // A column has NULL where JSON has no member.
+    ...changesIn(alike(immutable), before, after, arrayKeys, (was, is) => was === null && is === undefined),
+    ...changesIn(alike(writeOnce), before, after, arrayKeys, (was) => was === null || was === undefined),
   ]
 }
 
 /** Compared by value before and after, never by the paths of a patch: those can be spelt in ways that hide what they do. */
 export function changesIn(
-  patterns: readonly MemberPattern[],
+  marks: MarkedPair,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,
+  isAllowed: (was: unknown, is: unknown) => boolean = () => false,
 ): MemberChange[] {
   const changes: MemberChange[] = []
-  for (const pattern of patterns) eachMember(pattern, before, after, arrayKeys, note)
-  return changes
-
-  function note(was: unknown, is: unknown, tokens: readonly string[]): void {
+  eachMember(marks, before, after, arrayKeys, (was, is, tokens) => {
     const kind = kindOfChange(was, is)
-    if (kind) changes.push({ pointer: formatPointer(tokens), kind })
-  }
+    if (kind && !isAllowed(was, is)) changes.push({ pointer: formatPointer(tokens), kind })
+  })
+  return changes
 }
+
+export type MemberChange = { readonly pointer: string; readonly kind: 'added' | 'removed' | 'changed' }
 
 function kindOfChange(was: unknown, is: unknown): MemberChange['kind'] | undefined {
   if (was === undefined) return is === undefined ? undefined : 'added'

@@ -1,4 +1,5 @@
 import { type FingerprintParts, fingerprintOf } from '../../lib/idempotency/fingerprint'
+import { marksOf } from '../../lib/json/marks'
 
 const FIRST: FingerprintParts = {
   method: 'POST',
@@ -7,7 +8,8 @@ const FIRST: FingerprintParts = {
   mediaType: 'application/json',
   body: { a: 1, b: [2] },
 }
-const of = (parts: Partial<FingerprintParts>, ignore: string[][] = []) => fingerprintOf({ ...FIRST, ...parts }, ignore)
+const of = (parts: Partial<FingerprintParts>, ignore: string[][] = []) =>
+  fingerprintOf({ ...FIRST, ...parts }, marksOf(ignore))
 
 test.each<[string, Partial<FingerprintParts>]>([
   ['members in another order', { body: { b: [2], a: 1.0 } }],

@@ -59,7 +59,23 @@ describe('sameJson', () => {
 
   test('an inherited member is none', () => {
     expect(sameJson({ toString: Object.prototype.toString }, { a: 1 })).toBe(false)
-    expect(sameJson({ a: undefined }, { b: undefined })).toBe(false)
+  })
+
+  test('a member that is undefined is in no JSON', () => {
+    expect(sameJson({ a: undefined }, { b: undefined })).toBe(true)
+    expect(sameJson({ a: undefined, b: 1 }, { b: 1 })).toBe(true)
+    expect(sameJson({ a: undefined }, { a: null })).toBe(false)
+  })
+
+  test('what is written as something else is compared as that', () => {
+    const when = '2026-01-02T03:04:05.000Z'
+    expect(sameJson(new Date(when), when)).toBe(true)
+    expect(sameJson({ a: [when] }, { a: [new Date(when)] })).toBe(true)
+    expect(sameJson(new Date(when), new Date(when))).toBe(true)
+    expect(sameJson(new Date(when), new Date(0))).toBe(false)
+    expect(sameJson(new Date(when), {})).toBe(false)
+    expect(sameJson(new Date(Number.NaN), null)).toBe(true)
+    expect(sameJson({ toJSON: 1 }, { toJSON: 1 })).toBe(true)
   })
 
   test('a copy is the same, and the order of its members does not matter', () => {

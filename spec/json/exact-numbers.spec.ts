@@ -98,6 +98,6 @@ describe('in texts', () => {
     const text = textOf(100_000)
     const from = performance.now()
     inexactNumber(text)
-    expect(performance.now() - from).toBeLessThan(100)
+    expect(performance.now() - from).toBeLessThan(1000)
   })
 })

@@ -1,4 +1,5 @@
-import { parseArrayKeys } from '../../lib/json/members'
+import { type Marks, marksOf } from '../../lib/json/marks'
+import { alike, parseArrayKeys } from '../../lib/json/members'
 import { parsePointer } from '../../lib/json/pointer'
 import {
   changesIn,
@@ -6,18 +7,31 @@ import {
   type MemberRules,
   namesOtherKey,
   proposeNew,
-  proposeNext,
   withKey,
+  withStoredHidden,
+  withStoredMembers,
 } from '../../lib/rules/change'
 
-const at = (...pointers: string[]) => pointers.map(parsePointer)
+const at = (...pointers: string[]) => marksOf(pointers.map(parsePointer))
 const none: MemberRules = {
-  immutable: [],
-  writeOnce: [],
-  hidden: [],
+  immutable: undefined,
+  writeOnce: undefined,
+  hidden: undefined,
   arrayKeys: new Map(),
   keyPointer: undefined,
   versionField: undefined,
+}
+/** As a PUT of `next` is proposed. */
+function proposeNext(
+  next: unknown,
+  stored: unknown,
+  readOnly: Marks | undefined,
+  key: string | undefined,
+  own: MemberRules,
+) {
+  const marks = { readOnly: alike(readOnly), writeOnly: alike(undefined) }
+  const kept = withStoredMembers(withStoredHidden(next, stored, own), stored, marks, own)
+  return withKey(kept, stored, key, own)
 }
 const rules = (more: Partial<MemberRules>): MemberRules => ({ ...none, ...more })
 
@@ -29,7 +43,7 @@ const frozen = <T>(value: T): T => {
 describe('proposeNew', () => {
   test('is what the client sent, itself, where no rule takes anything out', () => {
     const sent = { a: 1 }
-    expect(proposeNew(sent, [], none)).toBe(sent)
+    expect(proposeNew(sent, undefined, none)).toBe(sent)
   })
 
   test('leaves out the version, hidden members and members that only the server sets', () => {
@@ -44,17 +58,17 @@ describe('proposeNext', () => {
 
   test('is what the client sent, itself, where there is nothing to keep', () => {
     const sent = { a: 2 }
-    expect(proposeNext(sent, stored, [], '1', none)).toBe(sent)
+    expect(proposeNext(sent, stored, undefined, '1', none)).toBe(sent)
   })
 
   test('keeps hidden members as they are, whatever the client sends for them', () => {
     const own = rules({ hidden: at('/secret') })
-    expect(proposeNext({ a: 2 }, stored, [], '1', own)).toStrictEqual({ a: 2, secret: 's' })
-    expect(proposeNext({ a: 2, secret: 'x' }, stored, [], '1', own)).toStrictEqual({ a: 2, secret: 's' })
+    expect(proposeNext({ a: 2 }, stored, undefined, '1', own)).toStrictEqual({ a: 2, secret: 's' })
+    expect(proposeNext({ a: 2, secret: 'x' }, stored, undefined, '1', own)).toStrictEqual({ a: 2, secret: 's' })
   })
 
   test('a hidden member that is not stored cannot be sent', () => {
-    expect(proposeNext({ secret: 'x' }, { a: 1 }, [], '1', rules({ hidden: at('/secret') }))).toStrictEqual({})
+    expect(proposeNext({ secret: 'x' }, { a: 1 }, undefined, '1', rules({ hidden: at('/secret') }))).toStrictEqual({})
   })
 
   test('keeps members that only the server sets', () => {
@@ -67,7 +81,10 @@ describe('proposeNext', () => {
 
   test('takes the version out', () => {
     const own = rules({ versionField: ['meta', 'revision'] })
-    expect(proposeNext({ a: 2, meta: { revision: '7' } }, stored, [], '1', own)).toStrictEqual({ a: 2, meta: {} })
+    expect(proposeNext({ a: 2, meta: { revision: '7' } }, stored, undefined, '1', own)).toStrictEqual({
+      a: 2,
+      meta: {},
+    })
   })
 
   test('pairs items by their identity', () => {
@@ -78,15 +95,17 @@ describe('proposeNext', () => {
         { id: 2, s: 'b' },
       ],
     }
-    expect(proposeNext({ items: [{ id: 2 }] }, before, [], '1', own)).toStrictEqual({ items: [{ id: 2, s: 'b' }] })
+    expect(proposeNext({ items: [{ id: 2 }] }, before, undefined, '1', own)).toStrictEqual({
+      items: [{ id: 2, s: 'b' }],
+    })
   })
 
   test.each<[string, MemberRules]>([
     ['alone', rules({ keyPointer: ['id'] })],
     ['beside hidden members', rules({ keyPointer: ['id'], hidden: at('/secret') })],
   ])('fills in the key, %s', (_name, own) => {
-    expect(proposeNext({ a: 2 }, stored, [], '1', own)).toMatchObject({ id: '1', a: 2 })
-    expect(proposeNext({ a: 2 }, { id: 1 }, [], '1', own)).toStrictEqual({ id: 1, a: 2 })
+    expect(proposeNext({ a: 2 }, stored, undefined, '1', own)).toMatchObject({ id: '1', a: 2 })
+    expect(proposeNext({ a: 2 }, { id: 1 }, undefined, '1', own)).toStrictEqual({ id: 1, a: 2 })
   })
 })
 
@@ -168,12 +187,12 @@ describe('changesIn', () => {
       ['removed /a/b', 'changed /a/c', 'added /a/d~1'],
     ],
   ])('%s', (_name, pointer, before, after, changes) => {
-    const found = changesIn(at(pointer), frozen(before), frozen(after), new Map())
+    const found = changesIn(alike(at(pointer)), frozen(before), frozen(after), new Map())
     expect(found.map(({ kind, pointer }) => `${kind} ${pointer}`)).toStrictEqual(changes)
   })
 
   test('goes through all patterns', () => {
-    const found = changesIn(at('/a', '/b'), { a: 1, b: 1 }, {}, new Map())
+    const found = changesIn(alike(at('/a', '/b')), { a: 1, b: 1 }, {}, new Map())
     expect(found).toStrictEqual([
       { pointer: '/a', kind: 'removed' },
       { pointer: '/b', kind: 'removed' },
@@ -190,7 +209,12 @@ describe('forbiddenChanges', () => {
     ['a write-once member that is added', {}, { slug: 'a', tags: ['x'] }, []],
     ['a write-once member that is changed', { slug: 'a' }, { slug: 'b' }, ['changed /slug']],
     ['a write-once member that is removed', { slug: 'a' }, {}, ['removed /slug']],
-    ['a write-once null', { slug: null }, { slug: 'a' }, ['changed /slug']],
+    ['a write-once null that is set', { slug: null }, { slug: 'a' }, []],
+    ['a write-once null that is left out', { slug: null }, {}, []],
+    ['a write-once member that becomes null', { slug: 'a' }, { slug: null }, ['changed /slug']],
+    ['an immutable null that is left out', { id: null }, {}, []],
+    ['an immutable null that is set', { id: null }, { id: 1 }, ['changed /id']],
+    ['an immutable member that becomes null', { id: 1 }, { id: null }, ['changed /id']],
     ['both', { id: 1, slug: 'a' }, { id: 2 }, ['changed /id', 'removed /slug']],
   ])('%s', (_name, before, after, changes) => {
     expect(forbiddenChanges(before, after, own).map(({ kind, pointer }) => `${kind} ${pointer}`)).toStrictEqual(changes)

@@ -69,7 +69,7 @@ describe('a PUT', () => {
     [
       'makes the array an object',
       { ...article, items: { 0: { ...first, sku: 'Z' }, 1: second } },
-      ['changed /items/0/sku'],
+      ['removed /items/0/sku', 'removed /items/1/sku'],
     ],
     [
       'is an array',

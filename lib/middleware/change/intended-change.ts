@@ -2,7 +2,7 @@ import type { Change } from '../../rules/change'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { judgeChange } from './judge-change'
 import { mergedConflict } from './merge-change'
-import { schemaConflict } from './propose'
+import { check, schemaConflict } from './propose'
 
 /** What the handler wants stored in place of what was proposed. A function can be asked again after a lost race. */
 export type Intent<T> =
@@ -18,6 +18,8 @@ export function intendedChange<T>(
 ): Change<T> | Promise<Change<T>> {
   const { change } = attempt
   if (intent.from !== 'proposal') return ownChange(guarded, attempt, intent)
+  // Where the store gives the key, it may fill in the rest as well.
+  if (attempt.incomplete && !guarded.settings.adapter.create) throw attempt.incomplete
   if (change.proposed !== undefined || change.action === 'remove') return change
   throw new Error(
     `commit(): ${guarded.method} proposes nothing by itself; give commit a value, or a function of the current one.`,
@@ -27,10 +29,12 @@ export function intendedChange<T>(
 /** What a handler makes by itself is checked like what a client sends. */
 async function ownChange<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, intent: OwnIntent<T>): Promise<Change<T>> {
   const { change } = attempt
-  const proposed = await intendedValue(change, intent)
+  const { settings } = guarded
+  const checked = await check(settings, await intendedValue(change, intent), false)
+  if (!checked.ok) throw schemaConflict(settings, checked.errors)
+  const proposed = checked.value as T
   const own = { ...change, proposed }
-  const conflict =
-    schemaConflict(guarded, proposed) ?? mergedConflict(guarded, attempt, proposed) ?? (await judgeChange(guarded, own))
+  const conflict = mergedConflict(guarded, attempt, proposed) ?? (await judgeChange(guarded, own))
   if (conflict) throw conflict
   return own
 }

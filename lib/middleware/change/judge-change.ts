@@ -1,6 +1,6 @@
 import { ConflictError, type MemberConflict } from '../../conflicts/conflicts'
 import { withoutMembers } from '../../json/members'
-import { formatPointer, valueAt } from '../../json/pointer'
+import { formatPointer, parsePointer, valueAt } from '../../json/pointer'
 import { type Change, changesIn, forbiddenChanges, namesOtherKey } from '../../rules/change'
 import { transitionConflict } from '../../rules/lifecycle'
 import type { Rule, RuleConflict } from '../options/options'
@@ -35,15 +35,21 @@ export function foreignMembers<T>(
 ): ConflictError | undefined {
   const { current } = attempt.change
   const { arrayKeys, hidden, versionField } = guarded.settings.members
-  if (current === undefined || (proposal.readOnly.length === 0 && versionField === undefined)) return undefined
+  if (current === undefined) return undefined
+  const [misplaced] = proposal.misplaced
+  if (misplaced !== undefined) return misplacedConflict(guarded, proposal.misplaced)
+  const { readOnly } = proposal.marks
+  if (!readOnly.before && !readOnly.after && versionField === undefined) return undefined
   // As the client sees both: what is hidden from it was dropped from what it sent, and tells nothing here.
   const changes = changesIn(
-    proposal.readOnly,
-    shownMembers(guarded, current),
+    readOnly,
+    shownMembers(guarded, current.value),
     withoutMembers(proposal.sent, hidden),
     arrayKeys,
   )
-  const refused: MemberConflict[] = changes.filter(({ kind }) => proposal.tellsState || kind !== 'removed')
+  const refused: MemberConflict[] = changes.filter(
+    ({ kind, pointer }) => kind !== 'removed' || (proposal.tellsState && !isLeftOut(guarded, proposal.sent, pointer)),
+  )
   if (
     versionField &&
     guarded.sent?.format === 'json-patch' &&
@@ -51,6 +57,13 @@ export function foreignMembers<T>(
   )
     refused.push({ pointer: formatPointer(versionField), kind: 'changed' })
   return immutable(guarded, refused)
+}
+
+/** A merge patch can only send an array as a whole (RFC 7396 §1): what its items do not have was left out, as from a PUT. */
+function isLeftOut<T>({ sent }: GuardedRequest<T>, next: unknown, pointer: string): boolean {
+  if (sent?.format !== 'merge-patch') return false
+  const tokens = parsePointer(pointer)
+  return tokens.some((_, depth) => Array.isArray(valueAt(next, tokens.slice(0, depth))))
 }
 
 function immutable<T>(
@@ -64,6 +77,26 @@ function immutable<T>(
     .join(', ')
   const detail = `${pointers}${conflicts.length > 3 ? ` and ${conflicts.length - 3} more` : ''} cannot be changed.`
   return new ConflictError('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
+}
+
+/** Said without a word of what is hidden: the client cannot know that there is something. */
+function misplacedConflict<T>({ settings }: GuardedRequest<T>, pointers: readonly string[]): ConflictError {
+  const [first = ''] = pointers
+  warnOnce(
+    settings.options,
+    `express-conflict: a change of ${first} of the ${settings.name} was refused: it has members that clients do not see, and nothing tells its items apart. Give arrayKeys: { '${first}': '/id' }, and let an array stay an array.`,
+  )
+  const detail = `Nothing tells the items of ${first === '' ? 'the resource' : first} apart: they can be added to at the end, but not changed, moved or removed one by one.`
+  const conflicts = pointers.map((pointer) => ({ pointer, kind: 'changed' }))
+  return new ConflictError('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
+}
+
+const warned = new WeakSet<object>()
+
+function warnOnce(options: object, text: string): void {
+  if (warned.has(options)) return
+  warned.add(options)
+  process.emitWarning(text)
 }
 
 function otherKey<T>(guarded: GuardedRequest<T>, proposed: T): ConflictError | undefined {

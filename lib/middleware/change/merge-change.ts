@@ -3,7 +3,6 @@ import type { ResourceState, Version } from '../../contracts/adapter'
 import { isStoredFile } from '../../contracts/stored-file'
 import { formatEntityTag, versionFromOpaque } from '../../http/entity-tag'
 import { sameJson } from '../../json/equal'
-import { withoutMembers } from '../../json/members'
 import { mergeThreeWay } from '../../json/three-way'
 import { versionTag } from '../../rules/tag'
 import { withDeadline } from '../../timing/deadline'
@@ -12,10 +11,10 @@ import { versionNamedBy } from '../preconditions/named-version'
 import { newAttempt } from '../request/attempt'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { warn } from '../request/refuse'
-import { tagsOf } from '../request/validators'
+import { shownMembers, tagsOf } from '../request/validators'
 import { storeOf } from '../state/store-call'
 import { foreignMembers, judgeChange } from './judge-change'
-import { type Proposal, propose, schemaConflict } from './propose'
+import { check, type Proposal, propose } from './propose'
 
 /**
  * A change that was made from an older state, where the adapter still has that state: merged with what others did since,
@@ -32,11 +31,11 @@ export async function mergeChange<T>(
   const base = version === undefined ? undefined : await stateAt(guarded, version)
   if (base === undefined || current === undefined || base.gone) return refusal
   const from = newAttempt(guarded, base, false)
-  const proposal = propose(guarded, from)
+  const proposal = await propose(guarded, from)
   // What cannot even be made of the old state is no change that others could have come in the way of.
   if (proposal.conflict) return refusal
   const mine = proposal.value === undefined ? base.value : proposal.value
-  if (guarded.settings.merge && proposal.value !== undefined && appliesTo(guarded, attempt)) {
+  if (guarded.settings.merge && proposal.value !== undefined && (await appliesTo(guarded, attempt))) {
     const merged = mergeThreeWay(base.value, current.value, mine, guarded.settings.members)
     if (merged.ok && (await takes(guarded, attempt, from, proposal, merged.value as T))) {
       attempt.mergedFrom = { base: base.value, refusal }
@@ -58,8 +57,9 @@ export function mergedConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T
 }
 
 /** A JSON Patch may look at what it does not touch: `test` has to hold of what is there now, too (RFC 6902 §4.6). */
-function appliesTo<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): boolean {
-  return guarded.sent?.format !== 'json-patch' || propose(guarded, attempt).conflict?.code !== 'patch_failed'
+async function appliesTo<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Promise<boolean> {
+  if (guarded.sent?.format !== 'json-patch') return true
+  return (await propose(guarded, attempt)).conflict?.code !== 'patch_failed'
 }
 
 /** The one version that the request names. Of several, nobody knows which one the change was made from. */
@@ -103,9 +103,10 @@ async function takes<T>(
   proposal: Proposal,
   value: T,
 ): Promise<boolean> {
-  const change = { ...attempt.change, proposed: value }
-  const against =
-    schemaConflict(guarded, value) ?? foreignMembers(guarded, from, proposal) ?? (await judgeChange(guarded, change))
+  const checked = await check(guarded.settings, value, false)
+  if (!checked.ok) return false
+  const change = { ...attempt.change, proposed: checked.value as T }
+  const against = foreignMembers(guarded, from, proposal) ?? (await judgeChange(guarded, change))
   if (against) return false
   const [tag] = tagsOf(guarded, attempt)
   attempt.change = change
@@ -122,7 +123,7 @@ function withConflicts<T>(
 ): ConflictError {
   const { members } = guarded.settings
   const [base, current, mine] = states
-  const shown = (value: unknown) => withoutMembers(value, members.hidden)
+  const shown = (value: unknown) => shownMembers(guarded, value)
   const { changes } = mergeThreeWay(shown(base), shown(current.value), shown(mine), members)
   const conflicts = changes.map(({ pointer, by }) => ({ pointer, kind: by }))
   return new ConflictError(refusal.code, { ...refusal.facts, conflicts })

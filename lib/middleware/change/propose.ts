@@ -1,10 +1,20 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
-import type { MemberPattern } from '../../json/members'
-import { applyMergePatch } from '../../json/merge-patch'
+import { alike, carryMembers } from '../../json/members'
+import { applyMergePatch, removeNulled } from '../../json/merge-patch'
 import { applyPatch } from '../../json/patch'
 import type { PatchFailure } from '../../json/patch-document'
-import { proposeNew, proposeNext, withKey } from '../../rules/change'
+import {
+  type MemberRules,
+  misplacedUnseen,
+  proposeNew,
+  type SchemaMarks,
+  withKey,
+  withStoredHidden,
+  withStoredMembers,
+} from '../../rules/change'
+import type { Checked, SchemaError } from '../../schema/schema-check'
+import type { Settings } from '../options/settings'
 import type { Attempt, GuardedRequest, Sent } from '../request/guarded-request'
 import { representationOf, shownMembers } from '../request/validators'
 import { unsafeDocument } from './body'
@@ -15,76 +25,122 @@ export interface Proposal {
   readonly value?: unknown
   /** The value as the client alone would have it, before members that are not the client's were put back. */
   readonly sent?: unknown
-  /** Members that the schema calls `readOnly` in this resource. */
-  readonly readOnly: readonly MemberPattern[]
+  /** Members that the schema annotates, in the stored value and in the one that the client would have. */
+  readonly marks: SchemaMarks
+  /** Where members that the client does not see would come to belong to another item. */
+  readonly misplaced: readonly string[]
   readonly conflict?: ConflictError | undefined
+  /** What is wrong with a new resource as long as the handler does not fill in what only the server sets. */
+  readonly incomplete?: ConflictError | undefined
   /** A patch: value and conflict say something of a state that the client may not have seen. */
   readonly tellsState: boolean
 }
 
-const NOTHING: Proposal = { readOnly: [], tellsState: false }
+const NO_MARKS: SchemaMarks = { readOnly: alike(undefined), writeOnly: alike(undefined) }
+const NOTHING: Proposal = { marks: NO_MARKS, misplaced: [], tellsState: false }
 
-export function propose<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Proposal {
-  const { sent, key, settings } = guarded
+export function propose<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Proposal | Promise<Proposal> {
+  const { sent } = guarded
   const { action, current } = attempt.change
   if (sent === undefined) return NOTHING
-  const { schema, members } = settings
-  if (action === 'create') {
-    const readOnly = schema?.readOnlyIn(sent.document) ?? NOTHING.readOnly
-    const draft = proposeNew(sent.document, readOnly, members)
-    // Made before the schema is asked: the value may have to name it.
-    if (guarded.isNew && !settings.adapter.create && guarded.key === undefined) {
-      try {
-        guarded.key = keyOfNew(guarded, draft as T)
-      } catch (error) {
-        // A value that the schema refuses is no mistake of who makes keys of valid ones.
-        const conflict = schemaConflict(guarded, draft)
-        if (conflict === undefined) throw error
-        return { ...NOTHING, conflict }
-      }
+  if (action === 'create') return proposeCreation(guarded, sent)
+  return current === undefined ? NOTHING : proposeUpdate(guarded, current, sent)
+}
+
+function proposeCreation<T>(guarded: GuardedRequest<T>, sent: Sent): Proposal | Promise<Proposal> {
+  const { settings } = guarded
+  const draft = proposeNew(sent.document, settings.schema?.readOnlyIn(sent.document), settings.members)
+  // Made before the schema is asked: the value may have to name it.
+  if (guarded.isNew && !settings.adapter.create && guarded.key === undefined) {
+    try {
+      guarded.key = keyOfNew(guarded, draft as T)
+    } catch (error) {
+      return after(check(settings, draft, true), (checked) => {
+        // A value that the schema refuses is no mistake of a function that makes keys of valid ones.
+        if (checked.ok) throw error
+        return { ...NOTHING, conflict: schemaConflict(settings, checked.errors) }
+      })
     }
-    return checked(guarded, withKey(draft, undefined, guarded.key, members), sent.document, NOTHING.readOnly, false)
   }
-  if (current === undefined) return NOTHING
+  const value = withKey(draft, undefined, guarded.key, settings.members)
+  return after(check(settings, value, true), (checked) => {
+    if (!checked.ok) return { ...NOTHING, value, conflict: schemaConflict(settings, checked.errors) }
+    const incomplete = checked.missing && schemaConflict(settings, checked.missing)
+    return { ...NOTHING, value: checked.value, sent: sent.document, incomplete }
+  })
+}
+
+function proposeUpdate<T>(
+  guarded: GuardedRequest<T>,
+  current: ResourceState<T>,
+  sent: Sent,
+): Proposal | Promise<Proposal> {
+  const { key, settings } = guarded
+  const { schema, members } = settings
   const next = sent.format === 'value' ? { ok: true as const, value: sent.document } : patched(guarded, current, sent)
   if (!next.ok)
     return { ...NOTHING, conflict: patchConflict(next.failure), tellsState: next.failure.reason !== 'malformed' }
   // A merge leaves nothing that neither side had; a JSON Patch can nest and name what its parts do not.
   const unsafe = sent.format === 'json-patch' ? unsafeDocument('The patched resource', next.value) : undefined
   if (unsafe) return { ...NOTHING, conflict: unsafe, tellsState: true }
+  const whole = withStoredHidden(next.value, current.value, members)
+  const marks = schema ? marksOfSchema(schema, current.value, whole) : NO_MARKS
+  const kept = withStoredMembers(whole, current.value, marks, members)
+  // To a merge patch null is "remove it", of what it cannot see as well.
+  const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly.before) : kept
+  const misplaced = misplacedUnseen(current.value, meant, marks, members)
+  const value = withKey(meant, current.value, key, members)
+  const tellsState = sent.format !== 'value'
+  return after(check(settings, value, true), (checked) => {
+    const conflict = checked.ok ? undefined : schemaConflict(settings, checked.errors)
+    // Written out: to spread an object and add members takes 20 times as long.
+    return { value: checked.ok ? checked.value : value, sent: next.value, marks, misplaced, conflict, tellsState }
+  })
+}
+
+function marksOfSchema(schema: NonNullable<Settings<unknown>['schema']>, stored: unknown, next: unknown): SchemaMarks {
   // In both: what only the server sets may be missing from what is stored.
-  const readOnly = schema?.readOnlyIn(current.value, next.value) ?? NOTHING.readOnly
-  const value = proposeNext(next.value, current.value, readOnly, key, members)
-  return checked(guarded, value, next.value, readOnly, sent.format !== 'value')
+  return {
+    readOnly: { before: schema.readOnlyIn(stored), after: schema.readOnlyIn(next) },
+    writeOnly: { before: schema.writeOnlyIn(stored), after: schema.writeOnlyIn(next) },
+  }
 }
 
 function patched<T>(guarded: GuardedRequest<T>, current: ResourceState<T>, { format, document }: Sent) {
   // In a merge patch the version was read already; in a JSON Patch it is a member that `test` may look at.
   if (format === 'json-patch') return applyPatch(representationOf(guarded, current), document)
-  return { ok: true as const, value: applyMergePatch(shownMembers(guarded, current), document) }
+  return { ok: true as const, value: applyMergePatch(shownMembers(guarded, current.value), document) }
 }
 
-function checked<T>(
-  guarded: GuardedRequest<T>,
+/** What the schema makes of a value. A schema that leaves out what it does not know loses nothing that clients never see. */
+export function check<T>(
+  { schema, members }: Pick<Settings<T>, 'schema' | 'members'>,
   value: unknown,
-  sent: unknown,
-  readOnly: readonly MemberPattern[],
-  tellsState: boolean,
-): Proposal {
-  const { schema } = guarded.settings
-  // A validator of the app's own may convert and fill in: the parts that are shared with the stored value stay as they are.
-  const own: unknown = schema?.mutates ? JSON.parse(JSON.stringify(value)) : value
-  // Written out: to spread an object and add members takes 20 times as long.
-  return { value: own, sent, readOnly, conflict: schemaConflict(guarded, own), tellsState }
+  isDraft: boolean,
+): Checked | Promise<Checked> {
+  if (schema === undefined) return { ok: true, value }
+  return after(schema.check(value, isDraft), (checked) => {
+    if (!checked.ok || checked.value === value || !members.hidden) return checked
+    return { ...checked, value: withHiddenOf(value, checked.value, members) }
+  })
 }
 
-/** `undefined` when the value is valid, or nothing says what valid is. */
-export function schemaConflict<T>({ settings }: GuardedRequest<T>, value: unknown): ConflictError | undefined {
-  const errors = settings.schema?.errorsIn(value)
-  if (errors === undefined) return undefined
+function withHiddenOf(value: unknown, made: unknown, { hidden, arrayKeys }: MemberRules): unknown {
+  return carryMembers(alike(hidden), value, made, arrayKeys)
+}
+
+export function schemaConflict<T>(
+  { options }: Pick<Settings<T>, 'options'>,
+  errors: readonly SchemaError[],
+): ConflictError {
   const [first] = errors
   const detail = first && `${first.instancePath === '' ? 'The resource' : first.instancePath} ${first.message}.`
-  return new ConflictError('schema_invalid', { status: settings.options.status?.schema_invalid, detail, errors })
+  return new ConflictError('schema_invalid', { status: options.status?.schema_invalid, detail, errors: [...errors] })
+}
+
+/** Goes on at once where nothing has to be waited for: most schemas answer at once. */
+export function after<A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> {
+  return value instanceof Promise ? value.then(next) : next(value)
 }
 
 function patchConflict(failure: PatchFailure): ConflictError {

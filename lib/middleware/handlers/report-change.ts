@@ -1,9 +1,9 @@
 import { changedPointers } from '../../json/changed-pointers'
-import { withoutMembers } from '../../json/members'
 import type { ConflictMiddleware } from '../chain/chain'
 import { refuseMounted } from '../options/mount'
 import { takenKey } from '../preconditions/taken-key'
 import { refusal } from '../request/refuse'
+import { shownMembers } from '../request/validators'
 import { readState } from '../state/store-call'
 import { stockHandler } from './commit-change'
 
@@ -18,13 +18,13 @@ const MOST_POINTERS = 200
 export function reportChange(...mounted: readonly never[]): ConflictMiddleware {
   refuseMounted('reportChange', mounted[0], 'app.put(path, chain, reportChange())')
   return stockHandler('reportChange', async (guarded) => {
-    const { attempt, settings, res } = guarded
+    const { attempt, res } = guarded
     if (attempt === undefined) throw new Error('reportChange(): the chain has not read the state.')
     guarded.progress = { at: 'reported' }
     // Where the store gives the key, it has none yet.
     if (guarded.isNew && (await readState(guarded))) throw await refusal(guarded, takenKey(guarded))
     const { action, current, proposed } = attempt.change
-    const shown = (value: unknown) => withoutMembers(value, settings.members.hidden)
+    const shown = (value: unknown) => shownMembers(guarded, value)
     // A read changes nothing, and what an action does, its handler alone knows.
     const isProposed = proposed !== undefined || action === 'remove'
     const changed = isProposed ? changedPointers(shown(current?.value), shown(proposed), MOST_POINTERS) : []

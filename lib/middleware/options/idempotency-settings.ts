@@ -1,4 +1,4 @@
-import type { MemberPattern } from '../../json/members'
+import { type Marks, marksOf } from '../../json/marks'
 import { parsePointer } from '../../json/pointer'
 import { checkOptions } from '../../options'
 import type { IdempotencyOptions } from './idempotency-options'
@@ -8,7 +8,7 @@ export interface IdempotencySettings
   extends Required<Omit<IdempotencyOptions, 'methods' | 'fingerprint' | 'ignoreFields' | 'replayHeaders'>> {
   readonly methods: ReadonlySet<string> | undefined
   readonly fingerprint: IdempotencyOptions['fingerprint']
-  readonly ignoreFields: readonly MemberPattern[]
+  readonly ignoreFields: Marks | undefined
   /** In lower case. */
   readonly replayHeaders: ReadonlySet<string>
 }
@@ -71,7 +71,7 @@ export function readIdempotency(caller: string, options: IdempotencyOptions): Id
     waitMs: options.waitMs ?? 10_000,
     onUnknown: options.onUnknown ?? 'refuse',
     fingerprint,
-    ignoreFields: ignoreFields?.map(parsePointer) ?? [],
+    ignoreFields: marksOf(ignoreFields?.map(parsePointer) ?? []),
     replayHeaders: new Set([...REPLAYED, ...replayHeaders.map((name) => name.toLowerCase())]),
     maxAnswerBytes: options.maxAnswerBytes ?? 262_144,
     withoutKey: options.withoutKey ?? 'run',

@@ -38,7 +38,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   safeMethods: listOf(aMethod),
   schema: {
     holds: (value) => isObject(value) || typeof value === 'function',
-    what: 'a JSON Schema object or a compiled Ajv validator',
+    what: 'a JSON Schema, a compiled Ajv validator, or a schema of zod, valibot or ArkType',
   },
   ajv: {
     holds: (value) => isObject(value) && 'compile' in value && typeof value.compile === 'function',

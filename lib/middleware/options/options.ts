@@ -4,6 +4,8 @@ import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import type { LockManager } from '../../contracts/lock'
 import type { Change } from '../../rules/change'
 import type { TagScheme } from '../../rules/tag'
+import type { AjvInstance } from '../../schema/ajv'
+import type { AnySchema } from '../../schema/compile-schema'
 import type { EditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
 
@@ -85,22 +87,6 @@ export interface CommitEvent {
   readonly tries: number
 }
 
-/** A compiled Ajv validator, by the part of its shape that is used. */
-export interface CompiledSchema {
-  (value: unknown): unknown
-  errors?: readonly object[] | null
-  schema?: unknown
-}
-
-/** An Ajv instance of the app's own, by the part of its shape that is used. */
-export interface AjvInstance {
-  compile(schema: object): CompiledSchema
-  opts: { $data?: unknown; code?: { regExp?: unknown } | undefined }
-  /** The schemas that it knows by name, looked through for `readOnly`. */
-  readonly refs?: object
-  readonly schemas?: object
-}
-
 /** The lock that is held from before the state is read until the answer is ended. */
 export interface LockOptions {
   /** Grants the leases: `memoryLocks()` in one process; over several, the one of a service that they share. */
@@ -141,8 +127,11 @@ export interface ConflictOptions<T> {
   /** Methods beside GET, HEAD, OPTIONS, TRACE and QUERY that change nothing, such as SEARCH. */
   readonly safeMethods?: readonly string[]
 
-  /** JSON Schema of the whole resource (2020-12, or draft-07 when `$schema` says so), or a compiled Ajv validator. */
-  readonly schema?: object | CompiledSchema
+  /**
+   * JSON Schema of the whole resource (2020-12, or draft-07 when `$schema` says so), a compiled Ajv validator, or a schema of
+   * zod, valibot, ArkType or another library of Standard Schema. What the schema makes of a value is stored.
+   */
+  readonly schema?: AnySchema<T>
   /** Compiles `schema` in place of an instance of our own. */
   readonly ajv?: AjvInstance
   /** JSON Pointers to members that no change may touch; `*` stands for each member or item. */

@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
 import type { ResourceAdapter } from '../../contracts/adapter'
+import { marksOf } from '../../json/marks'
 import { parseArrayKeys } from '../../json/members'
 import { parsePointer } from '../../json/pointer'
 import { checkOptions, isObject, show } from '../../options'
 import type { MemberRules } from '../../rules/change'
 import type { Lifecycle } from '../../rules/lifecycle'
 import { type TagScheme, versionTag } from '../../rules/tag'
+import { compileSchema } from '../../schema/compile-schema'
+import type { SchemaCheck } from '../../schema/schema-check'
 import type { EditLocks } from './edit-locks'
 import { type IdempotencySettings, readIdempotency } from './idempotency-settings'
 import { belowMount, lastParameter, type Mount, onResource, refuseMounted } from './mount'
 import { LIFECYCLE, LOCK, OPTIONS, PRECONDITIONS, STATUS } from './option-table'
 import type { ConflictOptions, LifecycleOptions, LockOptions } from './options'
-import { compileSchema, type SchemaCheck } from './schema'
 
 /** The options, checked and prepared once: the request path does the rest. */
 export interface Settings<T> {
@@ -145,11 +147,12 @@ function readMembers<T>({
   keyPointer,
   preconditions,
 }: ConflictOptions<T>): MemberRules {
+  const marksAt = (pointers: readonly string[] = []) => marksOf(pointers.map(parsePointer))
   const tokensOf = (pointer: string | undefined) => (pointer === undefined ? undefined : parsePointer(pointer))
   return {
-    immutable: immutable?.map(parsePointer) ?? [],
-    writeOnce: writeOnce?.map(parsePointer) ?? [],
-    hidden: hidden?.map(parsePointer) ?? [],
+    immutable: marksAt(immutable),
+    writeOnce: marksAt(writeOnce),
+    hidden: marksAt(hidden),
     arrayKeys: parseArrayKeys(arrayKeys ?? {}),
     keyPointer: tokensOf(keyPointer),
     versionField: tokensOf(preconditions?.versionField),

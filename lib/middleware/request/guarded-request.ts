@@ -69,6 +69,8 @@ export interface Attempt<T> {
   readonly afterLostRace: boolean
   tags: readonly EntityTag[] | undefined
   verdict: Verdict | undefined
+  /** What the schema says of a new resource in which nobody has filled in yet what only the server sets. */
+  incomplete?: ConflictError | undefined
   /** The tag of the state that the change was merged with, when it was made from an older one. */
   mergedWith?: string | undefined
   /** What a value of the handler's own is held against then: who takes back what others did is refused. */

@@ -15,18 +15,24 @@ export function tagsOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): read
 export function tagsFor<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): readonly EntityTag[] {
   const { settings, key = '' } = guarded
   // Without the version: a hash over it would be no hash over the content.
-  return settings.tag.tagsFor({ name: settings.name, key, state, representation: () => shownMembers(guarded, state) })
+  return settings.tag.tagsFor({
+    name: settings.name,
+    key,
+    state,
+    representation: () => shownMembers(guarded, state.value),
+  })
 }
 
-/** What clients see of a value: everything but the hidden members. */
-export function shownMembers<T>({ settings }: GuardedRequest<T>, { value }: ResourceState<T>): unknown {
-  return withoutMembers(value, settings.members.hidden)
+/** What clients see of a value: everything but the hidden members, and those that they only send. */
+export function shownMembers<T>({ settings }: Pick<GuardedRequest<T>, 'settings'>, value: unknown): unknown {
+  const seen = withoutMembers(value, settings.schema?.writeOnlyIn(value))
+  return withoutMembers(seen, settings.members.hidden)
 }
 
 /** The representation: what clients see, with the version where they look for it. */
 export function representationOf<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): unknown {
   const { versionField } = guarded.settings.members
-  const shown = shownMembers(guarded, state)
+  const shown = shownMembers(guarded, state.value)
   return versionField === undefined ? shown : withValueAt(shown, versionField, tagsFor(guarded, state)[0]?.opaque)
 }
 

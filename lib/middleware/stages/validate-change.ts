@@ -3,7 +3,7 @@ import { type ConflictMiddleware, chainOf } from '../chain/chain'
 import { mediaTypeConflict, readBody } from '../change/body'
 import { foreignMembers, judgeChange } from '../change/judge-change'
 import { mergeChange } from '../change/merge-change'
-import { propose } from '../change/propose'
+import { type Proposal, propose } from '../change/propose'
 import type { ConflictOptions } from '../options/options'
 import { readSettings } from '../options/settings'
 import { conditionsOf } from '../preconditions/conditions'
@@ -34,16 +34,27 @@ export const changeStage: Stage = {
     const conditions = conditionsOf(guarded)
     if (conditions instanceof ConflictError) return conditions
     const proposal = propose(guarded, attempt)
-    if (proposal.conflict && !proposal.tellsState) return proposal.conflict
-    attempt.change = { ...attempt.change, proposed: proposal.value as T }
-    const verdict = verdictOf(guarded, attempt)
-    if (verdict.outcome === 'conflict')
-      return guarded.settings.keepsHistory ? mergeChange(guarded, attempt, verdict.conflict) : verdict.conflict
-    if (verdict.outcome === 'already-applied') return undefined
-    if (proposal.conflict) return proposal.conflict
-    if (attempt.change.action === 'act') return undefined
-    return foreignMembers(guarded, attempt, proposal) ?? judgeChange(guarded, attempt.change)
+    return proposal instanceof Promise
+      ? proposal.then((made) => judgeProposal(guarded, attempt, made))
+      : judgeProposal(guarded, attempt, proposal)
   },
+}
+
+function judgeProposal<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  proposal: Proposal,
+): ConflictError | undefined | Promise<ConflictError | undefined> {
+  if (proposal.conflict && !proposal.tellsState) return proposal.conflict
+  attempt.change = { ...attempt.change, proposed: proposal.value as T }
+  attempt.incomplete = proposal.incomplete
+  const verdict = verdictOf(guarded, attempt)
+  if (verdict.outcome === 'conflict')
+    return guarded.settings.keepsHistory ? mergeChange(guarded, attempt, verdict.conflict) : verdict.conflict
+  if (verdict.outcome === 'already-applied') return undefined
+  if (proposal.conflict) return proposal.conflict
+  if (attempt.change.action === 'act') return undefined
+  return foreignMembers(guarded, attempt, proposal) ?? judgeChange(guarded, attempt.change)
 }
 
 /** POST on a resource is an action: its body is the handler's. */

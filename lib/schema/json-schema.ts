@@ -1,0 +1,147 @@
+import type { Ajv, ErrorObject, ValidateFunction } from 'ajv'
+import { isObject, type JsonObject } from '../json/member'
+import { valueAt } from '../json/pointer'
+import { type AjvInstance, type CompiledSchema, newAjv, quietAjv } from './ajv'
+import { type Annotations, annotationsIn } from './annotations'
+import type { Checked, SchemaCheck, SchemaError } from './schema-check'
+
+/** Compiles a JSON Schema once. A schema never comes from a request: it is code. */
+export function jsonSchema(schema: object | CompiledSchema, ajv: AjvInstance | undefined): SchemaCheck {
+  if (ajv?.opts.$data && !hasOwnRegExp(ajv)) throw new TypeError(`schema: the Ajv instance has ${SLOW_PATTERNS}`)
+  const validate = isCompiled(schema) ? schema : compiled(schema, ajv ?? ownAjv(schema))
+  const text = isCompiled(schema) ? schema.schema : schema
+  refuseUnusable(text, isCompiled(schema))
+  const annotations = readAnnotations(text, ajv)
+  const relaxed = annotations && lenient(text, ajv, annotations)
+  const mayChange = isCompiled(schema) || ajv !== undefined
+  return {
+    check(value, isDraft) {
+      // What the app's own validator fills in and converts is its copy; the value may share parts with what is stored.
+      const own: unknown = mayChange ? JSON.parse(JSON.stringify(value)) : value
+      const errors = errorsOf(validate, own)
+      if (errors === undefined) return { ok: true, value: own }
+      return (isDraft && relaxed?.(own, errors)) || { ok: false, errors }
+    },
+    readOnlyIn: annotations?.of('readOnly') ?? nothing,
+    writeOnlyIn: annotations?.of('writeOnly') ?? nothing,
+  }
+}
+
+const SLOW_PATTERNS =
+  '$data without code.regExp: a client could bring a pattern that takes for ever. Turn $data off, or give code.regExp a linear engine such as re2.'
+
+function refuseUnusable(schema: unknown, isCompiled: boolean): void {
+  if (valueAt(schema, ['$async']) === true)
+    throw new TypeError('schema: "$async" schemas are not supported; put what has to wait into `rules`.')
+  if (isCompiled && /"pattern":\{"\$data"/.test(JSON.stringify(schema) ?? ''))
+    throw new TypeError(
+      `schema: a compiled validator has ${SLOW_PATTERNS} Give the schema and \`ajv\` apart, so that this can be checked.`,
+    )
+}
+
+/** Ajv fills in its own engine where the app gave none. */
+function hasOwnRegExp({ opts: { code } }: AjvInstance): boolean {
+  const regExp = code?.regExp as { code?: unknown } | undefined
+  return regExp !== undefined && regExp.code !== 'new RegExp'
+}
+
+function isCompiled(schema: object | CompiledSchema): schema is CompiledSchema {
+  return typeof schema === 'function'
+}
+
+function compiled(schema: object, ajv: AjvInstance): CompiledSchema {
+  try {
+    return ajv.compile(schema)
+  } catch (cause) {
+    throw new TypeError(`schema: Ajv does not take it: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  }
+}
+
+function ownAjv(schema: object): Ajv {
+  // No allErrors: with it a `maxLength` no longer shields a slow `pattern`. No $data: patterns come from the app alone.
+  return newAjv(schema, { strictTypes: false, strictTuples: false })
+}
+
+function errorsOf(validate: CompiledSchema, value: unknown): SchemaError[] | undefined {
+  return validate(value) === true ? undefined : (validate.errors ?? []).map(shown)
+}
+
+function shown(error: object): SchemaError {
+  const { instancePath = '', keyword = '', message = '', params = {} }: Partial<SchemaError> = error
+  return { instancePath, keyword, message, params }
+}
+
+function nothing(): undefined {
+  return undefined
+}
+
+/** Where members can be annotated, the subschemas that decide about it are compiled one by one. */
+function readAnnotations(schema: unknown, ajv: AjvInstance | undefined): Annotations | undefined {
+  let engine: Ajv | undefined
+  const engineOf = () => {
+    engine ??= quietAjv(schema, ajv)
+    return engine
+  }
+  return annotationsIn(schema, knownTo(ajv), {
+    assertionsOf: (part) => engineOf().compile(part),
+    patternOf(pattern) {
+      const { regExp } = (ajv as Ajv | undefined)?.opts.code ?? {}
+      return (regExp ? regExp(pattern, 'u') : new RegExp(pattern, 'u')) as RegExp
+    },
+  })
+}
+
+/** An Ajv keeps each schema as `{ schema }`, or as another name for one. */
+function knownTo(ajv: AjvInstance | undefined): ReadonlyMap<string, unknown> {
+  const known = Object.entries({ ...ajv?.refs, ...ajv?.schemas })
+  return new Map(known.map(([name, it]) => [name, valueAt(it, ['schema'])] as const).filter(([, it]) => isObject(it)))
+}
+
+/** The same schema, in which a required member that is read-only may be missing: OpenAPI requires it of answers alone. */
+function lenient(schema: unknown, apps: AjvInstance | undefined, annotations: Annotations) {
+  if (!isObject(schema) || !JSON.stringify(schema).includes('"required"')) return undefined
+  let validate: ValidateFunction | undefined
+
+  return (value: unknown, missing: readonly SchemaError[]): Checked | undefined => {
+    if (!missing.some(({ keyword }) => EXCUSABLE.has(keyword))) return undefined
+    validate ??= compileLenient(schema)
+    if (validate === undefined) return undefined
+    const errors = errorsOf(validate, value)
+    return errors ? { ok: false, errors } : { ok: true, value, missing }
+  }
+
+  function compileLenient(schema: JsonObject): ValidateFunction {
+    const ajv = quietAjv(schema, apps)
+    for (const [name, other] of knownTo(apps)) {
+      const isNew = ajv.schemas[name] === undefined && ajv.refs[name] === undefined
+      if (isNew && isObject(other)) ajv.addSchema(other, name, undefined, false)
+    }
+    ajv.removeKeyword('required')
+    ajv.addKeyword({
+      keyword: 'required',
+      type: 'object',
+      schemaType: 'array',
+      compile: (names: string[], parent) => {
+        const needed = names.filter((name) => !annotations.isReadOnly(parent, name))
+        const check: MissingCheck = (data) => {
+          const missingProperty = needed.find((name) => !Object.hasOwn(data, name))
+          if (missingProperty === undefined) return true
+          const message = `must have required property '${missingProperty}'`
+          check.errors = [{ keyword: 'required', params: { missingProperty }, message }]
+          return false
+        }
+        return check
+      },
+      errors: true,
+    })
+    return ajv.compile(schema)
+  }
+}
+
+interface MissingCheck {
+  (data: object): boolean
+  errors?: Partial<ErrorObject>[]
+}
+
+/** Branches that do not hold are named by the keyword that they stand in. */
+const EXCUSABLE: ReadonlySet<string> = new Set(['required', 'anyOf', 'oneOf', 'if', 'not', 'contains'])

@@ -1,0 +1,99 @@
+import { isContainer } from '../json/member'
+import { formatPointer, valueAt, withValueAt } from '../json/pointer'
+import { quietAjv } from './ajv'
+import { type Annotations, annotationsIn } from './annotations'
+import type { Checked, SchemaCheck, SchemaError } from './schema-check'
+
+/** A schema of zod, valibot, ArkType or another library that follows the Standard Schema specification, version 1. */
+export interface StandardSchema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined
+    /** Where the library can write it as JSON Schema: `readOnly` and `writeOnly` are read from there. */
+    readonly jsonSchema?: { input(options: { readonly target: 'draft-2020-12' }): object } | undefined
+  }
+}
+
+type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly StandardIssue[] }
+
+interface StandardIssue {
+  readonly message: string
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
+}
+
+/** ArkType's are functions. */
+export function isStandardSchema(schema: unknown): schema is StandardSchema {
+  return (isContainer(schema) || typeof schema === 'function') && '~standard' in schema
+}
+
+export function standardSchema(schema: StandardSchema): SchemaCheck {
+  const { version, vendor, validate } = schema['~standard']
+  if (version !== 1 || typeof validate !== 'function')
+    throw new TypeError(`schema: version ${version} of Standard Schema is not known here; version 1 is.`)
+  const annotations = readAnnotations(schema)
+  const readOnlyIn = annotations?.of('readOnly') ?? (() => undefined)
+
+  /** What only the server sets may be missing from a draft. The value is not converted then: it is not complete. */
+  const missingIn = (value: unknown, issues: readonly StandardIssue[]) => {
+    const isMissing = (path: readonly string[]) =>
+      valueAt(value, path) === undefined && isMarkedAt(readOnlyIn(withValueAt(value, path, null)), path)
+    const others = issues.filter((issue) => !isMissing(pathOf(issue)))
+    const missing = issues.map((issue) => errorOf(issue, vendor))
+    return others.length > 0 ? others : { ok: true as const, value, missing }
+  }
+
+  const checked = (value: unknown, result: StandardResult<unknown>, isDraft: boolean): Checked => {
+    if (result.issues === undefined) return { ok: true, value: result.value }
+    const left = isDraft ? missingIn(value, result.issues) : result.issues
+    if ('ok' in left) return left
+    return { ok: false, errors: left.map((issue) => errorOf(issue, vendor)) }
+  }
+
+  return {
+    check(value, isDraft) {
+      // A schema may write to what it is given, and the value shares parts with what is stored.
+      const given: unknown = JSON.parse(JSON.stringify(value))
+      const result = validate(given)
+      return result instanceof Promise
+        ? result.then((later) => checked(value, later, isDraft))
+        : checked(value, result, isDraft)
+    },
+    readOnlyIn,
+    writeOnlyIn: annotations?.of('writeOnly') ?? (() => undefined),
+  }
+}
+
+function readAnnotations(schema: StandardSchema): Annotations | undefined {
+  const { jsonSchema } = schema['~standard']
+  let text: object
+  try {
+    text = jsonSchema?.input({ target: 'draft-2020-12' }) ?? {}
+  } catch {
+    // What a schema converts has no JSON Schema in some libraries. Then it says nothing of who sets a member.
+    return undefined
+  }
+  return annotationsIn(text, new Map(), {
+    assertionsOf: (part) => quietAjv(text, undefined).compile(part),
+    patternOf: (pattern) => new RegExp(pattern, 'u'),
+  })
+}
+
+function isMarkedAt(marks: ReturnType<SchemaCheck['readOnlyIn']>, path: readonly string[]): boolean {
+  let found = marks
+  for (const name of path) found = found?.marked ? found : found?.below(name)
+  return found?.marked === true
+}
+
+function pathOf({ path = [] }: StandardIssue): readonly string[] {
+  return path.map((step) => String(typeof step === 'object' ? step.key : step))
+}
+
+function errorOf(issue: StandardIssue, vendor: string): SchemaError {
+  const { code } = issue as { code?: unknown }
+  const keyword = typeof code === 'string' ? code : vendor
+  return { instancePath: formatPointer(pathOf(issue)), keyword, message: issue.message, params: {} }
+}
