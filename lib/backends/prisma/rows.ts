@@ -108,6 +108,6 @@ function dateOf(content: unknown): Date | undefined {
 
 /** The request is at fault, not the database. It has the shape of what PostgreSQL says then, and is recognised like it. */
 export function unfit(what: string): Error {
-  const cause = Object.assign(new Error(`${WHO}: ${what}`), { code: '22023', severity: 'ERROR' })
+  const cause = Object.assign(new Error(`${WHO}: ${what}`), { code: '22000', severity: 'ERROR' })
   return storeFault(cause, { applied: 'no' })
 }

@@ -12,6 +12,8 @@ export interface Fragments {
   textOf(column: string): Fragment
   /** The column is exactly this text: no collation, no padding, no numbers that are equal. */
   isExactly(column: string, text: string): Fragment
+  /** The column is exactly this number, whether it holds numbers or texts: `5abc` and `05` are not 5. */
+  isExactlyNumber(column: string, number: number): Fragment
   /** What `fullTextOf` gave, NULL included, is still there. */
   isStill(column: string, text: string | null): Fragment
   /** As `textOf`, but two floats that differ have two texts too. */
@@ -21,6 +23,17 @@ export interface Fragments {
   integer(text: string): Fragment
   uuid(text: string): Fragment
   later(column: string, value: unknown): Fragment
+}
+
+/** better-sqlite3 binds a number as a float, which a column of text keeps as 5.0; SQLite knows integers. */
+export function wholeNumber(number: number): number | bigint {
+  return Number.isSafeInteger(number) ? BigInt(number) : number
+}
+
+/** A number as its column may show it: a DECIMAL(10,2) has 5 as 5.00. */
+function numberPattern(number: number): string {
+  const text = String(number).replace('.', '[.]')
+  return Number.isInteger(number) ? `^${text}([.]0+)?$` : `^${text}0*$`
 }
 
 export function fragmentsOf(dialect: SqlDialect): Fragments {
@@ -34,6 +47,8 @@ const postgres = (nameOf: Names): Fragments => ({
   textOf: (column) => sql`cast(${nameOf(column)} as text)`,
   // "C": the collation of the column may be one that takes é for e.
   isExactly: (column, text) => sql`cast(${nameOf(column)} as text) collate "C" = ${text}`,
+  isExactlyNumber: (column, number) =>
+    sql`${nameOf(column)} = ${String(number)} and cast(${nameOf(column)} as text) ~ ${numberPattern(number)}`,
   isStill: (column, text) => sql`cast(${nameOf(column)} as text) collate "C" is not distinct from ${text}`,
   fullTextOf: (column) => sql`cast(${nameOf(column)} as text)`,
   // Whatever the DateStyle, and also of a date without a time or a zone, which pg takes for local ones.
@@ -49,18 +64,20 @@ const mysqlBytes = (content: Fragment) => sql`cast(convert(${content} using utf8
 const MYSQL_NUMBER = sql.raw("'^-?[0-9]{1,20}([.][0-9]{1,20})?(e[-+]?[0-9]{1,2})?$'")
 
 /**
- * The text of a FLOAT has six of its digits only; as a DOUBLE it has all of them. Asked of numbers alone, for to make a
- * number of another text is an error in an UPDATE.
+ * The text of a FLOAT has only six of its digits; `format` shows the others, and takes a UUID or an address of MariaDB
+ * too, which arithmetic refuses. Only numbers are formatted: another text is an error in an UPDATE.
  */
 function mysqlFullText(column: Fragment): Fragment {
   const text = sql`convert(${column} using utf8mb4)`
-  return sql`concat(${text}, '/', if(${text} regexp ${MYSQL_NUMBER}, ${column} + 0e0, ''))`
+  return sql`concat(${text}, '/', if(${text} regexp ${MYSQL_NUMBER}, format(${column}, 30), ''))`
 }
 
 const mysql = (nameOf: Names): Fragments => ({
   nameOf,
   textOf: (column) => sql`convert(${nameOf(column)} using utf8mb4)`,
   isExactly: (column, text) => sql`${mysqlBytes(nameOf(column))} = ${mysqlBytes(sql`${text}`)}`,
+  isExactlyNumber: (column, number) =>
+    sql`${nameOf(column)} = ${String(number)} and ${mysqlBytes(nameOf(column))} regexp ${mysqlBytes(sql`${numberPattern(number)}`)}`,
   isStill: (column, text) => sql`${mysqlBytes(mysqlFullText(nameOf(column)))} <=> ${mysqlBytes(sql`${text}`)}`,
   fullTextOf: (column) => mysqlFullText(nameOf(column)),
   dateOf: nameOf,
@@ -74,6 +91,9 @@ const sqlite = (nameOf: Names): Fragments => ({
   nameOf,
   textOf: (column) => sql`cast(${nameOf(column)} as text)`,
   isExactly: (column, text) => sql`cast(${nameOf(column)} as text) collate binary = ${text}`,
+  // A column of type REAL shows 5 as 5.0.
+  isExactlyNumber: (column, number) =>
+    sql`${nameOf(column)} = ${wholeNumber(number)} and cast(${nameOf(column)} as text) collate binary in (${String(number)}, ${`${number}.0`})`,
   isStill: (column, text) => sql`quote(${nameOf(column)}) is ${text}`,
   // A cast keeps 15 digits of a float, quote() all of them.
   fullTextOf: (column) => sql`quote(${nameOf(column)})`,

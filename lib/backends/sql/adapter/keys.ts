@@ -18,10 +18,17 @@ export interface Keys {
   where(key: string): RawBuilder<unknown> | undefined
   /** For an INSERT, in the order of `columns`. */
   values(key: string): unknown[] | undefined
+  /** The same without the scope. */
+  own(key: string): unknown[] | undefined
 }
 
 export function keysOf({ columns, types, separator, scope }: KeyOptions, fragments: Fragments): Keys {
-  const inScope = scope.map(([column, value]) => sql`${fragments.nameOf(column)} = ${value}`)
+  // As with a key: the first condition is for the index, the second lets no collation into another tenant's rows.
+  const inScope = scope.map(([column, value]) =>
+    typeof value === 'number'
+      ? fragments.isExactlyNumber(column, value)
+      : sql`${fragments.nameOf(column)} = ${value} and ${fragments.isExactly(column, value)}`,
+  )
 
   function partsOf(key: string): string[] | undefined {
     const parts = columns.length === 1 ? [key] : key.split(separator)
@@ -52,6 +59,7 @@ export function keysOf({ columns, types, separator, scope }: KeyOptions, fragmen
       const parts = partsOf(key)
       return parts && [...scope.map(([, value]) => value), ...parts.map(bound)]
     },
+    own: (key) => partsOf(key)?.map(bound),
   }
 }
 

@@ -89,7 +89,7 @@ export function operationsAt<T>(
   }
 
   async function insert(key: string, value: T): Promise<WriteResult<T>> {
-    const keyValues = keys.values(key)
+    const keyValues = keys.own(key)
     if (!keyValues) throw unfit(`the key columns of "${plan.table}" cannot hold this key.`)
     const next = versions.next(null)
     const set = [...values.columnsOf(value, true), ...next.set]

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../../contracts/adapter'
 import type { SqlDialect } from '../client'
-import { fragmentsOf } from './fragments'
+import { fragmentsOf, wholeNumber } from './fragments'
 import { keysOf } from './keys'
 import { settledText } from './names'
 import type { TablePlan } from './plan'
@@ -28,6 +28,10 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       ? columnValues(plan.members, keys.columns, dialect, fragments)
       : jsonValue(plan.json, fragments)
   const { lastModified, softDelete } = plan
+  const scope = plan.scope.map(
+    ([column, value]) =>
+      [column, dialect === 'sqlite' && typeof value === 'number' ? wholeNumber(value) : value] as const,
+  )
   const marks = [lastModified?.column, softDelete?.column].filter((column) => column !== undefined)
   const versions: Versions = plan.version
     ? columnVersions(plan.version.column, plan.version.type, fragments)
@@ -96,8 +100,8 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
     insert(set: Assignments, keyValues: readonly unknown[] | undefined): Statement {
       const ms = now()
       const given: Assignments = keyValues
-        ? keys.columns.map((column, index) => [column, keyValues[index]] as const)
-        : plan.scope
+        ? [...scope, ...plan.key.map((column, index) => [column, keyValues[index]] as const)]
+        : scope
       const all = [
         ...given,
         ...set,

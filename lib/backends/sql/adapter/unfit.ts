@@ -5,6 +5,6 @@ import { storeFault } from '../../../contracts/store-fault'
  * PostgreSQL says then, and is recognised like it.
  */
 export function unfit(what: string): Error {
-  const cause = Object.assign(new Error(`sqlAdapter(): ${what}`), { code: '22023', severity: 'ERROR' })
+  const cause = Object.assign(new Error(`sqlAdapter(): ${what}`), { code: '22000', severity: 'ERROR' })
   return storeFault(cause, { applied: 'no' })
 }
