@@ -163,8 +163,11 @@ describe(
     each([''])('annotations are where it says%s', () => {
       const wrong: string[] = []
       let count = 0
+      // 9999: of a draft that is not out.
       for (const path of filesBelow(join(SUITE, 'annotations/tests')))
-        for (const { description, schema, externalSchemas = {}, tests } of read(path).suite)
+        for (const { description, schema, externalSchemas = {}, tests } of read(path).suite.filter(
+          (group: { compatibility?: string }) => group.compatibility !== '9999',
+        ))
           for (const { instance, assertions } of tests)
             for (const { location, keyword, expected } of assertions) {
               if (keyword !== 'title') continue

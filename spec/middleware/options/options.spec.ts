@@ -57,7 +57,10 @@ describe('a value that cannot work is refused with the value and the way out', (
       { safeMethods: ['query'] },
       'safeMethods has to be an array, each of it a method in capital letters, such as "POST"; got ["query"].',
     ],
-    [{ schema: '{}' }, 'schema has to be a JSON Schema object or a compiled Ajv validator; got "{}".'],
+    [
+      { schema: '{}' },
+      'schema has to be a JSON Schema, a compiled Ajv validator, or a schema of zod, valibot or ArkType; got "{}".',
+    ],
     [{ ajv: {} }, 'ajv has to be an Ajv instance'],
     [{ immutable: ['id'] }, 'got ["id"]. Did you mean "/id"?'],
     [{ writeOnce: '/id' }, 'writeOnce has to be an array'],
