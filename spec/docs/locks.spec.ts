@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describeWith } from '../services'
 import { ROOT } from '../sources'
@@ -38,8 +38,12 @@ describeWith('PostgreSQL', 'the example of docs/locks.md', (url) => {
   })
 })
 
-test.each(['Lock', 'Store'])('docs/locks.md names every %s that there is', (kind) => {
-  const folder = readdirSync(join(ROOT, `lib/${kind.toLowerCase()}s`)).filter((file) => file.endsWith('.ts'))
-  const managers = folder.map((file) => file.replace(/\.ts$/, kind === 'Lock' ? 'Locks' : 'Store'))
-  expect(managers.filter((name) => !page.text.includes(`${name}(`))).toEqual([])
+test.each([
+  ['locks', 'Locks'],
+  ['store', 'Store'],
+])('docs/locks.md names the %s of every back end', (file, suffix) => {
+  const backEnds = join(ROOT, 'lib/backends')
+  const names = readdirSync(backEnds).filter((name) => existsSync(join(backEnds, name, `${file}.ts`)))
+  expect(names.length).toBeGreaterThan(3)
+  expect(names.filter((name) => !page.text.includes(`${name}${suffix}(`))).toEqual([])
 })
