@@ -27,7 +27,7 @@ async function serve() {
     const lock = isolation === 'lock' && { isolation, lock: { manager: postgresLocks({ pool }), waitMs: 10_000 } }
     const chain = detectConflicts({ name: isolation, adapter: counted, ...lock })
     app.post(`/${isolation}/:id`, chain, (req, res, next) => {
-      resourceOf(req, counted)
+      resourceOf(req, chain)
         .commit(({ count }) => ({ count: count + 1 }))
         .then(() => res.end(), next)
     })

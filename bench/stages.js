@@ -1,6 +1,7 @@
 const {
   checkPreconditions,
   commitChange,
+  defineResource,
   detectConflicts,
   fetchState,
   memoryAdapter,
@@ -42,12 +43,12 @@ function mediansOf(rounds) {
 }
 
 function middlewaresFor(adapter) {
-  const options = { name: 'article', adapter, schema, immutable }
+  const article = defineResource({ name: 'article', adapter, schema, immutable })
   return {
-    stages: [fetchState(options), validateChange(options), checkPreconditions(options)],
-    chain: detectConflicts(options),
+    stages: [fetchState(article), validateChange(article), checkPreconditions(article)],
+    chain: detectConflicts(article),
     PUT: commitChange(),
-    GET: (req, res) => res.json(resourceOf(req, adapter).representation),
+    GET: (req, res) => res.json(resourceOf(req, article).representation),
   }
 }
 

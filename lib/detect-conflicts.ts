@@ -1,7 +1,9 @@
-import { type ConflictMiddleware, chainOf } from './middleware/chain/chain'
+import type { ResourceAdapter } from './contracts/adapter'
+import { chainOf, type Place } from './middleware/chain/chain'
 import { beginUnlessRefused } from './middleware/commit/begin-transaction'
+import { type Definition, definitionOf, type ResourceDefinition } from './middleware/options/definition'
 import type { ConflictOptions } from './middleware/options/options'
-import { readSettings, type Settings } from './middleware/options/settings'
+import type { ConflictMiddleware } from './middleware/request/conflict-middleware'
 import { preconditionStage } from './middleware/stages/check-preconditions'
 import { stateStageOf } from './middleware/stages/fetch-state'
 import { lockStage } from './middleware/stages/hold-lock'
@@ -15,17 +17,16 @@ import { changeStage } from './middleware/stages/validate-change'
  * Mount it on a route, by `app.use('/articles/:id', chain)`, or by `app.use('/articles', chain)` with `path: '/:id'`,
  * behind a body parser, authentication and authorization, and in front of a handler that commits.
  */
-export function detectConflicts<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  return chainWith(readSettings('detectConflicts', options))
+export function detectConflicts<T, Handle = unknown>(
+  resource: ResourceDefinition<T, Handle> | (ConflictOptions<T> & { readonly adapter: ResourceAdapter<T, Handle> }),
+): ConflictMiddleware<T, Handle> {
+  return chainAt<T>(definitionOf('detectConflicts', resource), {}) as ConflictMiddleware<T, Handle>
 }
 
-/** The chain for options that were read already. */
-export function chainWith<T>(settings: Settings<T>): ConflictMiddleware {
-  const stages = [stateStageOf(settings, beginUnlessRefused), changeStage, preconditionStage]
-  const { idempotency, lock } = settings
-  return chainOf('detectConflicts', settings, [
-    ...(idempotency ? [idempotencyStage] : []),
-    ...(lock ? [lockStage] : []),
-    ...stages,
-  ])
+/** The chain, where a router has a mount of its own. */
+export function chainAt<T>(definition: Definition<T>, place: Place<T>): ConflictMiddleware<T> {
+  const stages = [stateStageOf(definition, beginUnlessRefused), changeStage, preconditionStage]
+  const { idempotency, lock } = definition
+  const all = [...(idempotency ? [idempotencyStage] : []), ...(lock ? [lockStage] : []), ...stages]
+  return chainOf('detectConflicts', definition, all, place)
 }

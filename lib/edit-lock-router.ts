@@ -2,9 +2,9 @@ import express, { type Request, type RequestHandler, type Response, type Router 
 import { ConflictError, conflictOf } from './conflicts/conflicts'
 import { chainOf } from './middleware/chain/chain'
 import { type LockView, lookAtLock, release, takeOrRenew } from './middleware/handlers/edit-lock-answers'
+import { definitionOf, type ResourceOrOptions, readDefinition } from './middleware/options/definition'
 import type { EditLocks } from './middleware/options/edit-locks'
 import type { ConflictOptions } from './middleware/options/options'
-import { readSettings } from './middleware/options/settings'
 import { failing } from './middleware/request/failure'
 import { find, type GuardedRequest, type Stage } from './middleware/request/guarded-request'
 import { refusal } from './middleware/request/refuse'
@@ -16,19 +16,19 @@ import { stateStage } from './middleware/stages/fetch-state'
  * GET, PUT and DELETE on `/:id/lock`: who is editing, take or renew the lock, release or break it. For a chain of one's
  * own, with the same options as the chain; `resourceRouter` brings it.
  */
-export function editLockRouter<T>(options: ConflictOptions<T>): Router {
-  const { editLocks: locks } = readSettings('editLockRouter', options)
+export function editLockRouter<T>(resource: ResourceOrOptions<T>): Router {
+  const { options, editLocks: locks } = definitionOf('editLockRouter', resource)
   if (locks === undefined) throw new TypeError('editLockRouter(): give editLocks: editLocks({ store, owner }).')
-  const settings = readSettings('editLockRouter', optionsOfLocks(options))
-  const withState = chainOf('editLock', settings, [stateStage])
-  const withoutState = chainOf('editLock', settings, [begin])
+  const definition = readDefinition('editLockRouter', optionsOfLocks(options))
+  const withState = chainOf('editLock', definition, [stateStage])
+  const withoutState = chainOf('editLock', definition, [begin])
 
   function answer(
     work: (guarded: GuardedRequest<T>, locks: EditLocks, res: Response) => Promise<void>,
   ): RequestHandler {
     return (req, res, next) => {
-      const guarded = find(req, settings.adapter)
-      if (guarded === undefined || guarded === 'passed') return next()
+      const guarded = find(req, definition)
+      if (guarded === undefined || 'passed' in guarded) return next()
       work(guarded, locks as EditLocks, res)
         .catch(async (error: unknown) => {
           const conflict = conflictOf(error)
@@ -62,7 +62,7 @@ const begin: Stage = { name: 'editLock', role: 'enters', prepare: ({ req }) => t
 
 /** What is not about the lock: conditions and bodies speak of the resource, and a lock creates nothing. */
 function optionsOfLocks<T>(options: ConflictOptions<T>): ConflictOptions<T> {
-  const { editLocks, lock, isolation, skip, path, ...others } = options
+  const { editLocks, lock, isolation, skip, path, schema, ajv, ...others } = options
   return { ...others, create: [] }
 }
 

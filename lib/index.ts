@@ -28,7 +28,6 @@ export { detectConflicts } from './detect-conflicts'
 export { editLockRouter } from './edit-lock-router'
 export { CORS_ALLOWED_HEADERS, CORS_EXPOSED_HEADERS } from './http/cors'
 export type { Problem } from './http/problem'
-export type { ConflictMiddleware } from './middleware/chain/chain'
 export { refuseInexactNumbers } from './middleware/change/json-parser'
 export type { Committed } from './middleware/commit/after-change'
 export { type Resource, resourceOf } from './middleware/commit/resource'
@@ -40,6 +39,7 @@ export {
   type RespondOptions,
   respondToConflicts,
 } from './middleware/handlers/respond-to-conflicts'
+export { defineResource, type ResourceDefinition } from './middleware/options/definition'
 export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/options/edit-locks'
 export type { IdempotencyOptions } from './middleware/options/idempotency-options'
 export type {
@@ -53,6 +53,7 @@ export type {
   Rule,
   RuleConflict,
 } from './middleware/options/options'
+export type { ConflictMiddleware } from './middleware/request/conflict-middleware'
 export { checkPreconditions } from './middleware/stages/check-preconditions'
 export { fetchState } from './middleware/stages/fetch-state'
 export { holdLock } from './middleware/stages/hold-lock'

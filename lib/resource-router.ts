@@ -1,14 +1,13 @@
 import express, { type Request, type RequestHandler, type Router } from 'express'
 import { ConflictError } from './conflicts/conflicts'
-import { chainWith } from './detect-conflicts'
+import { chainAt } from './detect-conflicts'
 import { editLockRouter } from './edit-lock-router'
 import { ACCEPT_PATCH } from './middleware/change/body'
 import { parseJsonBody } from './middleware/change/json-parser'
 import { currentRepresentation } from './middleware/commit/resource'
 import { commitChange } from './middleware/handlers/commit-change'
-import { onRoute, refuseMounted } from './middleware/options/mount'
-import type { ConflictOptions } from './middleware/options/options'
-import { readSettings } from './middleware/options/settings'
+import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
+import { onRoute } from './middleware/options/mount'
 import { inTurn } from './middleware/request/in-turn'
 import { truncatedHeaders } from './middleware/request/truncated-headers'
 
@@ -18,22 +17,22 @@ import { truncatedHeaders } from './middleware/request/truncated-headers'
  * Brings a JSON parser (100 kB) for bodies that nothing has parsed yet. A list of the collection is the app's: mount
  * it in front, or add it to the router.
  */
-export function resourceRouter<T>(options: ConflictOptions<T>): Router {
-  refuseMounted('resourceRouter', options)
-  if (options?.path !== undefined)
+export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
+  const definition = definitionOf('resourceRouter', resource)
+  const { options } = definition
+  if (options.path !== undefined)
     throw new TypeError('resourceRouter(): leave path out; the router matches "/" and "/:id" below its mount.')
-  if (options?.writes === 'by-app')
+  if (options.writes === 'by-app')
     throw new TypeError(
       "resourceRouter(): its handlers write through the adapter; with writes: 'by-app' put detectConflicts on your own routes.",
     )
-  const settings = { ...readSettings('resourceRouter', options), mount: onRoute }
-  const chain = chainWith(settings)
+  const chain = chainAt(definition, { mount: onRoute })
   // What is created has no key yet, whatever parameters the path above has.
-  const creation = chainWith({ ...settings, key: () => undefined })
+  const creation = chainAt(definition, { mount: onRoute, key: () => undefined })
   const commit = commitChange()
   const { adapter, create = ['PUT', 'POST'] } = options
   const show: RequestHandler = (req, res) => {
-    res.json(currentRepresentation(req, adapter))
+    res.json(currentRepresentation(req, definition))
   }
   const onItem = ['GET', 'HEAD', 'PUT', 'PATCH', ...(adapter.remove ? ['DELETE'] : []), 'OPTIONS']
   const onCollection = [...(create.includes('POST') ? ['POST'] : []), 'OPTIONS']
@@ -50,7 +49,7 @@ export function resourceRouter<T>(options: ConflictOptions<T>): Router {
   const collection = router.route('/')
   if (create.includes('POST')) collection.post(inTurn(parseJsonBody, creation, commit))
   collection.options(answerOptions(onCollection)).all(refuseOthers(onCollection, ['GET', 'HEAD']))
-  if (options.editLocks) router.use(editLockRouter(options))
+  if (options.editLocks) router.use(editLockRouter(definition as unknown as ResourceOrOptions<T>))
   return router
 }
 

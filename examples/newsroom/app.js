@@ -4,11 +4,11 @@ const path = require('node:path')
 const { detectConflicts, reportChange, resourceOf, resourceRouter, respondToConflicts } = require('express-conflict')
 const { dashboard } = require('express-conflict/dashboard')
 const { guardedPaths, problemPages } = require('express-conflict/openapi')
-const { articles, articleOptions } = require('./articles')
+const { article } = require('./articles')
 const { list } = require('./storage')
 
 const app = express()
-const guard = detectConflicts(articleOptions)
+const guard = detectConflicts(article)
 
 app.use(express.static(path.join(__dirname, 'public')))
 // The client, as it is published: one file, with nothing to build.
@@ -29,7 +29,7 @@ app.get('/articles', async (_req, res) => {
 
 // A handler of our own: the guard has checked everything, and `commit` stores what it is given.
 app.post('/articles', guard, async (req, res) => {
-  const { proposed, commit } = resourceOf(req, articles)
+  const { proposed, commit } = resourceOf(req, article)
   const { representation } = await commit({ ...proposed, createdAt: new Date().toISOString() })
   res.status(201).json(representation)
 })
@@ -37,7 +37,7 @@ app.post('/articles', guard, async (req, res) => {
 // An action: the body proposes nothing, so the handler says what becomes of the article. After a lost race the
 // function is called again with what is stored then.
 app.post('/articles/:id/submit', guard, async (req, res) => {
-  const { commit } = resourceOf(req, articles)
+  const { commit } = resourceOf(req, article)
   const { representation } = await commit((current) => ({ ...current, status: 'review' }))
   res.json(representation)
 })
@@ -46,7 +46,7 @@ app.post('/articles/:id/submit', guard, async (req, res) => {
 app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, reportChange())
 
 // GET, PUT, PATCH and DELETE of /articles/:id, and of /articles/:id/lock: who is editing.
-app.use('/articles', resourceRouter(articleOptions))
+app.use('/articles', resourceRouter(article))
 
 // Where people collide, and what would help. In a real newsroom it stands behind a login.
 app.use('/conflicts', dashboard())
@@ -55,7 +55,7 @@ app.use('/conflicts', dashboard())
 app.use('/problems', problemPages())
 app.get('/openapi.json', (_req, res) => {
   const info = { title: 'The newsroom', version: '1' }
-  res.json({ openapi: '3.1.0', info, ...guardedPaths(articleOptions, { path: '/articles/{id}' }) })
+  res.json({ openapi: '3.1.0', info, ...guardedPaths(article, { path: '/articles/{id}' }) })
 })
 
 app.use(respondToConflicts({ typePrefix: '/problems/' }))

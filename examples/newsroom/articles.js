@@ -1,9 +1,9 @@
-// What an article is, and what may become of it. Everything else follows from these options.
+// What an article is, and what may become of it. Everything else follows from this definition.
 
-const { editLocks } = require('express-conflict')
+const { defineResource, editLocks } = require('express-conflict')
 const { articles, records } = require('./storage')
 
-const articleOptions = {
+const article = defineResource({
   name: 'article',
   adapter: articles,
   keyPointer: '/id',
@@ -53,7 +53,7 @@ const articleOptions = {
     onInProgress: 'wait',
     onUnknown: 'run-again',
   },
-}
+})
 
 /** In a real newsroom the session says who asks; a header of the client's own proves nothing. */
 function editorOf(req) {
@@ -75,4 +75,4 @@ function publishedHasTeaser({ proposed }) {
   return { detail: 'A published article needs a teaser.', pointers: ['/teaser'] }
 }
 
-module.exports = { articles, articleOptions }
+module.exports = { article, articles }

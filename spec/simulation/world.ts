@@ -135,7 +135,7 @@ function processOf(isolation: Scene['isolation']): Express {
   })
   app.post('/ledgers/:id', chain, (req, res, next) => {
     const { id } = actors.getStore() as Actor
-    resourceOf(req, adapter)
+    resourceOf(req, chain)
       .commit((current) => ({ log: [...(current?.log ?? []), id], count: (current?.count ?? 0) + 1 }))
       .then(() => res.status(200).json({ by: id }), next)
   })

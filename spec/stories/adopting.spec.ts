@@ -79,15 +79,12 @@ describe('a conflict that something has wrapped', () => {
     }
     const options: Partial<ConflictOptions<Doc>> =
       where === 'a rule' ? { rules: [fail] } : where === 'allow' ? { allow: fail } : {}
+    const chain = detectConflicts({ name: 'article', adapter: it.adapter, ...options })
     const app = appOf((all) =>
-      all.put(
-        '/articles/:id',
-        detectConflicts({ name: 'article', adapter: it.adapter, ...options }),
-        (req, _res, next) => {
-          if (where !== 'commit(fn)') throw wrapped()
-          resourceOf(req, it.adapter).commit(fail).catch(next)
-        },
-      ),
+      all.put('/articles/:id', chain, (req, _res, next) => {
+        if (where !== 'commit(fn)') throw wrapped()
+        resourceOf(req, chain).commit(fail).catch(next)
+      }),
     )
     const { body, status, headers } = await request(app).put('/articles/1').set('If-Match', it.tag).send({})
     expect([status, body.code, body.detail]).toEqual([409, 'frozen', 'It is sold.'])
@@ -116,7 +113,7 @@ describe('fetchState on a router guards what is below it', () => {
     })
     const chain = detectConflicts<Doc>({ name: 'task', adapter: task.adapter })
     router.get('/:id', chain, (req, res) => {
-      res.json(resourceOf(req, task.adapter).representation)
+      res.json(resourceOf(req, chain).representation)
     })
     router.put('/:id', chain, commitChange())
     router.delete('/:id', chain, commitChange())

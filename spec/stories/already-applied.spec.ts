@@ -143,7 +143,7 @@ test('an app that writes by itself is not asked: the chain answers 204 with the 
   const chain = detectConflicts({ name: 'note', adapter, writes: 'by-app', alreadyApplied: ['PUT'] })
   app.put('/notes/:id', chain, (req, res) => {
     asked++
-    res.json(resourceOf(req, adapter).proposed)
+    res.json(resourceOf(req, chain).proposed)
   })
   app.use(respondToConflicts())
   const response = await request(app).put('/notes/1').set('If-Match', old).send({ id: '1', title: 'mine' }).expect(204)

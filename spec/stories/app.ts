@@ -1,6 +1,15 @@
 import { type AddressInfo, connect } from 'node:net'
 import express from 'express'
-import { type MemoryAdapter, type MemoryAdapterOptions, memoryAdapter, resourceOf, respondToConflicts } from '../../lib'
+import {
+  type ConflictMiddleware,
+  type ConflictOptions,
+  detectConflicts,
+  type MemoryAdapter,
+  type MemoryAdapterOptions,
+  memoryAdapter,
+  resourceOf,
+  respondToConflicts,
+} from '../../lib'
 
 export type Doc = Record<string, unknown>
 
@@ -45,16 +54,25 @@ export const mistake: express.ErrorRequestHandler = (error, _req, res, _next) =>
   res.status(error.status ?? 500).json({ mistake: String(error) })
 }
 
+const chains = new WeakMap<Shelf, ConflictMiddleware<Doc>>()
+
+/** The chain of the articles on a shelf; `tells` answers with what the latest one found. */
+export function chainFor(it: Shelf, options: Partial<ConflictOptions<Doc>> = {}): ConflictMiddleware<Doc> {
+  const chain = detectConflicts<Doc>({ name: 'article', adapter: it.adapter, ...options })
+  chains.set(it, chain)
+  return chain
+}
+
 /** Answers with what the chain found: key, action, or that it let the request pass. */
-export function tells({ adapter }: Shelf): express.RequestHandler {
+export function tells(it: Shelf, resource?: ConflictMiddleware<Doc>): express.RequestHandler {
   return (req, res) => {
-    res.json(found(req, adapter))
+    res.json(found(req, resource ?? chains.get(it)))
   }
 }
 
-export function found(req: express.Request, adapter: MemoryAdapter<Doc>): object {
+function found(req: express.Request, chain: ConflictMiddleware<Doc> | undefined): object {
   try {
-    const { key, action } = resourceOf(req, adapter)
+    const { key, action } = resourceOf(req, chain as ConflictMiddleware<Doc>)
     return { key, action }
   } catch (error) {
     return { passed: /let the request pass/.test(String(error)) }

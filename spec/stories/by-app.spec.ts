@@ -14,7 +14,7 @@ async function byApp(
   const update: RequestHandler = async (req, res, next) => {
     ran.push(req.method)
     await meanwhile?.(it)
-    const resource = resourceOf(req, adapter)
+    const resource = resourceOf(req, chain)
     // UPDATE … WHERE id = ? AND version = ?
     const { ok } = await it.adapter.write('1', resource.proposed ?? {}, resource.current?.version ?? null)
     if (ok) res.json({ saved: true })

@@ -31,13 +31,22 @@ async function handled(
     const now = await adapter.inner.read('1')
     await adapter.inner.write('1', { id: '1', title: 'theirs', ...note }, now!.version)
   }
-  return { adapter, app, errors, version, stored, change, noteOf: (req: express.Request) => resourceOf(req, adapter) }
+  return {
+    adapter,
+    chain,
+    app,
+    errors,
+    version,
+    stored,
+    change,
+    noteOf: (req: express.Request) => resourceOf(req, chain),
+  }
 }
 
 describe('commit of a value of the handler’s own', () => {
   test('stores it in place of what was proposed', async () => {
-    const { app, adapter, stored } = await handled(async (req, res) => {
-      const { outcome, state } = await resourceOf(req, adapter).commit({ id: '1', title: 'own' })
+    const { app, chain, stored } = await handled(async (req, res) => {
+      const { outcome, state } = await resourceOf(req, chain).commit({ id: '1', title: 'own' })
       res.json({ outcome, title: state?.value.title })
     })
     const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'sent' }).expect(200)
@@ -51,9 +60,9 @@ describe('commit of a value of the handler’s own', () => {
     ['If-None-Match', () => ({ 'If-None-Match': '"other"' }), 412, 'precondition_failed', 'If-None-Match'],
     ['no condition', () => ({}), 409, 'concurrent_update', undefined],
   ])('is final after a lost race, with %s', async (_, headers, status, code, field) => {
-    const { app, adapter, version, stored, change } = await handled(
+    const { app, chain, adapter, version, stored, change } = await handled(
       async (req, res) => {
-        await resourceOf(req, adapter).commit({ id: '1', title: 'own' })
+        await resourceOf(req, chain).commit({ id: '1', title: 'own' })
         res.end()
       },
       { preconditions: { required: false } },
@@ -67,9 +76,9 @@ describe('commit of a value of the handler’s own', () => {
   })
 
   test('gives what an answer may show: hidden members out, the version field in', async () => {
-    const { app, adapter } = await handled(
+    const { app, chain } = await handled(
       async (req, res) => {
-        const committed = await resourceOf(req, adapter).commit({ id: '1', title: 'own', body: 'hidden' })
+        const committed = await resourceOf(req, chain).commit({ id: '1', title: 'own', body: 'hidden' })
         res.json([committed.representation, committed.state?.version])
       },
       { hidden: ['/body'], preconditions: { versionField: '/version' } },
@@ -79,9 +88,9 @@ describe('commit of a value of the handler’s own', () => {
   })
 
   test('is checked like any other change', async () => {
-    const { app, adapter, stored } = await handled(
+    const { app, chain, stored } = await handled(
       async (req, res) => {
-        await resourceOf(req, adapter).commit({ id: '2', title: 'own' })
+        await resourceOf(req, chain).commit({ id: '2', title: 'own' })
         res.end()
       },
       { immutable: ['/id'] },
@@ -92,8 +101,8 @@ describe('commit of a value of the handler’s own', () => {
   })
 
   test('must not be the current one, changed in place', async () => {
-    const { app, adapter, errors } = await handled(async (req) => {
-      const note = resourceOf(req, adapter)
+    const { app, chain, errors } = await handled(async (req) => {
+      const note = resourceOf(req, chain)
       const value = note.current!.value
       value.title = 'changed in place'
       await note.commit(value)
@@ -106,8 +115,8 @@ describe('commit of a value of the handler’s own', () => {
 describe('commit of a function', () => {
   test('is called again on the state that won', async () => {
     const seen: (string | undefined)[] = []
-    const { app, adapter, stored, change } = await handled(async (req, res) => {
-      await resourceOf(req, adapter).commit((current) => {
+    const { app, chain, adapter, stored, change } = await handled(async (req, res) => {
+      await resourceOf(req, chain).commit((current) => {
         seen.push(current?.title)
         return { id: '1', title: `${current?.title}, then mine` }
       })
@@ -120,9 +129,9 @@ describe('commit of a function', () => {
   })
 
   test('may change what it is given: the checks compare with the value as it was', async () => {
-    const { app, adapter, stored } = await handled(
+    const { app, chain, stored } = await handled(
       async (req, res) => {
-        await resourceOf(req, adapter).commit((current) => Object.assign(current ?? {}, { id: '2' }) as Note)
+        await resourceOf(req, chain).commit((current) => Object.assign(current ?? {}, { id: '2' }) as Note)
         res.end()
       },
       { immutable: ['/id'] },
@@ -132,8 +141,8 @@ describe('commit of a function', () => {
   })
 
   test('that gives nothing is a mistake, and nothing is stored', async () => {
-    const { app, adapter, errors } = await handled(async (req) =>
-      resourceOf(req, adapter).commit(() => undefined as never),
+    const { app, chain, adapter, errors } = await handled(async (req) =>
+      resourceOf(req, chain).commit(() => undefined as never),
     )
     await request(app).post('/notes/1').expect(500)
     expect(errors[0]).toMatchObject({ name: 'TypeError', message: expect.stringContaining('undefined') })
@@ -141,8 +150,8 @@ describe('commit of a function', () => {
   })
 
   test('never overrides the condition of the client', async () => {
-    const { app, adapter, version, change } = await handled(async (req, res) => {
-      await resourceOf(req, adapter).commit((current) => ({ id: '1', title: `${current?.title}!` }))
+    const { app, chain, adapter, version, change } = await handled(async (req, res) => {
+      await resourceOf(req, chain).commit((current) => ({ id: '1', title: `${current?.title}!` }))
       res.end()
     })
     adapter.stopBefore('write', () => change({}))
@@ -157,15 +166,15 @@ describe('a commit that cannot be', () => {
     ['on a safe method', 'get', 'a safe method changes nothing'],
     ['of nothing, on an action', 'post', 'proposes nothing by itself'],
   ])('%s is a mistake', async (_, method, message) => {
-    const { app, adapter, errors } = await handled((req) => resourceOf(req, adapter).commit())
+    const { app, chain, errors } = await handled((req) => resourceOf(req, chain).commit())
     await request(app)[method as 'get']('/notes/1').expect(500)
     expect(errors[0]!.message).toContain(message)
   })
 
   test('twice on one request is a mistake', async () => {
-    const { app, adapter, errors } = await handled(async (req) => {
-      await resourceOf(req, adapter).commit()
-      await resourceOf(req, adapter).commit()
+    const { app, chain, adapter, errors } = await handled(async (req) => {
+      await resourceOf(req, chain).commit()
+      await resourceOf(req, chain).commit()
     })
     await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(500)
     expect(errors[0]!.message).toContain('one request commits once')
@@ -173,8 +182,8 @@ describe('a commit that cannot be', () => {
   })
 
   test('twice at once is a mistake, and stores once', async () => {
-    const { app, adapter } = await handled(async (req, res) => {
-      const { commit } = resourceOf(req, adapter)
+    const { app, chain, adapter } = await handled(async (req, res) => {
+      const { commit } = resourceOf(req, chain)
       const both = await Promise.allSettled([commit({ id: '1', title: 'a' }), commit({ id: '1', title: 'b' })])
       res.json(both.map((each) => (each.status === 'rejected' ? String(each.reason) : each.status)))
     })
@@ -189,8 +198,8 @@ describe('a commit that cannot be', () => {
     ['a function', ({ commit }) => commit(() => ({ id: '1', title: 'mine' }))],
   ])('again after a race that it lost is refused in the same way: %s', async (_, again) => {
     const refusals: string[] = []
-    const { app, adapter, version, stored, change } = await handled(async (req, res) => {
-      const note = resourceOf(req, adapter)
+    const { app, chain, adapter, version, stored, change } = await handled(async (req, res) => {
+      const note = resourceOf(req, chain)
       for (let tries = 0; tries < 3; tries++)
         await again(note).catch((error: { code: string }) => refusals.push(error.code))
       res.end()
@@ -202,9 +211,9 @@ describe('a commit that cannot be', () => {
   })
 
   test('again with a value that the schema takes, after one that it did not, is no race', async () => {
-    const { app, adapter, stored } = await handled(
+    const { app, chain, stored } = await handled(
       async (req, res) => {
-        const { commit } = resourceOf(req, adapter)
+        const { commit } = resourceOf(req, chain)
         await commit({ id: '1', title: '' }).catch(() => commit({ id: '1', title: 'untitled' }))
         res.end()
       },
@@ -215,9 +224,9 @@ describe('a commit that cannot be', () => {
   })
 
   test('after the answer has begun is a mistake, and nothing is stored', async () => {
-    const { app, adapter, errors, stored } = await handled(async (req, res) => {
+    const { app, chain, errors, stored } = await handled(async (req, res) => {
       res.write('begun')
-      await resourceOf(req, adapter).commit()
+      await resourceOf(req, chain).commit()
     })
     await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(200)
     expect(errors[0]!.message).toContain('the answer has begun already')
@@ -226,9 +235,9 @@ describe('a commit that cannot be', () => {
 
   test('while another layer answers is made all the same, and says so', async () => {
     let committed: Promise<{ outcome: string }> | undefined
-    const { app, adapter, stored } = await handled(async (req, res) => {
+    const { app, chain, adapter, stored } = await handled(async (req, res) => {
       adapter.stopBefore('write', async () => res.status(503).end('too late'))
-      committed = resourceOf(req, adapter).commit({ id: '1', title: 'own' })
+      committed = resourceOf(req, chain).commit({ id: '1', title: 'own' })
       await committed
     })
     await request(app).post('/notes/1').expect(503)
@@ -237,12 +246,12 @@ describe('a commit that cannot be', () => {
   })
 
   test('without a chain is a mistake that names what to mount', async () => {
-    const { adapter } = await handled(async () => undefined)
+    const { chain } = await handled(async () => undefined)
     const app = express()
     let mistake: Error | undefined
     app.get('/', (req, res) => {
       try {
-        resourceOf(req, adapter)
+        resourceOf(req, chain)
       } catch (error) {
         mistake = error as Error
       }
@@ -255,8 +264,8 @@ describe('a commit that cannot be', () => {
 
 describe('the checks run again on the state that won', () => {
   test('a rule that it breaks refuses', async () => {
-    const { app, adapter, change } = await handled(
-      async (req, res) => res.json((await resourceOf(req, adapter).commit()).state),
+    const { app, chain, adapter, change } = await handled(
+      async (req, res) => res.json((await resourceOf(req, chain).commit()).state),
       {
         rules: [
           async ({ current, proposed }) =>
@@ -270,8 +279,8 @@ describe('the checks run again on the state that won', () => {
   })
 
   test('a caller who may not change it any more is refused', async () => {
-    const { app, adapter, change, stored } = await handled(
-      async (req, res) => res.json((await resourceOf(req, adapter).commit()).state),
+    const { app, chain, adapter, change, stored } = await handled(
+      async (req, res) => res.json((await resourceOf(req, chain).commit()).state),
       { allow: (_req, current) => current?.value.body !== 'secret' },
     )
     adapter.stopBefore('write', () => change({ body: 'secret' }))
@@ -280,8 +289,8 @@ describe('the checks run again on the state that won', () => {
   })
 
   test('a state that froze meanwhile is not changed', async () => {
-    const { app, adapter, change } = await handled(
-      async (req, res) => res.json((await resourceOf(req, adapter).commit()).state),
+    const { app, chain, adapter, change } = await handled(
+      async (req, res) => res.json((await resourceOf(req, chain).commit()).state),
       { lifecycle: { field: '/body', frozen: ['archived'] } },
     )
     adapter.stopBefore('write', () => change({ body: 'archived' }))
@@ -292,8 +301,8 @@ describe('the checks run again on the state that won', () => {
 
 describe('a race that goes on', () => {
   test('is won in the end, however many tries it takes', async () => {
-    const { app, adapter, change, stored } = await handled(async (req, res) => {
-      await resourceOf(req, adapter).commit()
+    const { app, chain, adapter, change, stored } = await handled(async (req, res) => {
+      await resourceOf(req, chain).commit()
       res.end()
     })
     for (let n = 1; n <= 12; n++) adapter.stopBefore('write', () => change({ title: `theirs ${n}` }))
@@ -305,8 +314,8 @@ describe('a race that goes on', () => {
   })
 
   test('has pauses that end: they grow to 100 ms and no further', async () => {
-    const { app, adapter, change } = await handled(async (req, res) => {
-      await resourceOf(req, adapter).commit()
+    const { app, chain, adapter, change } = await handled(async (req, res) => {
+      await resourceOf(req, chain).commit()
       res.end()
     })
     const pauses: number[] = []
@@ -322,9 +331,9 @@ describe('a race that goes on', () => {
   })
 
   test('of a function that takes longer than the deadline of a call is written all the same, once', async () => {
-    const { app, adapter, stored } = await handled(
+    const { app, chain, adapter, stored } = await handled(
       async (req, res) => {
-        const state = await resourceOf(req, adapter).commit(async () => {
+        const state = await resourceOf(req, chain).commit(async () => {
           await new Promise((resolve) => setTimeout(resolve, 30))
           return { id: '1', title: 'slowly made' }
         })
@@ -338,9 +347,9 @@ describe('a race that goes on', () => {
   })
 
   test('ends with the deadline', async () => {
-    const { app, adapter, change } = await handled(
+    const { app, chain, adapter, change } = await handled(
       async (req, res) => {
-        await resourceOf(req, adapter).commit()
+        await resourceOf(req, chain).commit()
         res.end()
       },
       { deadlineMs: 5 },

@@ -207,8 +207,9 @@ describe('is not answered by us', () => {
     const it = await shelf()
     const app = express()
     app.use(express.json())
-    app.put('/articles/:id', detectConflicts<Doc>({ name: 'article', adapter: it.adapter }), (req, _res, next) => {
-      resourceOf(req, it.adapter)
+    const chain = detectConflicts<Doc>({ name: 'article', adapter: it.adapter })
+    app.put('/articles/:id', chain, (req, _res, next) => {
+      resourceOf(req, chain)
         .commit()
         .then(() => next(UNIQUE))
         .catch(next)

@@ -92,7 +92,7 @@ describe('who listens is told', () => {
     const onConflict = ({ conflict }: { conflict: { code: string } }) => told.push(conflict.code)
     const chain = detectConflicts({ name: 'article', adapter: it.adapter, writes: 'by-app', onConflict })
     const loses: RequestHandler = (req) => {
-      throw resourceOf(req, it.adapter).lostRace()
+      throw resourceOf(req, chain).lostRace()
     }
     const app = appOf((all) => all.put('/articles/:id', chain, loses))
     await request(app).put('/articles/1').set('If-Match', it.tag).send({}).expect(412)

@@ -4,6 +4,7 @@ import express, { type Request, type Response } from 'express'
 import request from 'supertest'
 import {
   type ConflictOptions,
+  defineResource,
   detectConflicts,
   fetchState,
   holdLock,
@@ -42,7 +43,7 @@ async function workshop(lock: Partial<LockOptions> = {}, options: Partial<Confli
   app.all('/notes/:id', chain, (req, res, next) => {
     const finish = async () => {
       try {
-        const note = resourceOf(req, adapter)
+        const note = resourceOf(req, chain)
         await note.commit((current) => ({ id: '1', title: `${current?.title}+${req.body?.title}` }))
         res.json({ ok: true })
       } catch (error) {
@@ -169,7 +170,7 @@ test('a client that leaves while its handler is at work does not free the lock; 
   socket.write('POST /notes/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n')
   await here
   const { req, res, finish } = shop.atWork[0]!
-  const note = resourceOf(req, shop.adapter)
+  const note = resourceOf(req, shop.chain)
   const { signal } = note
   socket.destroy()
   await once(res, 'close')
@@ -330,7 +331,7 @@ test('a lock that was lost meanwhile: signal, and 409 lock_lost in place of the 
   const here = shop.arrival()
   const first = post('a')
   await here
-  const note = resourceOf(shop.atWork[0]!.req, shop.adapter)
+  const note = resourceOf(shop.atWork[0]!.req, shop.chain)
   expect(note.lease?.fence).toBe('1')
   const { signal } = note
   manager.lose()
@@ -427,12 +428,12 @@ test('the stage by itself, in front of fetchState, holds the lock for the whole 
   shop = await workshop()
   const { adapter } = shop
   const manager = memoryLocks()
-  const options = { name: 'note', adapter, lock: { manager } }
+  const note = defineResource<Note>({ name: 'note', adapter, lock: { manager } })
   const app = express()
   const held: number[] = []
-  app.post('/notes/:id', holdLock<Note>(options), fetchState<Note>(options), (req, res) => {
+  app.post('/notes/:id', holdLock(note), fetchState(note), (req, res) => {
     held.push(manager.size)
-    res.json(resourceOf(req, adapter).current?.value)
+    res.json(resourceOf(req, note).current?.value)
   })
   await request(app).post('/notes/1').expect(200, { id: '1', title: 'first' })
   expect(held).toEqual([1])

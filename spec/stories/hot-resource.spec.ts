@@ -1,7 +1,14 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import express, { type RequestHandler } from 'express'
-import { detectConflicts, memoryAdapter, type ResourceAdapter, resourceOf, respondToConflicts } from '../../lib'
+import {
+  type ConflictMiddleware,
+  detectConflicts,
+  memoryAdapter,
+  type ResourceAdapter,
+  resourceOf,
+  respondToConflicts,
+} from '../../lib'
 import { gate } from './payments'
 
 interface Counter {
@@ -40,18 +47,22 @@ async function counting() {
     next()
   })
   app.use(express.json())
-  const count: RequestHandler = (req, res, next) => {
-    const { commit } = resourceOf(req, adapter)
-    const { value } = req.query
-    if (value) {
-      commit({ count: Number(value) }).then(({ outcome }) => res.json({ outcome }), next)
-      return
+  const count =
+    (chain: ConflictMiddleware<Counter>): RequestHandler =>
+    (req, res, next) => {
+      const { commit } = resourceOf(req, chain)
+      const { value } = req.query
+      if (value) {
+        commit({ count: Number(value) }).then(({ outcome }) => res.json({ outcome }), next)
+        return
+      }
+      const done = req.method === 'POST' ? commit((current) => ({ count: (current?.count ?? 0) + 1 })) : commit()
+      done.then(({ outcome }) => res.json({ outcome }), next)
     }
-    const done = req.method === 'POST' ? commit((current) => ({ count: (current?.count ?? 0) + 1 })) : commit()
-    done.then(({ outcome }) => res.json({ outcome }), next)
-  }
-  app.use('/counters/:id', detectConflicts<Counter>({ name: 'counter', adapter }), count)
-  app.use('/hasty/:id', detectConflicts<Counter>({ name: 'hasty counter', adapter, deadlineMs: 50 }), count)
+  const patient = detectConflicts<Counter>({ name: 'counter', adapter })
+  const hasty = detectConflicts<Counter>({ name: 'hasty counter', adapter, deadlineMs: 50 })
+  app.use('/counters/:id', patient, count(patient))
+  app.use('/hasty/:id', hasty, count(hasty))
   app.use(respondToConflicts({ logger: { warn: () => undefined, error: () => undefined } }))
   const server = app.listen(0)
   await once(server, 'listening')

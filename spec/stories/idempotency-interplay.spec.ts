@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { Server } from 'node:http'
 import express, { type RequestHandler } from 'express'
 import {
+  type ConflictMiddleware,
   type ConflictOptions,
   commitChange,
   detectConflicts,
@@ -13,7 +14,7 @@ import {
   respondToConflicts,
 } from '../../lib'
 import { type Answer, type Ask, ask, gate } from './payments'
-import { type GatedAdapter, gatedAdapter, type Note } from './race'
+import { gatedAdapter, type Note } from './race'
 
 let server: Server
 afterEach(() => {
@@ -30,7 +31,7 @@ async function desk(
   {
     handler,
     store = memoryStore(),
-  }: { handler?: (adapter: GatedAdapter) => RequestHandler; store?: ExpiringStore } = {},
+  }: { handler?: (chain: ConflictMiddleware<Note>) => RequestHandler; store?: ExpiringStore } = {},
 ) {
   const adapter = gatedAdapter()
   const made = await adapter.inner.write('1', FIRST, null)
@@ -47,7 +48,7 @@ async function desk(
     idempotency: { store, scope: (req) => req.get('User') ?? '' },
     ...options,
   })
-  const last = handler ? handler(adapter) : commitChange()
+  const last = handler ? handler(chain) : commitChange()
   app.post('/notes', chain, counted, last)
   app.all('/notes/:id', chain, counted, last)
   app.use(respondToConflicts({ logger: { warn: () => undefined, error: () => undefined } }))
@@ -163,10 +164,10 @@ describe('with a lock', () => {
         idempotency: { store: memoryStore(), scope: () => 'ann', onInProgress },
       },
       {
-        handler: (adapter) => async (req, res, next) => {
+        handler: (chain) => async (req, res, next) => {
           begun.open()
           await finish.passed
-          await resourceOf(req, adapter)
+          await resourceOf(req, chain)
             .commit()
             .then(() => res.json({ done: true }), next)
         },
@@ -223,8 +224,8 @@ test('a handler that fails behind its commit: the repetition learns that the cha
   const it = await desk(
     {},
     {
-      handler: (adapter) => async (req, _res, next) => {
-        const { state } = await resourceOf(req, adapter).commit()
+      handler: (chain) => async (req, _res, next) => {
+        const { state } = await resourceOf(req, chain).commit()
         next(new Error(`behind the commit of ${state?.version}`))
       },
     },
@@ -252,7 +253,7 @@ test('what has to be refused before anything is asked claims nothing', async () 
   expect(store.size).toBe(0)
 })
 
-test('the stage by itself, in front of a chain with the same adapter or with none: one claim for one request', async () => {
+test('the stage by itself, in front of a chain: one claim for one request', async () => {
   const store = memoryStore()
   const idempotency = { store, scope: () => 'ann' }
   const adapter = gatedAdapter()

@@ -144,7 +144,7 @@ describe('a handler whose own statement fails has been at work', () => {
     app.put('/payments/:id', chain, async (req, res, next) => {
       runs += 1
       if (runs === 1) return next(deadlock)
-      await resourceOf(req, adapter).commit()
+      await resourceOf(req, chain).commit()
       res.sendStatus(204)
     })
     app.use(respondToConflicts({ logger: { warn: () => undefined, error: () => undefined } }))

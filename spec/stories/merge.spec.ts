@@ -54,9 +54,10 @@ async function notes(theirs: object, options: Partial<ConflictOptions<Note>> = {
 /** A route whose handler commits what it makes by itself. */
 function handled(adapter: MemoryAdapter<Text>, own: (of: Resource<Note>) => Promise<unknown>) {
   const notes = adapter as ResourceAdapter<Note>
+  const chain = detectConflicts({ name: 'note', adapter: notes, merge: 'disjoint' })
   return appOf((app) =>
-    app.put('/notes/:id', detectConflicts({ name: 'note', adapter: notes, merge: 'disjoint' }), (req, res, next) => {
-      own(resourceOf(req, notes)).then(() => res.json({}), next)
+    app.put('/notes/:id', chain, (req, res, next) => {
+      own(resourceOf(req, chain)).then(() => res.json({}), next)
     }),
   )
 }

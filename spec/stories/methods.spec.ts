@@ -1,12 +1,12 @@
 import type express from 'express'
 import request from 'supertest'
 import { type ConflictOptions, detectConflicts, resourceOf } from '../../lib'
-import { appOf, type Doc, PASSED, raw, shelf, tells } from './app'
+import { appOf, chainFor, type Doc, PASSED, raw, shelf, tells } from './app'
 
 async function guarded(options: Partial<ConflictOptions<Doc>> = {}) {
   const it = await shelf()
   const app = appOf((all) => {
-    all.use('/articles/:id', detectConflicts<Doc>({ name: 'article', adapter: it.adapter, ...options }), tells(it))
+    all.use('/articles/:id', chainFor(it, options), tells(it))
   })
   return { ...it, app }
 }
@@ -95,7 +95,7 @@ test('a handler of an action commits a value of its own', async () => {
   const it = await shelf()
   const chain = detectConflicts<Doc>({ name: 'article', adapter: it.adapter })
   const publish: express.RequestHandler = (req, res, next) => {
-    resourceOf(req, it.adapter)
+    resourceOf(req, chain)
       .commit((current) => ({ ...current, status: 'published' }))
       .then(({ state }) => res.json(state?.value), next)
   }

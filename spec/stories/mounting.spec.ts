@@ -1,12 +1,9 @@
 import express from 'express'
 import request, { type Test } from 'supertest'
 import { type ConflictOptions, commitChange, detectConflicts } from '../../lib'
-import { appOf, type Doc, PASSED, raw, type Shelf, shelf, tells } from './app'
+import { appOf, chainFor, type Doc, PASSED, raw, shelf, tells } from './app'
 
 const isExpress4 = 'del' in express.application
-
-const chainFor = (it: Shelf, options: Partial<ConflictOptions<Doc>> = {}) =>
-  detectConflicts<Doc>({ name: 'article', adapter: it.adapter, ...options })
 
 const codeOf = async (test: Test) => {
   const { status, body } = await test

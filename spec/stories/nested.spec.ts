@@ -1,8 +1,10 @@
 import type express from 'express'
 import request from 'supertest'
 import {
+  type ConflictMiddleware,
   type ConflictOptions,
   commitChange,
+  defineResource,
   detectConflicts,
   fetchState,
   holdLock,
@@ -29,9 +31,9 @@ const articleOptions = ({ adapter }: Shelf, more: Partial<ConflictOptions<Doc>> 
 })
 
 const titles =
-  (article: Shelf, comment: Shelf): express.RequestHandler =>
+  (article: ConflictMiddleware<Doc>, comment: ConflictMiddleware<Doc>): express.RequestHandler =>
   (req, res) => {
-    const [parent, child] = [resourceOf(req, article.adapter), resourceOf(req, comment.adapter)]
+    const [parent, child] = [resourceOf(req, article), resourceOf(req, comment)]
     res.json([parent.current?.value.title, child.current?.value.text])
   }
 
@@ -42,14 +44,14 @@ describe('a parent whose state is fetched, and a child behind the whole chain', 
     const child = detectConflicts({ name: 'comment', adapter: comment.adapter })
     const app = appOf((all) => {
       all.post('/articles/:article/comments', parent, child, commitChange())
-      all.get(PATH, parent, child, titles(article, comment))
+      all.get(PATH, parent, child, titles(parent, child))
       all.put(PATH, parent, child, commitChange())
       all.delete(PATH, parent, child, commitChange())
     })
     return { article, comment, app }
   }
 
-  test('both are found by their adapters', async () => {
+  test('both are found by their chains', async () => {
     const { app } = await fetched()
     expect((await request(app).get('/articles/1/comments/1')).body).toEqual(['parent', 'child'])
   })
@@ -96,9 +98,11 @@ describe('a parent whose state is fetched, and a child behind the whole chain', 
 
 test('a parent that is locked as well is not asked for a commit', async () => {
   const { article, comment } = await both()
-  const options = articleOptions(article, { create: [], name: 'locked parent', lock: { manager: memoryLocks() } })
+  const parent = defineResource(
+    articleOptions(article, { create: [], name: 'locked parent', lock: { manager: memoryLocks() } }),
+  )
   const child = detectConflicts({ name: 'comment', adapter: comment.adapter })
-  const app = appOf((all) => all.delete(PATH, holdLock(options), fetchState(options), child, commitChange()))
+  const app = appOf((all) => all.delete(PATH, holdLock(parent), fetchState(parent), child, commitChange()))
   const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
   await request(app).delete('/articles/1/comments/1').set('If-Match', comment.tag).expect(204)
   expect([await article.stored(), await comment.stored()]).toEqual([{ title: 'parent' }, undefined])
@@ -135,11 +139,12 @@ describe('two whole chains on one request', () => {
   const chained = async () => {
     const { article, comment } = await both()
     const app = appOf((all) => {
-      const chains = [
+      const [outer, inner] = [
         detectConflicts(articleOptions(article)),
         detectConflicts({ name: 'comment', adapter: comment.adapter }),
       ]
-      all.get(PATH, chains, titles(article, comment))
+      const chains = [outer, inner]
+      all.get(PATH, chains, titles(outer, inner))
       all.put(PATH, chains, commitChange())
       all.get('/failing/:article/:id', chains, ((_req, res) => {
         res.status(500).json({})
@@ -148,7 +153,7 @@ describe('two whole chains on one request', () => {
     return { article, comment, app }
   }
 
-  test('each adapter finds its own', async () => {
+  test('each chain finds its own', async () => {
     const { app } = await chained()
     expect((await request(app).get('/articles/1/comments/1')).body).toEqual(['parent', 'child'])
   })

@@ -73,7 +73,7 @@ function appOver(it: ReturnType<typeof table>, options: Partial<ConflictOptions<
     written(await it.update(key, current?.version, proposed?.title ?? '')),
   )
   app.get('/notes/:id', (req, res) => {
-    res.json(resourceOf(req, it.adapter).representation)
+    res.json(resourceOf(req, notes).representation)
   })
   app.put('/notes/:id', save)
   app.patch('/notes/:id', save)
@@ -233,7 +233,7 @@ describe('written, for a handler with an answer of its own', () => {
     all.use(express.json())
     const chain = detectConflicts<Note>({ name: 'note', adapter: it.adapter, writes: 'by-app' })
     all.put('/notes/:id', chain, (req, res, next) => {
-      const note = resourceOf(req, it.adapter)
+      const note = resourceOf(req, chain)
       it.update(note.key, note.current?.version, note.proposed?.title ?? '')
         .then((row) => {
           const { outcome } = note.written(written(row))
@@ -258,8 +258,9 @@ describe('written, for a handler with an answer of its own', () => {
     const it = table()
     const adapter: ResourceAdapter<Note> = { ...it.adapter, write: async () => ({ ok: false, current: undefined }) }
     const all = express()
-    all.put('/notes/:id', express.json(), detectConflicts<Note>({ name: 'note', adapter }), (req, res) => {
-      res.json(resourceOf(req, adapter).written({ version: '2' }))
+    const chain = detectConflicts<Note>({ name: 'note', adapter })
+    all.put('/notes/:id', express.json(), chain, (req, res) => {
+      res.json(resourceOf(req, chain).written({ version: '2' }))
     })
     all.use(respondToConflicts(), mistake)
     const { body } = await request(all).put('/notes/1').set('If-Match', '"1"').send({ title: 'new' }).expect(500)

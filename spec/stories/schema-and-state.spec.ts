@@ -160,7 +160,7 @@ describe('read-only identities of items stay', () => {
       '/r/:id',
       express.json({ type: '*/*' }),
       chain,
-      (req, res) => void res.status(299).json(resourceOf(req, adapter).proposed),
+      (req, res) => void res.status(299).json(resourceOf(req, chain).proposed),
     )
     const { status, body } = await request(app).patch('/r/1').set('Content-Type', MERGE).send('{"list":[{"no":2}]}')
     expect([status, body]).toEqual([299, { title: 't', list: [{ no: 2, made: 'y' }] }])
@@ -444,10 +444,10 @@ describe('members that are required, and only the server sets', () => {
   }
   const open = async (fill?: (value: Doc) => Doc) => {
     const adapter = memoryAdapter<Doc>()
-    const options: ConflictOptions<Doc> = { name: 'r', adapter, schema, keyPointer: '/id' }
+    const chain = detectConflicts<Doc>({ name: 'r', adapter, schema, keyPointer: '/id' })
     const app = express()
-    app.post('/r', express.json(), detectConflicts(options), async (req, res, next) => {
-      const { commit, proposed } = resourceOf(req, adapter)
+    app.post('/r', express.json(), chain, async (req, res, next) => {
+      const { commit, proposed } = resourceOf(req, chain)
       try {
         const { key } = await (fill ? commit(fill(proposed ?? {})) : commit())
         res.status(201).json(await adapter.read(key ?? ''))
@@ -489,13 +489,13 @@ test('a body that was parsed into Dates is compared as its JSON', async () => {
   const when = '2026-01-02T03:04:05.000Z'
   const result = await adapter.write('1', { when, n: 1 }, null)
   const app = express()
-  const options = { name: 'r', adapter, immutable: ['/when'] }
+  const chain = detectConflicts<Doc>({ name: 'r', adapter, immutable: ['/when'] })
   const dated: express.RequestHandler = (req, _res, next) => {
     req.body = { ...req.body, when: new Date(req.body.when), gone: undefined }
     next()
   }
-  app.put('/r/:id', express.json(), dated, detectConflicts<Doc>(options), (req, res, next) => {
-    resourceOf(req, adapter)
+  app.put('/r/:id', express.json(), dated, chain, (req, res, next) => {
+    resourceOf(req, chain)
       .commit()
       .then((done) => res.json(done.state), next)
   })

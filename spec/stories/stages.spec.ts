@@ -4,27 +4,26 @@ import {
   type ConflictOptions,
   checkPreconditions,
   commitChange,
+  defineResource,
+  detectConflicts,
   fetchState,
+  type ResourceDefinition,
   type Rule,
   resourceOf,
   validateChange,
 } from '../../lib'
-import { appOf, type Doc, PASSED, type Shelf, shelf, tells } from './app'
+import { appOf, type Doc, PASSED, shelf, tells } from './app'
 
 type Options = Partial<ConflictOptions<Doc>>
 
-/** The stages, each with its own part of the options. */
-async function staged(forState: Options = {}, forChange: Options = {}, forConditions: Options = {}) {
+/** The stages, each by itself. */
+async function staged(options: Options = {}) {
   const it = await shelf()
-  const base = { name: 'article', adapter: it.adapter }
-  const stages = [
-    fetchState<Doc>({ ...base, ...forState }),
-    validateChange<Doc>({ ...base, ...forChange }),
-    checkPreconditions<Doc>({ ...base, ...forConditions }),
-  ]
+  const article = defineResource<Doc>({ name: 'article', adapter: it.adapter, ...options })
+  const stages = [fetchState(article), validateChange(article), checkPreconditions(article)]
   const app = appOf((all) => {
     all.get('/articles/:id', stages, (async (req, res) => {
-      res.json(resourceOf(req, it.adapter).representation)
+      res.json(resourceOf(req, article).representation)
     }) as RequestHandler)
     all.put('/articles/:id', stages, commitChange())
   })
@@ -47,13 +46,14 @@ test('304 is early', async () => {
   await request(it.app).get('/articles/1').set('If-None-Match', it.tag).expect(304)
 })
 
-test('each may bring a part of the options: all of them hold', async () => {
+test('all options of the definition hold', async () => {
   const rule: Rule<Doc> = ({ proposed }) => (proposed?.title === 'forbidden' ? { detail: 'Not that title.' } : null)
-  const it = await staged(
-    { lifecycle: { field: '/title', frozen: ['frozen'] } },
-    { rules: [rule], preconditions: { versionField: '/revision' } },
-    { preconditions: { weak: 'accept' }, hidden: ['/secret'] },
-  )
+  const it = await staged({
+    lifecycle: { field: '/title', frozen: ['frozen'] },
+    rules: [rule],
+    preconditions: { versionField: '/revision', weak: 'accept' },
+    hidden: ['/secret'],
+  })
   expect((await put(it, it.tag, { title: 'forbidden' })).body.code).toBe('rule_violation')
   expect((await request(it.app).get('/articles/1')).body).toEqual({ title: 'first', revision: it.version })
   await put(it, it.tag, { title: 'frozen' }).expect(200)
@@ -66,11 +66,14 @@ test('a stage without fetchState in front is a mistake of the app, and nothing i
     all.put('/articles/:id', checkPreconditions({ name: 'article', adapter: it.adapter }), commitChange()),
   )
   const { status, body } = await put({ app }, it.tag)
-  expect([status, body.mistake]).toEqual([500, expect.stringMatching(/Mount fetchState\(\) with the same adapter/)])
+  expect([status, body.mistake]).toEqual([
+    500,
+    expect.stringMatching(/Mount fetchState\(\) in front of it.* const article = defineResource/),
+  ])
   expect(await it.stored()).toEqual({ title: 'first' })
 })
 
-test('a stage with another adapter than fetchState is one, too', async () => {
+test('a stage with another definition than fetchState is one, too', async () => {
   const [it, other] = [await shelf(), await shelf()]
   const app = appOf((all) =>
     all.put(
@@ -86,46 +89,45 @@ test('a stage with another adapter than fetchState is one, too', async () => {
 
 test('what fetchState lets pass, the others let pass', async () => {
   const it = await shelf()
-  const base = { name: 'article', adapter: it.adapter }
+  const article = defineResource<Doc>({ name: 'article', adapter: it.adapter, skip: () => true })
+  const last = checkPreconditions(article)
   const app = appOf((all) =>
-    all.put(
-      '/articles/:id',
-      fetchState({ ...base, skip: () => true }),
-      validateChange(base),
-      checkPreconditions(base),
-      tells(it),
-    ),
+    all.put('/articles/:id', fetchState(article), validateChange(article), last, tells(it, last)),
   )
   expect((await put({ app }, '"old"')).body).toEqual(PASSED)
 })
 
 describe('resourceOf', () => {
-  const asked = async (ask: (req: Parameters<typeof resourceOf>[0], it: Shelf) => unknown, url: string) => {
-    const it = await shelf()
+  type Article = ResourceDefinition<Doc>
+  const asked = async (ask: (req: Parameters<typeof resourceOf>[0], article: Article) => unknown, url: string) => {
+    const { adapter } = await shelf()
+    const article = defineResource<Doc>({ name: 'article', adapter })
     const handler: RequestHandler = (req, res) => {
-      res.json(ask(req, it))
+      res.json(ask(req, article))
     }
     const app = appOf((all) => {
       all.put('/bare', handler)
-      all.put('/articles/:id', fetchState({ name: 'article', adapter: it.adapter }), handler)
+      all.put('/articles/:id', fetchState(article), handler)
     })
     return (await request(app).put(url).send({})).body
   }
 
   test('where no chain ran is a mistake, with the way out', async () => {
-    const body = await asked((req, { adapter }) => resourceOf(req, adapter).key, '/bare')
-    expect(body.mistake).toMatch(/no chain with this adapter ran on the request. Mount detectConflicts/)
+    const body = await asked((req, article) => resourceOf(req, article).key, '/bare')
+    expect(body.mistake).toMatch(/no chain of this article ran on the request. Mount detectConflicts/)
   })
 
-  test('with another adapter is a mistake', async () => {
-    const { adapter } = await shelf()
-    const body = await asked((req) => resourceOf(req, adapter).key, '/articles/1')
-    expect(body.mistake).toMatch(/with the same adapter object/)
+  test('with another definition is a mistake, though the adapter is the same', async () => {
+    const body = await asked((req, { adapter }) => {
+      const other = detectConflicts({ name: 'article', adapter })
+      return resourceOf(req, other).key
+    }, '/articles/1')
+    expect(body.mistake).toMatch(/give it this very definition/)
   })
 
   test('after fetchState has the state, and nothing that was proposed', async () => {
-    const body = await asked((req, { adapter }) => {
-      const { name, key, action, current, proposed, signal } = resourceOf(req, adapter)
+    const body = await asked((req, article) => {
+      const { name, key, action, current, proposed, signal } = resourceOf(req, article)
       return [name, key, action, current?.value, proposed ?? null, signal.aborted]
     }, '/articles/1')
     expect(body).toEqual(['article', '1', 'replace', { title: 'first' }, null, false])

@@ -98,7 +98,7 @@ describe('how the version is shown', () => {
     const adapter: ResourceAdapter<Doc> = { read: async () => ({ value: {}, version: '1', etag }) }
     const chain = detectConflicts({ name: 'article', adapter, writes: 'by-app' })
     const app = appOf((all) =>
-      all.get('/articles/:id', chain, ((req, res) => res.json(resourceOf(req, adapter).key)) as RequestHandler),
+      all.get('/articles/:id', chain, ((req, res) => res.json(resourceOf(req, chain).key)) as RequestHandler),
     )
     const { status, body } = await request(app).get('/articles/1')
     expect([status, body.mistake]).toEqual([500, expect.stringContaining('put it in double quotes')])

@@ -6,6 +6,7 @@ import {
   type ConflictOptions,
   commitChange,
   detectConflicts,
+  type MemoryAdapter,
   memoryAdapter,
   type ResourceAdapter,
   reportChange,
@@ -20,6 +21,8 @@ import { type Doc, mistake } from './app'
 
 const quiet = { warn: () => undefined, error: () => undefined }
 
+type Handle = Pick<MemoryAdapter<Doc>, 'read' | 'write' | 'remove'>
+
 /** A memory adapter whose transactions are written down, with places where they can be broken. */
 function ledgered(
   broken: Partial<Omit<TransactionalAdapter<Doc>, 'transactionHandle'>> & { commit?: () => Promise<void> } = {},
@@ -27,7 +30,7 @@ function ledgered(
   const inner = memoryAdapter<Doc>()
   const steps: string[] = []
   const { commit, ...changed } = broken
-  const adapter: ResourceAdapter<Doc, Pick<typeof inner, 'read' | 'write' | 'remove'>> = {
+  const adapter: ResourceAdapter<Doc, Handle> = {
     ...inner,
     async transaction(run) {
       steps.push('begin')
@@ -63,14 +66,19 @@ async function shop(
   const it = ledgered(broken)
   const made = await it.inner.write('1', { title: 'first' }, null)
   const tag = made.ok ? `"${made.state.version}"` : ''
-  const chain = detectConflicts<Doc>({ name: 'article', adapter: it.adapter, isolation: 'transaction', ...options })
+  const chain = detectConflicts<Doc, Handle>({
+    name: 'article',
+    isolation: 'transaction',
+    ...options,
+    adapter: it.adapter,
+  })
   const app = express()
   app.use(express.json())
   app.all('/articles/:id', chain, handler)
   app.use(respondToConflicts({ logger: quiet }), mistake)
   const put = (body: Doc = { title: 'second' }, headers: Record<string, string> = { 'If-Match': tag }, key = '1') =>
     request(app).put(`/articles/${key}`).set(headers).send(body)
-  return { ...it, app, tag, put, stored: async (key = '1') => (await it.inner.read(key))?.value }
+  return { ...it, chain, app, tag, put, stored: async (key = '1') => (await it.inner.read(key))?.value }
 }
 
 /** Handlers as they stand in Express 4 and 5. */
@@ -96,7 +104,7 @@ describe('a request that may change something runs in one transaction', () => {
     const both = (fails: boolean) =>
       shop(
         handler(async (req, res) => {
-          const article = resourceOf(req, it.adapter)
+          const article = resourceOf(req, it.chain)
           await article.transaction.write('log', { of: article.key }, null)
           if (fails) throw new Error('boom')
           await article.commit()
@@ -128,7 +136,7 @@ describe('a request that may change something runs in one transaction', () => {
     for (const status of [404, 409, 500, 302]) {
       const it = await shop(
         handler(async (req, res) => {
-          await resourceOf(req, it.adapter).transaction.write('log', {}, null)
+          await resourceOf(req, it.chain).transaction.write('log', {}, null)
           res.status(status).end()
         }),
       )
@@ -143,8 +151,8 @@ describe('a request that may change something runs in one transaction', () => {
   test('GET and HEAD have none, and say so', async () => {
     const it = await shop(
       handler(async (req, res) => {
-        expect(() => resourceOf(req, it.adapter).transaction).toThrow(/GET on the article has no transaction/)
-        res.json(resourceOf(req, it.adapter).representation)
+        expect(() => resourceOf(req, it.chain).transaction).toThrow(/GET on the article has no transaction/)
+        res.json(resourceOf(req, it.chain).representation)
       }),
     )
     expect((await request(it.app).get('/articles/1')).body).toEqual({ title: 'first' })
@@ -189,7 +197,7 @@ describe('an answer of success without a commit', () => {
   test.each(Object.entries(answers))('%s: becomes 500, a mistake, and is rolled back', async (_name, answer) => {
     const it = await shop(
       handler(async (req, res) => {
-        await resourceOf(req, it.adapter).transaction.write('log', {}, null)
+        await resourceOf(req, it.chain).transaction.write('log', {}, null)
         await answer(res)
       }),
     )
@@ -209,7 +217,7 @@ describe('an answer of success without a commit', () => {
   test('is one too behind a commit that failed', async () => {
     const it = await shop(
       handler(async (req, res) => {
-        await resourceOf(req, it.adapter)
+        await resourceOf(req, it.chain)
           .commit()
           .catch(() => undefined)
         res.json({ saved: true })
@@ -226,7 +234,7 @@ describe('a second commit says what became of the first', () => {
     const told: { message: string; cause?: unknown; code?: string }[] = []
     const it = await shop(
       handler(async (req, res) => {
-        const { commit } = resourceOf(req, it.adapter)
+        const { commit } = resourceOf(req, it.chain)
         for (const _ of [1, 2]) await commit(value).catch((error) => told.push(error))
         res.json({})
       }),
@@ -264,7 +272,7 @@ describe('a second commit says what became of the first', () => {
 test('an answer that does not wait for the commit is a mistake too', async () => {
   const it = await shop(
     handler(async (req, res) => {
-      const committing = resourceOf(req, it.adapter).commit()
+      const committing = resourceOf(req, it.chain).commit()
       res.json({ saved: true })
       await committing.catch(() => undefined)
     }),
@@ -275,8 +283,8 @@ test('an answer that does not wait for the commit is a mistake too', async () =>
 test('what was applied already is answered, and what the handler did again is undone', async () => {
   const it = await shop(
     handler(async (req, res) => {
-      await resourceOf(req, it.adapter).transaction.write('log', {}, null)
-      res.json(await resourceOf(req, it.adapter).commit())
+      await resourceOf(req, it.chain).transaction.write('log', {}, null)
+      res.json(await resourceOf(req, it.chain).commit())
     }),
     { alreadyApplied: ['PUT'] },
   )
@@ -362,7 +370,7 @@ describe('a client that leaves', () => {
     const ended: unknown[] = []
     const it = await shop(
       handler(async (req, res) => {
-        const article = resourceOf(req, it.adapter)
+        const article = resourceOf(req, it.chain)
         await article.transaction.write('log', {}, null)
         const closed = once(res, 'close')
         arrived()
@@ -452,7 +460,7 @@ describe('an app that writes by itself', () => {
   test('commits by commit, and gets the new state', async () => {
     const it = await shop(
       handler(async (req, res) => {
-        const { transaction, proposed, current, commit } = resourceOf(req, it.adapter)
+        const { transaction, proposed, current, commit } = resourceOf(req, it.chain)
         await transaction.write('1', { ...proposed, by: 'app' }, current?.version ?? null)
         const { outcome, state } = await commit()
         res.json({ outcome, value: state?.value })
@@ -510,7 +518,7 @@ test('what else belongs into the transaction runs right before COMMIT, and can s
             if (fails) throw new Error('stopped')
           },
         ]
-        res.json(await resourceOf(req, it.adapter).commit())
+        res.json(await resourceOf(req, it.chain).commit())
       }),
     )
     const { status } = await it.put()

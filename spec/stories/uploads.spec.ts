@@ -514,23 +514,19 @@ describe('GET of a file', () => {
 describe('the file in handlers', () => {
   test('is what was proposed, and can be looked into before it is committed', async () => {
     const adapter = uploadAdapter({ folder: join(root, String(++count)) })
+    const chain = detectConflicts<StoredFile>({
+      name: 'file',
+      adapter,
+      rules: [({ proposed }) => (proposed?.type === 'text/plain' ? undefined : { detail: 'Text only.' })],
+    })
     const app = express()
-    app.put(
-      '/files/:id',
-      receiveFile({ adapter }),
-      detectConflicts<StoredFile>({
-        name: 'file',
-        adapter,
-        rules: [({ proposed }) => (proposed?.type === 'text/plain' ? undefined : { detail: 'Text only.' })],
-      }),
-      async (req, res) => {
-        const { proposed, commit } = resourceOf(req, adapter)
-        let first = ''
-        for await (const chunk of proposed?.open({ start: 0, end: 2 }) ?? []) first += chunk
-        const { state } = await commit()
-        res.json({ first, size: state?.value.size })
-      },
-    )
+    app.put('/files/:id', receiveFile({ adapter }), chain, async (req, res) => {
+      const { proposed, commit } = resourceOf(req, chain)
+      let first = ''
+      for await (const chunk of proposed?.open({ start: 0, end: 2 }) ?? []) first += chunk
+      const { state } = await commit()
+      res.json({ first, size: state?.value.size })
+    })
     app.use(respondToConflicts())
     const send = (type: string) => request(app).put('/files/a').set('Content-Type', type).send(TEXT)
     expect((await send('image/png')).body.code).toBe('rule_violation')

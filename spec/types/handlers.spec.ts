@@ -7,6 +7,7 @@ import {
   type ConflictOptions,
   checkPreconditions,
   commitChange,
+  defineResource,
   detectConflicts,
   fetchState,
   memoryAdapter,
@@ -27,7 +28,8 @@ interface Article {
 }
 
 const adapter = memoryAdapter<Article>()
-const chain = detectConflicts({ name: 'article', adapter })
+const article = defineResource({ name: 'article', adapter })
+const chain = detectConflicts(article)
 
 /** The parameters that a handler infers when it stands on a route by itself. */
 const mounted = (app: Express) => {
@@ -44,12 +46,12 @@ const mounted = (app: Express) => {
     // @ts-expect-error the path has no such parameter
     expectTypeOf(req.params.comment)
   })
-  app.put('/articles/:id', fetchState({ name: 'a', adapter }), validateChange({ name: 'a', adapter }), (req) => {
+  app.put('/articles/:id', fetchState(article), validateChange(article), (req) => {
     expectTypeOf(req.params.id).toEqualTypeOf<string>()
   })
   app.patch('/articles/:id', chain, async (req, res) => {
     expectTypeOf(req.params.id).toEqualTypeOf<string>()
-    res.json(await resourceOf(req, adapter).commit())
+    res.json(await resourceOf(req, chain).commit())
   })
 }
 
@@ -71,16 +73,23 @@ test('the chain goes wherever a middleware goes', () => {
     router.put('/:id', chain, checkPreconditions({ name: 'article', adapter }), commitChange())
     app.use('/articles', resourceRouter({ name: 'article', adapter }), respondToConflicts())
   }).not.toThrow()
-  expectTypeOf(chain).toEqualTypeOf<ConflictMiddleware>()
+  expectTypeOf(chain).toExtend<ConflictMiddleware<Article>>()
+  expectTypeOf(chain).toExtend<ConflictMiddleware>()
   expectTypeOf(resourceRouter<Article>).returns.toExtend<express.Router>()
   expectTypeOf(respondToConflicts).returns.toEqualTypeOf<express.ErrorRequestHandler>()
 })
 
-test('resourceOf knows the value by its adapter', () => {
+test.each([article, chain])('resourceOf knows the value by its definition, or by the chain', (resource) => {
   expectTypeOf(resourceOf<Article>).returns.toEqualTypeOf<Resource<Article>>()
-  const found = (req: Request) => resourceOf(req, adapter)
+  const found = (req: Request) => resourceOf(req, article)
+  const foundByChain = (req: Request) => resourceOf(req, chain)
+  expect(() => resourceOf({} as Request, resource)).toThrow('no chain of this article ran')
   expectTypeOf(found).returns.toExtend<Resource<Article>>()
+  expectTypeOf(foundByChain).returns.toExtend<Resource<Article>>()
   expectTypeOf(found).returns.toHaveProperty('transaction').toExtend<Pick<typeof adapter, 'read' | 'write'>>()
+  expectTypeOf(foundByChain).returns.toHaveProperty('transaction').toExtend<Pick<typeof adapter, 'read' | 'write'>>()
+  // @ts-expect-error an adapter is no resource: it may be that of several
+  expect(() => resourceOf({} as Request, adapter)).toThrow('in place of an adapter')
   expectTypeOf<Resource<Article>['current']>().toEqualTypeOf<ResourceState<Article> | undefined>()
   expectTypeOf<Resource<Article>['proposed']>().toEqualTypeOf<Article | undefined>()
   expectTypeOf<Resource<Article>['action']>().toEqualTypeOf<Action>()

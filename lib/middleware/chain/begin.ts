@@ -1,42 +1,48 @@
 import type { Request, Response } from 'express'
 import { show } from '../../options'
-import { isMount } from '../options/mount'
-import { mergedSettings, type Settings } from '../options/settings'
-import { find, type GuardedRequest, type Pass, remember } from '../request/guarded-request'
+import type { Definition } from '../options/definition'
+import { isMount, type Mount } from '../options/mount'
+import { find, type GuardedRequest, type Passed, remember } from '../request/guarded-request'
 import { guardHeads, keepOffExpressTag } from './head'
 
+/** A chain as it stands in the app: of which resource, and how it finds there what a request is about. */
+export interface Placement<T> {
+  readonly definition: Definition<T>
+  readonly mount: Mount
+  readonly key: Definition<T>['key']
+  /** Of a parent: requests to what is below its mount need its consent, and nothing more is decided about them. */
+  readonly guardsBelow: boolean
+  /** What stands in the stack of Express. */
+  readonly middleware: unknown
+}
+
 /** Puts a request under guard; `undefined` for one that is not this chain's. */
-export function begin<T>(
-  req: Request,
-  res: Response,
-  settings: Settings<T>,
-  middleware: unknown,
-): GuardedRequest<T> | undefined {
-  const { options, adapter } = settings
-  const begun = find(req, adapter)
-  // A stage in front of this one has only waited for a lock.
-  if (begun !== undefined && begun !== 'passed' && begun.attempt === undefined) return joined(begun, settings)
+export function begin<T>(req: Request, res: Response, placement: Placement<T>): GuardedRequest<T> | undefined {
+  const { definition } = placement
   const { method } = req
-  if (!isAboutState(method) || options.skip?.(req)) return letPass(req, { passed: adapter, isElsewhere: false })
-  const mounted = settings.mount(req, middleware)
-  const isAbove = mounted === undefined && settings.above !== undefined && !canNeverMatch(req, settings)
+  if (!isAboutState(method) || definition.options.skip?.(req)) return letPass(req, definition, 'skipped')
+  const mounted = placement.mount(req, placement.middleware)
+  const isAbove = mounted === undefined && placement.guardsBelow && !canNeverMatch(req, definition)
   const params = isAbove ? (req.params as Record<string, string>) : mounted
-  const isSafe = settings.safeMethods.has(method)
+  const isSafe = definition.safeMethods.has(method)
   if (params === undefined) {
-    const isMisplaced = !isSafe && canNeverMatch(req, settings)
+    const isMisplaced = !isSafe && canNeverMatch(req, definition)
     if (isMisplaced) guardHeads(req, res)
-    return letPass(req, { passed: adapter, isElsewhere: true, misplaced: isMisplaced ? settings.name : undefined })
+    return letPass(req, definition, isMisplaced ? 'misplaced' : 'elsewhere')
   }
-  const key = settings.key(req, params)
-  if (key === undefined && !isAbove && (isSafe || isOnCollection(req, settings)))
-    return letPass(req, { passed: adapter, isElsewhere: false })
-  if (key !== undefined || method !== 'POST' || isAbove) mustBeKey(key, settings, req)
+  const key = placement.key(req, params)
+  if (key === undefined && !isAbove && (isSafe || isOnCollection(req, definition)))
+    return letPass(req, definition, 'skipped')
+  if (key !== undefined || method !== 'POST' || isAbove) mustBeKey(key, definition, req)
+  const begun = find(req, definition)
+  // A stage in front of this one has only waited, for a lock perhaps. With another key it is another resource.
+  if (begun && !('passed' in begun) && begun.attempt === undefined && keyInRequest(begun) === key) return begun
   const guarded: GuardedRequest<T> = {
     req,
     res,
     method,
     headers: req.headers,
-    settings: isAbove && settings.above ? settings.above : settings,
+    settings: definition,
     key: key as string | undefined,
     isSafe,
     isAbove,
@@ -60,29 +66,45 @@ export function begin<T>(
 }
 
 /** Above the resources, and without a word on where their key is: then it passes them all. */
-function canNeverMatch<T>({ params }: Request, { options }: Settings<T>): boolean {
+function canNeverMatch<T>({ params }: Request, { options }: Definition<T>): boolean {
   return options.path === undefined && options.key === undefined && !('id' in params)
 }
 
-function letPass<T>(req: Request, pass: Pass<T>): undefined {
-  remember(req, pass)
+function letPass<T>(req: Request, passed: Definition<T>, because: Passed<T>['because']): undefined {
+  remember(req, { passed, because })
   return undefined
 }
 
-/** What an earlier stage began. A later one on its own would let everything pass: it fails instead. */
-export function goOn<T>(req: Request, settings: Settings<T>, stage: string): GuardedRequest<T> | undefined {
-  const guarded = find(req, settings.adapter)
-  if (guarded === 'passed' || guarded?.isAbove) return undefined
-  if (guarded?.attempt === undefined)
-    throw new Error(
-      `${stage}(): no state was fetched on this request. Mount fetchState() with the same adapter in front of it.`,
-    )
-  return joined(guarded, settings)
+/** What the request itself names: a resource that is being created has a key of its own by and by. */
+function keyInRequest<T>({ key, isNew }: GuardedRequest<T>): string | undefined {
+  return isNew ? undefined : key
 }
 
-function joined<T>(guarded: GuardedRequest<T>, settings: Settings<T>): GuardedRequest<T> {
-  guarded.settings = mergedSettings(guarded.settings, settings)
-  return guarded
+/** What an earlier stage began. A later one on its own would let everything pass: it fails instead. */
+export function goOn<T>(req: Request, placement: Placement<T>, stage: string): GuardedRequest<T> | undefined {
+  const { definition } = placement
+  const { name } = definition
+  const begun = find(req, definition)
+  const params = placement.mount(req, placement.middleware)
+  // The earlier stage stands elsewhere too, or has looked at `skip`.
+  if (begun && isUndecided(begun) && (params === undefined || ('passed' in begun && begun.because === 'skipped')))
+    return undefined
+  if (begun === undefined || isUndecided(begun) || begun.attempt === undefined)
+    throw new Error(
+      `${stage}(): no state of the ${name} was fetched on ${req.method} ${req.baseUrl}${req.path}. Mount fetchState() in front of it, on the same path, and give both the same definition: const ${name} = defineResource({ name: '${name}', … }).`,
+    )
+  const key = params && placement.key(req, params)
+  if (key !== undefined && key !== keyInRequest(begun))
+    throw new Error(
+      `${stage}(): the key of the ${name} on ${req.method} ${req.baseUrl}${req.path} is ${JSON.stringify(key)} here, and was ${JSON.stringify(begun.key)} in fetchState(). Mount both on the same path.`,
+    )
+  return begun
+}
+
+function isUndecided<T>(
+  begun: GuardedRequest<T> | Passed<T>,
+): begun is Passed<T> | (GuardedRequest<T> & { isAbove: true }) {
+  return 'passed' in begun || begun.isAbove
 }
 
 /** OPTIONS and TRACE (RFC 9110 §9.3.7, §9.3.8) neither show a state nor change one. */
@@ -91,11 +113,11 @@ function isAboutState(method: string): boolean {
 }
 
 /** Below a mount the collection itself is matched too, for POST. What else is sent there is about no resource. */
-function isOnCollection<T>(req: Request, { options }: Settings<T>): boolean {
+function isOnCollection<T>(req: Request, { options }: Definition<T>): boolean {
   return options.path !== undefined && isMount(req.path) && req.method !== 'POST'
 }
 
-function mustBeKey<T>(key: unknown, { name, options }: Settings<T>, req: Request): void {
+function mustBeKey<T>(key: unknown, { name, options }: Definition<T>, req: Request): void {
   if (typeof key === 'string' && key !== '') return
   const seen = Array.isArray(key)
     ? `an array (a wildcard parameter; join it: key: (req) => req.params.path.join('/'))`

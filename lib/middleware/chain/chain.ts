@@ -1,48 +1,52 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { type ConflictError, conflictOf } from '../../conflicts/conflicts'
 import { unchanged } from '../commit/after-change'
-import type { Settings } from '../options/settings'
+import type { Definition } from '../options/definition'
 import { firstConflict, newAttempt } from '../request/attempt'
+import { type ConflictMiddleware, conflictMiddleware } from '../request/conflict-middleware'
 import { failing } from '../request/failure'
 import type { GuardedRequest, Stage } from '../request/guarded-request'
 import { refusal } from '../request/refuse'
 import { readState } from '../state/store-call'
 import { chainsConflict } from '../state/store-conflict'
-import { begin, goOn } from './begin'
+import { begin, goOn, type Placement } from './begin'
+
+/** Where a chain knows better than its definition what a request is about. */
+export type Place<T> = Partial<Pick<Placement<T>, 'mount' | 'key' | 'guardsBelow'>>
 
 /**
- * Typed by what Node gives, so that handlers which follow keep the types they infer, under the types of Express 4 and
- * of Express 5 alike.
+ * One middleware for all the stages: in Express each layer of its own costs several microseconds.
  */
-export interface ConflictMiddleware {
-  (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
-  /** The names of the stages, in order. */
-  readonly stages: readonly string[]
-}
-
-/** One middleware for all the stages: in Express each layer of its own costs several microseconds. */
-export function chainOf<T>(name: string, settings: Settings<T>, stages: readonly Stage[]): ConflictMiddleware {
-  const middleware = (incoming: IncomingMessage, outgoing: ServerResponse, next: (error?: unknown) => void): void => {
-    run(incoming as Request, outgoing as Response, settings, stages, middleware, next).then((goesOn) => {
-      if (goesOn) next()
-    }, failing(next))
-  }
-  Object.defineProperty(middleware, 'name', { value: `${name}Middleware` })
-  return Object.assign(middleware, { stages: stages.map((stage) => stage.name) })
+export function chainOf<T>(
+  name: string,
+  definition: Definition<T>,
+  stages: readonly Stage[],
+  place: Place<T> = {},
+): ConflictMiddleware<T> {
+  const { mount, key, guardsBelow } = { guardsBelow: false, ...definition, ...place }
+  const middleware: ConflictMiddleware<T> = conflictMiddleware(
+    name,
+    (req, res, next) => {
+      run(req, res, placement, stages, next).then((goesOn) => {
+        if (goesOn) next()
+      }, failing(next))
+    },
+    { stages: stages.map((stage) => stage.name), resource: definition },
+  )
+  const placement: Placement<T> = { definition, mount, key, guardsBelow, middleware }
+  return middleware
 }
 
 /** Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. */
 async function run<T>(
   req: Request,
   res: Response,
-  settings: Settings<T>,
+  placement: Placement<T>,
   stages: readonly Stage[],
-  middleware: unknown,
   next: (error?: unknown) => void,
 ): Promise<boolean> {
   const [first] = stages
-  const guarded = first?.role === 'judges' ? goOn(req, settings, first.name) : begin(req, res, settings, middleware)
+  const guarded = first?.role === 'judges' ? goOn(req, placement, first.name) : begin(req, res, placement)
   if (guarded === undefined) return true
   // In one function: each await that is nested costs a turn of the microtask queue more.
   try {

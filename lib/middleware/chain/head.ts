@@ -142,10 +142,10 @@ function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   const { settings, req } = guarded
   if (isDone(guarded) || settings.byApp || !isToBeCommitted(guarded) || warned.has(settings.name)) return
   // Guarded twice, committed once.
-  if (find(req, settings.adapter) !== guarded) return
+  if (find(req, settings) !== guarded) return
   warned.add(settings.name)
   process.emitWarning(
-    `${req.method} on the ${settings.name} was answered with success, but nothing was committed. Call resourceOf(req, adapter).commit() in the handler, use commitChange(), or say writes: 'by-app' if the handler writes by itself.`,
+    `${req.method} on the ${settings.name} was answered with success, but nothing was committed. Call resourceOf(req, chain).commit() in the handler, use commitChange(), or say writes: 'by-app' if the handler writes by itself.`,
     { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_NOT_COMMITTED' },
   )
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
 import { show } from '../../options'
-import { belowRequest, type Settings } from '../options/settings'
+import { belowRequest, type Definition } from '../options/definition'
 import type { GuardedRequest } from '../request/guarded-request'
 
 /** The key under which a new resource is stored, where the store does not give one. */
@@ -33,7 +33,7 @@ export function mustLeadBack<T>({ settings, req }: GuardedRequest<T>): void {
 }
 
 /** The key of a request to the Location: whatever parameter `key` looks for stands there. */
-function keyAt<T>(req: Request, { options }: Settings<T>, made: string): unknown {
+function keyAt<T>(req: Request, { options }: Definition<T>, made: string): unknown {
   const params = new Proxy(req.params, { get: (own, parameter) => Reflect.get(own, parameter) ?? made })
   try {
     return options.key?.(Object.create(req, { params: { value: params } }), params as Record<string, string>)

@@ -14,7 +14,7 @@ import {
   withStoredMembers,
 } from '../../rules/change'
 import type { Checked, SchemaError } from '../../schema/schema-check'
-import type { Settings } from '../options/settings'
+import type { Definition } from '../options/definition'
 import type { Attempt, GuardedRequest, Sent } from '../request/guarded-request'
 import { representationOf, shownMembers } from '../request/validators'
 import { unsafeDocument } from './body'
@@ -98,7 +98,11 @@ function proposeUpdate<T>(
   })
 }
 
-function marksOfSchema(schema: NonNullable<Settings<unknown>['schema']>, stored: unknown, next: unknown): SchemaMarks {
+function marksOfSchema(
+  schema: NonNullable<Definition<unknown>['schema']>,
+  stored: unknown,
+  next: unknown,
+): SchemaMarks {
   // In both: what only the server sets may be missing from what is stored.
   return {
     readOnly: { before: schema.readOnlyIn(stored), after: schema.readOnlyIn(next) },
@@ -114,7 +118,7 @@ function patched<T>(guarded: GuardedRequest<T>, current: ResourceState<T>, { for
 
 /** What the schema makes of a value. A schema that leaves out what it does not know loses nothing that clients never see. */
 export function check<T>(
-  { schema, members }: Pick<Settings<T>, 'schema' | 'members'>,
+  { schema, members }: Pick<Definition<T>, 'schema' | 'members'>,
   value: unknown,
   isDraft: boolean,
 ): Checked | Promise<Checked> {
@@ -130,7 +134,7 @@ function withHiddenOf(value: unknown, made: unknown, { hidden, arrayKeys }: Memb
 }
 
 export function schemaConflict<T>(
-  { options }: Pick<Settings<T>, 'options'>,
+  { options }: Pick<Definition<T>, 'options'>,
   errors: readonly SchemaError[],
 ): ConflictError {
   const [first] = errors

@@ -55,7 +55,7 @@ export async function beginTransaction<T>(
   if (other) {
     if (other.settings.adapter !== adapter)
       throw new Error(
-        `${method} ${name}: the ${other.settings.name} has opened a transaction on this request, and a request has one. Leave isolation out in one of the chains, and give the handler's statements resourceOf(req, adapter).transaction of the other.`,
+        `${method} ${name}: the ${other.settings.name} has opened a transaction on this request, and a request has one. Leave isolation out in one of the chains, and give the handler's statements resourceOf(req, …).transaction of the other.`,
       )
     guarded.transaction = other.transaction as typeof guarded.transaction
     return undefined
@@ -76,7 +76,7 @@ export async function beginTransaction<T>(
       await transaction.rollBack()
       next(
         new Error(
-          `${method} on the ${name} was answered with ${status} before its transaction was committed. ${transaction.isSent ? 'Wait for' : 'It was rolled back. Call'} resourceOf(req, adapter).commit() before the answer.`,
+          `${method} on the ${name} was answered with ${status} before its transaction was committed. ${transaction.isSent ? 'Wait for' : 'It was rolled back. Call'} resourceOf(req, chain).commit() before the answer.`,
         ),
       )
     },

@@ -4,7 +4,7 @@ import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
 import { takenKey } from '../preconditions/taken-key'
-import { type Attempt, type GuardedRequest, isDone } from '../request/guarded-request'
+import { type Attempt, type GuardedRequest, isDone, leasesOn } from '../request/guarded-request'
 import type { OpenTransaction } from '../request/open-transaction'
 import { mustHaveState, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
@@ -29,7 +29,8 @@ export async function commitInTransaction<T>(
     const { change, state } = await (guarded.settings.byApp ? appsChange : lastChange)(guarded, attempt, intent)
     for (const run of guarded.beforeCommit ?? []) await run(transaction.adapter.transactionHandle)
     await recordChange(guarded, change, state, transaction.adapter.transactionHandle)
-    if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
+    if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
+      throw new ConflictError('lock_lost', { retryAfterS: 1 })
     await transaction.commit().catch(async (error: unknown) => {
       throw await storeRefusal(guarded, error, 'write')
     })

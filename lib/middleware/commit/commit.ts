@@ -7,7 +7,7 @@ import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
 import { takenKey } from '../preconditions/taken-key'
 import { firstConflict, newAttempt } from '../request/attempt'
-import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { type Attempt, type GuardedRequest, leasesOn } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
 import { readState } from '../state/store-call'
 import { type Committed, committed, unchanged } from './after-change'
@@ -45,7 +45,8 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
       const intended = intendedChange(guarded, attempt, intent)
       const change = intended instanceof Promise ? await intended : intended
-      if (guarded.leases.some(({ signal }) => signal.aborted)) throw new ConflictError('lock_lost', { retryAfterS: 1 })
+      if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
+        throw new ConflictError('lock_lost', { retryAfterS: 1 })
       // From the first write on: what the handler takes to make a value is not the store's.
       const leftMs = until === undefined ? deadlineMs : until - Date.now()
       until ??= Date.now() + deadlineMs

@@ -2,12 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import type { Request } from 'express'
 import type { ConflictError } from '../../conflicts/conflicts'
 import { conflictOf } from '../../conflicts/conflicts'
-import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
+import type { ResourceState } from '../../contracts/adapter'
 import type { Lease } from '../../contracts/lock'
 import type { Action } from '../../rules/change'
 import type { Intent } from '../change/intended-change'
+import { type Definition, isDefinition, type ResourceDefinition } from '../options/definition'
 import { lostRace } from '../preconditions/lost-race'
-import { find, type GuardedRequest } from '../request/guarded-request'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
+import { find, type GuardedRequest, leasesOn } from '../request/guarded-request'
 import { refusal, told } from '../request/refuse'
 import { settledOf } from '../request/settled'
 import { representationOf } from '../request/validators'
@@ -34,7 +36,7 @@ export interface Resource<T, Handle = unknown> {
   readonly transaction: Handle
   /** Of the lock that is held for this request; its `fence` is for the app's own statements. */
   readonly lease: Lease | undefined
-  /** Aborted when the client has left, or the lock was lost. */
+  /** Aborted when the client has left, or a lock that is held for this request was lost. */
   readonly signal: AbortSignal
   /**
    * Stores what was proposed if nothing has changed since it was checked; removes on DELETE.
@@ -52,23 +54,26 @@ export interface Resource<T, Handle = unknown> {
   lostRace(): ConflictError
 }
 
-/** What the chain with this adapter left on the request; of several, the last one. Throws when none ran. */
+/**
+ * What was found on the request for a definition, or for the chain that `detectConflicts` gave; of several, the last
+ * one. Throws when nothing was.
+ */
 export function resourceOf<T, Handle = unknown>(
   req: IncomingMessage,
-  adapter: ResourceAdapter<T, Handle>,
+  resource: ResourceDefinition<T, Handle> | ConflictMiddleware<T, Handle>,
 ): Resource<T, Handle> {
-  return resourceFor(guardedBy(req, adapter))
+  return resourceFor<T, Handle>(guardedBy<T>(req, resource))
 }
 
 export function resourceFor<T, Handle = unknown>(guarded: GuardedRequest<T>): Resource<T, Handle> {
-  const resource = Object.create(SHARED)
-  resource[FOUND] = guarded
-  resource.name = guarded.settings.name
+  const found = Object.create(SHARED)
+  found[FOUND] = guarded
+  found.name = guarded.settings.name
   // Of its own, as a handler may take them out of it.
-  resource.commit = (next?: Parameters<Resource<T>['commit']>[0]) => commitAndTell(guarded, intentOf(next))
-  resource.written = (outcome: WriteOutcome<T>) => changeWritten(guarded, outcome)
-  resource.lostRace = () => told(guarded, lostRace(guarded))
-  return resource
+  found.commit = (next?: Parameters<Resource<T>['commit']>[0]) => commitAndTell(guarded, intentOf(next))
+  found.written = (outcome: WriteOutcome<T>) => changeWritten(guarded, outcome)
+  found.lostRace = () => told(guarded, lostRace(guarded))
+  return found
 }
 
 const FOUND = Symbol('found')
@@ -103,14 +108,14 @@ const SHARED: Shared & ThisType<FoundResource> = {
     return this[FOUND].leases[0]
   },
   get signal() {
-    const { res, leases } = this[FOUND]
-    return AbortSignal.any([settledOf(res).left, ...leases.map((lease) => lease.signal)])
+    const { req, res } = this[FOUND]
+    return AbortSignal.any([settledOf(res).left, ...leasesOn(req).map((lease) => lease.signal)])
   },
 }
 
-/** `resourceOf(req, adapter).representation`, without the rest. */
-export function currentRepresentation<T>(req: IncomingMessage, adapter: ResourceAdapter<T>): unknown {
-  return representationOfCurrent(guardedBy(req, adapter))
+/** `resourceOf(req, definition).representation`, without the rest. */
+export function currentRepresentation<T>(req: IncomingMessage, definition: Definition<T>): unknown {
+  return representationOfCurrent(guardedBy<T>(req, definition))
 }
 
 export async function commitAndTell<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
@@ -122,10 +127,17 @@ export async function commitAndTell<T>(guarded: GuardedRequest<T>, intent: Inten
   }
 }
 
-function guardedBy<T>(req: IncomingMessage, adapter: ResourceAdapter<T>): GuardedRequest<T> {
-  const guarded = find(req as Request, adapter)
-  if (guarded === undefined || guarded === 'passed') throw new Error(missing(guarded))
-  return guarded
+function guardedBy<T>(req: IncomingMessage, resource: object): GuardedRequest<T> {
+  const definition = (typeof resource === 'function' ? (resource as ConflictMiddleware).resource : resource) as
+    | Definition<T>
+    | undefined
+  const guarded = definition && find(req as Request, definition)
+  if (guarded && !('passed' in guarded)) return guarded
+  if (!isDefinition<T>(definition))
+    throw new TypeError(
+      'resourceOf(): no chain for this ran on the request, for it is no definition. Give what defineResource() gave, or the chain that detectConflicts() gave, in place of an adapter or options.',
+    )
+  throw new Error(missing(definition.name, guarded !== undefined))
 }
 
 function representationOfCurrent<T>(guarded: GuardedRequest<T>): unknown {
@@ -139,7 +151,7 @@ function changeOf<T>({ attempt }: GuardedRequest<T>) {
 }
 
 function handleOf<T, Handle>({ transaction, settings, method }: GuardedRequest<T>): Handle {
-  // The adapter that `resourceOf` was given is the one that made it.
+  // The adapter of the definition that `resourceOf` was given is the one that made it.
   if (transaction) return transaction.adapter.transactionHandle as Handle
   throw new Error(
     `resourceOf(): ${method} on the ${settings.name} has no transaction. Only requests that may change something have one, and only with isolation: 'transaction'.`,
@@ -153,8 +165,8 @@ function intentOf<T>(next: T | ((current: T | undefined) => T | Promise<T>) | un
     : { from: 'value', value: next }
 }
 
-function missing(passed: 'passed' | undefined): string {
-  return passed
-    ? 'resourceOf(): the chain with this adapter let the request pass (skip, another path, or a method that it does not guard). Above the resource, as in app.use("/articles", chain), it needs path: "/:id".'
-    : 'resourceOf(): no chain with this adapter ran on the request. Mount detectConflicts({ adapter, … }) in front of the handler, with the same adapter object.'
+function missing(name: string, wasPassed: boolean): string {
+  return wasPassed
+    ? `resourceOf(): the chain of the ${name} let the request pass (skip, another path, or a method that it does not guard). Above the resource, as in app.use('/${name}s', chain), it needs path: '/:id'.`
+    : `resourceOf(): no chain of this ${name} ran on the request. Mount detectConflicts() in front of the handler, and give it this very definition.`
 }

@@ -1,10 +1,10 @@
 import type { Request } from 'express'
 import { show } from '../../options'
-import type { ConflictMiddleware } from '../chain/chain'
 import type { Committed } from '../commit/after-change'
 import { commitAndTell, type Resource, resourceFor } from '../commit/resource'
 import { changeWritten, stateWritten, type WriteOutcome, writable } from '../commit/written'
 import { refuseMounted } from '../options/mount'
+import { type ConflictMiddleware, conflictMiddleware } from '../request/conflict-middleware'
 import { failing } from '../request/failure'
 import { findTarget, type GuardedRequest } from '../request/guarded-request'
 import { answerChange } from './answer-change'
@@ -45,23 +45,14 @@ export function stockHandler(
   name: string,
   handle: (guarded: GuardedRequest<unknown>) => Promise<void>,
 ): ConflictMiddleware {
-  const middleware: ConflictMiddleware = Object.assign(
-    (
-      req: Parameters<ConflictMiddleware>[0],
-      _res: Parameters<ConflictMiddleware>[1],
-      next: (error?: unknown) => void,
-    ) => {
-      const guarded = findTarget(req as Request)
-      if (guarded) handle(guarded).catch(failing(next))
-      else
-        next(
-          new Error(
-            `${name}(): no chain ran on this request, or it let the request pass (skip, another path). Mount detectConflicts() in front of it. Above the resource, as in app.use('/articles', chain), the chain needs path: '/:id'.`,
-          ),
-        )
-    },
-    { stages: [] },
-  )
-  Object.defineProperty(middleware, 'name', { value: `${name}Middleware` })
-  return middleware
+  return conflictMiddleware(name, (req, _res, next) => {
+    const guarded = findTarget(req)
+    if (guarded) handle(guarded).catch(failing(next))
+    else
+      next(
+        new Error(
+          `${name}(): no chain ran on this request, or it let the request pass (skip, another path). Mount detectConflicts() in front of it. Above the resource, as in app.use('/articles', chain), the chain needs path: '/:id'.`,
+        ),
+      )
+  })
 }

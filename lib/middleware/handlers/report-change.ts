@@ -1,7 +1,7 @@
 import { changedPointers } from '../../json/changed-pointers'
-import type { ConflictMiddleware } from '../chain/chain'
 import { refuseMounted } from '../options/mount'
 import { takenKey } from '../preconditions/taken-key'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
 import { refusal } from '../request/refuse'
 import { shownMembers } from '../request/validators'
 import { readState } from '../state/store-call'

@@ -114,8 +114,8 @@ export interface ConflictOptions<T> {
   readonly name: string
   readonly adapter: ResourceAdapter<T>
   /**
-   * `'by-app'`: the handler writes by itself, with `resourceOf(req, adapter).current.version` in its own `WHERE`, and
-   * throws `resourceOf(req, adapter).lostRace()` when nothing matched. Must be said when the adapter cannot write.
+   * `'by-app'`: the handler writes by itself, with `resourceOf(req, chain).current.version` in its own `WHERE`, and
+   * throws `resourceOf(req, chain).lostRace()` when nothing matched. Must be said when the adapter cannot write.
    */
   readonly writes?: 'by-adapter' | 'by-app'
   /** The key of the resource. Default: `params.id`, or the last parameter of `path`. `undefined` is for requests that name no resource. */

@@ -6,8 +6,8 @@ import type { Lease } from '../../contracts/lock'
 import type { EntityTag } from '../../http/entity-tag'
 import type { ParsedConditions } from '../../http/preconditions'
 import type { Change } from '../../rules/change'
+import type { Definition } from '../options/definition'
 import type { EditLock } from '../options/edit-locks'
-import type { Settings } from '../options/settings'
 import type { OpenTransaction } from './open-transaction'
 
 /** One resource that is guarded on one request: what the stages share. */
@@ -17,7 +17,7 @@ export interface GuardedRequest<T> {
   /** Of the request, which Express gives a shape of its own: a member read there costs as much as many read here. */
   readonly method: string
   readonly headers: IncomingHttpHeaders
-  settings: Settings<T>
+  readonly settings: Definition<T>
   /** Of a resource that is being created: filled in when its key is made. */
   key: string | undefined
   readonly isSafe: boolean
@@ -105,16 +105,17 @@ export interface Stage {
   ): ConflictError | undefined | Promise<ConflictError | undefined>
 }
 
-/** A request that a chain let through. */
-export interface Pass<T> {
-  readonly passed: Settings<T>['adapter']
-  /** It is about another path than the chain's: nothing was decided about it. */
-  readonly isElsewhere: boolean
-  /** The name of a chain that passes whatever is below its mount. */
-  readonly misplaced?: string | undefined
+/**
+ * A request that a chain let through. `skipped`: by its method, by `skip`, or because it names no resource.
+ * `elsewhere`: its path is another one than the chain's, and nothing was decided about it. `misplaced`: the same, from a
+ * chain that passes all that is below its mount.
+ */
+export interface Passed<T> {
+  readonly passed: Definition<T>
+  readonly because: 'skipped' | 'elsewhere' | 'misplaced'
 }
 
-type Entry<T> = GuardedRequest<T> | Pass<T>
+type Entry<T> = GuardedRequest<T> | Passed<T>
 
 // Shared with other copies of this package, which are loaded sooner than one thinks. It hangs on an array of the
 // request: a member more on the request itself was measured at 10 µs, for each request has a shape of its own.
@@ -130,30 +131,34 @@ function entriesOn(req: Request): Entry<unknown>[] | undefined {
 }
 
 export function remember<T>(req: Request, entry: Entry<T>): void {
-  // Stored without its T: `find` gives it back by the adapter, which is the only thing that knows it.
+  // Stored without its T: `find` gives it back by the definition, which is the only thing that knows it.
   const untyped = entry as unknown as Entry<unknown>
   const carrier = req.rawHeaders as Carrier
   if (carrier[GUARDED]) carrier[GUARDED].push(untyped)
   else carrier[GUARDED] = [untyped]
 }
 
-/** What the last chain with this adapter left on the request. */
-export function find<T>(req: Request, adapter: Settings<T>['adapter']): GuardedRequest<T> | 'passed' | undefined {
-  const entries = entriesOn(req) as unknown as (GuardedRequest<T> | Pass<unknown>)[] | undefined
-  const entry = entries?.findLast((each) => ('passed' in each ? each.passed : each.settings.adapter) === adapter)
-  return entry && ('passed' in entry ? 'passed' : entry)
+/** What the last chain of this definition left on the request. */
+export function find<T>(req: Request, definition: Definition<T>): Entry<T> | undefined {
+  const entries = entriesOn(req) as unknown as Entry<T>[] | undefined
+  return entries?.findLast((each) => ('passed' in each ? each.passed : each.settings) === definition)
 }
 
-/** The chain that stands above the resource of a request which none has guarded, if there is one. */
+/** The name of the chain that stands above the resource of a request which none has guarded, if there is one. */
 export function misplacedOn(req: Request): string | undefined {
   const entries = entriesOn(req) ?? NONE
   if (!entries.every((each) => 'passed' in each)) return undefined
-  return entries.map((each) => each.misplaced).find((name) => name !== undefined)
+  return entries.find(({ because }) => because === 'misplaced')?.passed.name
 }
 
 /** Everything that is guarded on the request, in the order in which it began. */
 export function guardedOn(req: Request): GuardedRequest<unknown>[] {
   return (entriesOn(req) ?? NONE).filter((each) => !('passed' in each)) as GuardedRequest<unknown>[]
+}
+
+/** All locks that are held for the request, those on its parents too. */
+export function leasesOn(req: Request): Lease[] {
+  return guardedOn(req).flatMap(({ leases }) => leases)
 }
 
 const NONE: Entry<unknown>[] = []
@@ -163,7 +168,7 @@ const NONE: Entry<unknown>[] = []
  * let the request pass.
  */
 export function findTarget(req: Request): GuardedRequest<unknown> | undefined {
-  const entry = entriesOn(req)?.findLast((each) => ('passed' in each ? !each.isElsewhere : !isParent(each)))
+  const entry = entriesOn(req)?.findLast((each) => ('passed' in each ? each.because === 'skipped' : !isParent(each)))
   return entry && 'passed' in entry ? undefined : entry
 }
 

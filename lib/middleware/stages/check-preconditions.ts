@@ -1,8 +1,8 @@
-import { type ConflictMiddleware, chainOf } from '../chain/chain'
-import type { ConflictOptions } from '../options/options'
-import { readSettings } from '../options/settings'
+import { chainOf } from '../chain/chain'
+import { definitionOf, type ResourceOrOptions } from '../options/definition'
 import { hasConditions } from '../preconditions/conditions'
 import { isRetrieval, verdictOf } from '../preconditions/verdict'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Stage } from '../request/guarded-request'
 import { showValidators, tagsOf } from '../request/validators'
 
@@ -10,8 +10,8 @@ import { showValidators, tagsOf } from '../request/validators'
  * Stage 5: evaluates the conditions of the request in the order of RFC 9110 §13.2.2, asks for one where it is missing,
  * answers 304, and puts the validators on the answer to a read.
  */
-export function checkPreconditions<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  return chainOf('checkPreconditions', readSettings('checkPreconditions', options), [preconditionStage])
+export function checkPreconditions<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
+  return chainOf('checkPreconditions', definitionOf('checkPreconditions', resource), [preconditionStage])
 }
 
 export const preconditionStage: Stage = {

@@ -1,14 +1,15 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { frozenConflict } from '../../rules/lifecycle'
-import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { chainOf } from '../chain/chain'
 import { beginTransaction } from '../commit/begin-transaction'
 import { editLockConflict } from '../edit-locks/edit-lock-conflict'
+import { type Definition, definitionOf, type ResourceOrOptions } from '../options/definition'
 import type { EditLocks } from '../options/edit-locks'
 import type { ConflictOptions } from '../options/options'
-import { readSettings, type Settings } from '../options/settings'
 import { conditionsOf } from '../preconditions/conditions'
 import { wasRemoved } from '../request/attempt'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 import { truncatedHeaders } from '../request/truncated-headers'
 import { readState } from '../state/store-call'
@@ -19,15 +20,14 @@ import { readState } from '../state/store-call'
  * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child. Mounted
  * by `use` it guards what is below its mount, too.
  */
-export function fetchState<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  const own = readSettings('fetchState', options)
-  const above = { ...own, create: new Set<never>(), alreadyApplied: new Set<never>() }
-  const settings = options.path === undefined ? { ...own, above } : own
-  return chainOf('fetchState', settings, [stateStageOf(settings)])
+export function fetchState<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
+  const definition = definitionOf('fetchState', resource)
+  const guardsBelow = definition.options.path === undefined
+  return chainOf('fetchState', definition, [stateStageOf(definition)], { guardsBelow })
 }
 
 /** With `isolation: 'transaction'` it opens that first; in the whole chain, only if conditions do not refuse the request. */
-export function stateStageOf<T>({ options }: Settings<T>, enter: Stage['enter'] = beginTransaction): Stage {
+export function stateStageOf<T>({ options }: Definition<T>, enter: Stage['enter'] = beginTransaction): Stage {
   return options.isolation === 'transaction' ? { ...stateStage, enter } : stateStage
 }
 
@@ -104,14 +104,14 @@ function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boole
   return stored === undefined && !mayCreate(guarded)
 }
 
-function mayCreate<T>({ method, settings, isNew }: GuardedRequest<T>): boolean {
-  return settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew)
+function mayCreate<T>({ method, settings, isNew, isAbove }: GuardedRequest<T>): boolean {
+  return !isAbove && settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew)
 }
 
 /** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */
 function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
-  const { method, settings } = guarded
-  if (method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
+  const { method, settings, isAbove } = guarded
+  if (isAbove || method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
   const conditions = conditionsOf(guarded)
   return !(conditions instanceof ConflictError) && conditions.ifMatch !== undefined
 }

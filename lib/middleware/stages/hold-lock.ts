@@ -1,7 +1,7 @@
-import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { chainOf } from '../chain/chain'
 import { holdAll } from '../lock/held-locks'
-import type { ConflictOptions } from '../options/options'
-import { type LockSettings, readSettings } from '../options/settings'
+import { definitionOf, type LockSettings, type ResourceOrOptions } from '../options/definition'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { GuardedRequest, Stage } from '../request/guarded-request'
 
 /**
@@ -10,10 +10,10 @@ import type { GuardedRequest, Stage } from '../request/guarded-request'
  * A lock is a courtesy: it spares requests that would lose. It can end while the handler is at work, and then the
  * commit is refused with `lock_lost`; what keeps the data right is the version that every write carries.
  */
-export function holdLock<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  const settings = readSettings('holdLock', options)
-  if (settings.lock === undefined) throw new TypeError('holdLock(): give lock: { manager }, such as memoryLocks().')
-  return chainOf('holdLock', settings, [lockStage])
+export function holdLock<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
+  const definition = definitionOf('holdLock', resource)
+  if (definition.lock === undefined) throw new TypeError('holdLock(): give lock: { manager }, such as memoryLocks().')
+  return chainOf('holdLock', definition, [lockStage])
 }
 
 export const lockStage: Stage = {

@@ -3,19 +3,27 @@ import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceAdapter } from '../../contracts/adapter'
 import { parseIdempotencyKey } from '../../http/structured-field'
 import { recordKey } from '../../idempotency/record'
-import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { chainOf } from '../chain/chain'
 import { claimOrAnswer, claimOrShare, documentedAt } from '../idempotency/claim-or-answer'
 import { requestFingerprint } from '../idempotency/request-fingerprint'
+import {
+  type Definition,
+  definitionOf,
+  type ResourceDefinition,
+  type ResourceOrOptions,
+  readDefinition,
+} from '../options/definition'
 import type { IdempotencySettings } from '../options/idempotency-settings'
+import { onRoute } from '../options/mount'
 import type { ConflictOptions } from '../options/options'
-import { readSettings, type Settings } from '../options/settings'
 import { claimOn } from '../request/claimed-request'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { GuardedRequest, Stage } from '../request/guarded-request'
 import { truncatedHeaders } from '../request/truncated-headers'
 
-/** The options of the chain, of which `name` and `idempotency` are needed. */
+/** The options of a definition, of which `name` and `idempotency` are needed. */
 export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
-  /** Where a chain with the same adapter follows. */
+  /** Where keys are of one resource: of its key alone, and answered again only to those whom `allow` lets see it. */
   readonly adapter?: ResourceAdapter<T>
 }
 
@@ -25,11 +33,18 @@ export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
  * By itself, without `adapter`, it guards whatever handlers follow, on any path below its mount. It stands behind a body
  * parser, authentication and authorization: what is answered again is not checked again.
  */
-export function honorIdempotencyKey<T>(options: IdempotencyKeyOptions<T>): ConflictMiddleware {
-  const settings = settingsOf(options)
-  if (settings.idempotency === undefined)
+export function honorIdempotencyKey<T>(
+  resource: ResourceDefinition<T> | IdempotencyKeyOptions<T>,
+): ConflictMiddleware<T> {
+  const { adapter } = resource
+  const definition =
+    adapter === undefined
+      ? withoutResource(resource)
+      : definitionOf('honorIdempotencyKey', resource as ResourceOrOptions<T>)
+  if (definition.idempotency === undefined)
     throw new TypeError('honorIdempotencyKey(): give idempotency: { store, scope }, such as memoryStore().')
-  return chainOf('honorIdempotencyKey', settings, [idempotencyStage])
+  const place = adapter === undefined ? { mount: onRoute } : {}
+  return chainOf('honorIdempotencyKey', definition, [idempotencyStage], place)
 }
 
 export const idempotencyStage: Stage = {
@@ -63,7 +78,7 @@ export const idempotencyStage: Stage = {
 
 function isCovered<T>(
   { method }: Request,
-  { safeMethods }: Settings<T>,
+  { safeMethods }: Definition<T>,
   { methods }: Partial<IdempotencySettings> = {},
 ): boolean {
   return methods ? methods.has(method) : !safeMethods.has(method)
@@ -89,15 +104,13 @@ function scopeOf<T>({ req, settings }: GuardedRequest<T>, { scope }: Idempotency
 }
 
 /** Without a resource every request below the mount is covered, whatever its path. */
-function settingsOf<T>(options: IdempotencyKeyOptions<T>): Settings<T> {
-  const { adapter } = options
-  if (adapter !== undefined) return readSettings('honorIdempotencyKey', { ...options, adapter })
-  const settings: Settings<T> = readSettings('honorIdempotencyKey', {
+function withoutResource<T>(options: IdempotencyKeyOptions<T>): Definition<T> {
+  const definition: Definition<T> = readDefinition('honorIdempotencyKey', {
     ...options,
     adapter: { read: async () => undefined },
     writes: 'by-app',
     key: (req) => req.baseUrl + req.path,
-    skip: (req) => !isCovered(req, settings, settings.idempotency) || options.skip?.(req) === true,
+    skip: (req) => !isCovered(req, definition, definition.idempotency) || options.skip?.(req) === true,
   })
-  return { ...settings, mount: (req) => req.params as Record<string, string> }
+  return definition
 }

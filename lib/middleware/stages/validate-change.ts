@@ -1,23 +1,23 @@
 import { ConflictError } from '../../conflicts/conflicts'
-import { type ConflictMiddleware, chainOf } from '../chain/chain'
+import { chainOf } from '../chain/chain'
 import { mediaTypeConflict, readBody } from '../change/body'
 import { foreignMembers, judgeChange } from '../change/judge-change'
 import { mergeChange } from '../change/merge-change'
 import { type Proposal, propose } from '../change/propose'
-import type { ConflictOptions } from '../options/options'
-import { readSettings } from '../options/settings'
+import { definitionOf, type ResourceOrOptions } from '../options/definition'
 import { conditionsOf } from '../preconditions/conditions'
 import { verdictOf } from '../preconditions/verdict'
+import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 
 /**
  * Stage 4: makes the proposed value and holds it against the schema, and the change against what is stored.
  *
  * It looks at the conditions of the request before it compares anything with the stored state, for what a comparison
- * says is news to a client that has not seen that state. So give it the same `preconditions` as `checkPreconditions`.
+ * says is news to a client that has not seen that state.
  */
-export function validateChange<T>(options: ConflictOptions<T>): ConflictMiddleware {
-  return chainOf('validateChange', readSettings('validateChange', options), [changeStage])
+export function validateChange<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
+  return chainOf('validateChange', definitionOf('validateChange', resource), [changeStage])
 }
 
 export const changeStage: Stage = {

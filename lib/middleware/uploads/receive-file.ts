@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express'
 import { type FileReceiver, isStoredFile, type Spool, type StoredFile } from '../../contracts/stored-file'
 import { refuseUnknown } from '../../options'
-import type { ConflictMiddleware } from '../chain/chain'
+import { type ConflictMiddleware, conflictMiddleware } from '../request/conflict-middleware'
 import { failing } from '../request/failure'
 import { settledOf } from '../request/settled'
 import { spoolBody } from './spool-body'
@@ -29,19 +29,12 @@ const ABANDON_AFTER_MS = 60_000
  */
 export function receiveFile(options: ReceiveFileOptions): ConflictMiddleware {
   const { adapter, maxBytes } = checked(options)
-  const middleware = (
-    incoming: Parameters<ConflictMiddleware>[0],
-    outgoing: Parameters<ConflictMiddleware>[1],
-    next: (error?: unknown) => void,
-  ) => {
-    const [req, res] = [incoming as Request, outgoing as Response]
+  return conflictMiddleware('receiveFile', (req, res, next) => {
     receive(req, res, adapter, maxBytes).then((file) => {
       if (file) req.body = file
       next()
     }, failing(next))
-  }
-  Object.defineProperty(middleware, 'name', { value: 'receiveFileMiddleware' })
-  return Object.assign(middleware, { stages: [] })
+  })
 }
 
 async function receive(

@@ -33,7 +33,7 @@ async function standStill(): Promise<void> {
 const app = express()
 app.use(express.json())
 app.put('/notes/:id', chain, async (req, res) => {
-  const { commit, lease, proposed } = resourceOf(req, adapter)
+  const { commit, lease, proposed } = resourceOf(req, chain)
   const fence = lease?.fence
   await standStill()
   const committed = commit().then(

@@ -6,7 +6,14 @@ import { join } from 'node:path'
 import express, { type Request, type RequestHandler, type Response } from 'express'
 import { Kysely, MysqlDialect, type MysqlPool, PostgresDialect, type PostgresPool, sql } from 'kysely'
 import { Pool } from 'pg'
-import { type ConflictOptions, detectConflicts, type Resource, resourceOf, respondToConflicts } from '../../../lib'
+import {
+  type ConflictMiddleware,
+  type ConflictOptions,
+  detectConflicts,
+  type Resource,
+  resourceOf,
+  respondToConflicts,
+} from '../../../lib'
 import { type SqlAdapter, type SqlClient, sqlAdapter } from '../../../lib/backends/sql'
 import { describeWith, ownName } from '../../services'
 import { type Opened, SQL_SERVERS, type SqlServer } from './servers'
@@ -74,18 +81,16 @@ describe.each(CLIENTS)('transactions over %s', (name, server, wrap) => {
       const app = express()
       app.use(express.json())
       const preconditions = { required: false }
-      app.use(
-        '/counters/:id',
-        detectConflicts<Counter>({
-          name: 'counter',
-          adapter: over,
-          isolation: 'transaction',
-          preconditions,
-          ...options,
-        }),
-      )
+      const chain = detectConflicts<Counter>({
+        name: 'counter',
+        adapter: over,
+        isolation: 'transaction',
+        preconditions,
+        ...options,
+      }) as ConflictMiddleware<Counter, Found['transaction']>
+      app.use('/counters/:id', chain)
       const run: RequestHandler = (req, res, next) => {
-        handle(resourceOf(req, over), req, res).catch(next)
+        handle(resourceOf(req, chain), req, res).catch(next)
       }
       app.all('/counters/:id', run)
       app.use(respondToConflicts({ logger: { warn: () => undefined, error: () => undefined } }))

@@ -2,6 +2,7 @@ import Ajv from 'ajv'
 import {
   type ConflictOptions,
   checkPreconditions,
+  defineResource,
   detectConflicts,
   fetchState,
   memoryAdapter,
@@ -115,8 +116,11 @@ test.each([
   ['validateChange', validateChange],
   ['checkPreconditions', checkPreconditions],
   ['detectConflicts', detectConflicts],
+  ['defineResource', defineResource],
 ] as const)('%s() names itself', (name, factory) => {
-  expect(() => factory(given({ ...GOOD, nmae: 1 }))).toThrow(`${name}(): there is no option "nmae"`)
+  expect(() => (factory as (options: object) => unknown)(given({ ...GOOD, nmae: 1 }))).toThrow(
+    `${name}(): there is no option "nmae"`,
+  )
 })
 
 test('what is undefined was left out', () => {

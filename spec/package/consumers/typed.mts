@@ -27,7 +27,7 @@ app.put('/notes/:id', chain, commitChange())
 app.get('/notes/:id', chain, (req, res) => {
   // Handlers after the chain keep the types that they infer.
   const id: string = req.params.id
-  const { current } = resourceOf(req, adapter)
+  const { current } = resourceOf(req, chain)
   if (current === undefined) throw new ConflictError('not_found', { detail: id })
   const text: string = current.value.text
   res.json({ text })

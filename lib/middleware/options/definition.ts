@@ -16,15 +16,28 @@ import { belowMount, lastParameter, type Mount, onResource, refuseMounted } from
 import { LIFECYCLE, LOCK, OPTIONS, PRECONDITIONS, STATUS } from './option-table'
 import type { ConflictOptions, LifecycleOptions, LockOptions } from './options'
 
+/**
+ * One kind of resource, as `defineResource` made it. Give it to every stage and router of this resource, and to
+ * `resourceOf`: what one of them found on a request, the others find by it.
+ */
+export interface ResourceDefinition<T, Handle = unknown> {
+  readonly name: string
+  readonly adapter: ResourceAdapter<T, Handle>
+  /** As they were given. */
+  readonly options: ConflictOptions<unknown>
+}
+
+/** What a factory takes: a definition, or plain options, which are a definition by themselves. */
+export type ResourceOrOptions<T> = ResourceDefinition<T> | ConflictOptions<T>
+
 /** The options, checked and prepared once: the request path does the rest. */
-export interface Settings<T> {
+export interface Definition<T> {
+  readonly [DEFINITION]: true
   readonly options: ConflictOptions<T>
   readonly name: string
   readonly adapter: ResourceAdapter<T>
   readonly byApp: boolean
   readonly mount: Mount
-  /** Of a parent: for requests to what is below its mount, nothing of which may be decided but that the parent allows it. */
-  readonly above?: Settings<T>
   readonly key: (req: Request, params: Readonly<Record<string, string>>) => unknown
   readonly safeMethods: ReadonlySet<string>
   readonly schema: SchemaCheck | undefined
@@ -58,12 +71,78 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']
 /** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
 const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']
 
+/** Known by brand: two copies of this package may be loaded. */
+const DEFINITION = Symbol.for('express-conflict.definition')
+
+/**
+ * Defines one kind of resource: checks the options once, and gives what every stage and router of this resource takes.
+ *
+ * Stages share what they found on a request only if they have the same definition, for then its key, path and conditions
+ * are the same. A name stands for one definition over an adapter, a lock manager or a store, where it begins keys.
+ */
+export function defineResource<T, Handle = unknown>(
+  options: ConflictOptions<T> & { readonly adapter: ResourceAdapter<T, Handle> },
+): ResourceDefinition<T, Handle> {
+  const definition = definitionOf<T>('defineResource', options)
+  claimName(definition as Definition<unknown>)
+  return definition as unknown as ResourceDefinition<T, Handle>
+}
+
+/** The definition that a factory was given, or the one of its plain options: the same object is the same definition. */
+export function definitionOf<T>(caller: string, resource: ResourceOrOptions<T>): Definition<T> {
+  if (isDefinition<T>(resource)) return resource
+  const options = resource as ConflictOptions<T>
+  const known = isObject(options) ? (defined.get(options) as Definition<T> | undefined) : undefined
+  if (known && sameMembers(known.options, options)) return known
+  const definition = readDefinition(caller, options)
+  defined.set(options, definition)
+  return definition
+}
+
+const defined = new WeakMap<object, unknown>()
+
+export function isDefinition<T>(value: unknown): value is Definition<T> {
+  return isObject(value) && DEFINITION in value
+}
+
+function sameMembers(one: object, other: object): boolean {
+  const members = Object.entries(one)
+  return (
+    members.length === Object.keys(other).length &&
+    members.every(([name, value]) => Object.is(value, (other as Readonly<Record<string, unknown>>)[name]))
+  )
+}
+
+/** By what is shared, weakly: a test that makes its app anew, with an adapter of its own, defines its resources anew. */
+const names = new WeakMap<object, Map<string, Definition<unknown>>>()
+
+function claimName(definition: Definition<unknown>): void {
+  const { name, adapter, lock, idempotency, editLocks } = definition
+  const shared: [what: string, object: object | undefined][] = [
+    ['adapter', adapter],
+    ['lock.manager', lock?.manager],
+    ['idempotency.store', idempotency?.store],
+    ['store of editLocks', editLocks?.store],
+  ]
+  for (const [what, object] of shared) {
+    const other = object && names.get(object)?.get(name)
+    if (other === undefined || other === definition) continue
+    throw new TypeError(
+      `defineResource(): there is a ${show(name)} already with the same ${what}. Define it once, beside its adapter, and give all stages that definition; another resource needs a name of its own, for keys begin with it.`,
+    )
+  }
+  for (const [, object] of shared) if (object) names.set(object, (names.get(object) ?? new Map()).set(name, definition))
+}
+
 /** Throws a TypeError that names the value and the way out: a wrong option is found when the app starts. */
-export function readSettings<T>(caller: string, options: ConflictOptions<T>): Settings<T> {
-  check(`${caller}()`, options)
+export function readDefinition<T>(caller: string, given: ConflictOptions<T>): Definition<T> {
+  check(`${caller}()`, given)
+  // A copy: what is written into the object later was not checked.
+  const options = { ...given }
   const { adapter, path, preconditions = {}, tag = 'version' } = options
   const parameter = path === undefined ? 'id' : lastParameter(path)
   return {
+    [DEFINITION]: true,
     options,
     name: options.name,
     adapter,
@@ -184,25 +263,4 @@ function readLifecycle({ field, frozen, gone, initial, transitions }: LifecycleO
 /** Relative to the host: what stands in front of the app is not known here. */
 export function belowRequest(req: Request, key: string): string {
   return `${(req.baseUrl + req.path).replace(/\/+$/, '')}/${encodeURIComponent(key)}`
-}
-
-const merged = new WeakMap<object, WeakMap<object, unknown>>()
-
-/** Stages that were given different parts of the options work with all of them together. */
-export function mergedSettings<T>(first: Settings<T>, second: Settings<T>): Settings<T> {
-  if (first.options === second.options) return first
-  const known = merged.get(first) ?? new WeakMap<object, unknown>()
-  merged.set(first, known)
-  const result =
-    (known.get(second) as Settings<T> | undefined) ??
-    readSettings('express-conflict', mergedOptions(first.options, second.options))
-  known.set(second, result)
-  return result
-}
-
-function mergedOptions<T>(first: ConflictOptions<T>, second: ConflictOptions<T>): ConflictOptions<T> {
-  const options = { ...first, ...second }
-  if (!first.preconditions || !second.preconditions) return options
-  // Each condition is an option of its own: the version is found by one stage and evaluated by the next.
-  return { ...options, preconditions: { ...first.preconditions, ...second.preconditions } }
 }
