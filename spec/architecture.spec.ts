@@ -1,4 +1,5 @@
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import ts from 'typescript'
 import { exportsOf, nodesOf, pathsIn, ROOT, readSources, type Source } from './sources'
 
@@ -178,4 +179,24 @@ describe('how it is laid out', () => {
     const bare = [...exportsOf(path, sources)].filter(([, node]) => ts.getJSDocCommentsAndTags(node).length === 0)
     expect(bare.map(([name]) => name)).toEqual([])
   })
+})
+
+/** The folders of a tree that is drawn with two spaces a level. */
+function roomsIn(drawn: string): string[] {
+  const above: string[] = []
+  return drawn.split('\n').flatMap((line) => {
+    const [, indent = '', name] = /^( *)([a-z-]+\/)/.exec(line) ?? []
+    if (name === undefined) return []
+    above.splice(indent.length / 2, above.length, name)
+    return [above.join('').slice(0, -1)]
+  })
+}
+
+test('the tree of docs/architecture.md has every room of lib, and no other', () => {
+  const page = readFileSync(join(ROOT, 'docs/architecture.md'), 'utf8')
+  const [, drawn = ''] = /```text\n(lib\/\n[\s\S]*?)```/.exec(page) ?? []
+  const rooms = readdirSync(join(ROOT, 'lib'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)))
+  expect(roomsIn(drawn).sort()).toEqual(['lib', ...rooms].sort())
 })

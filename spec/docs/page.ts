@@ -19,7 +19,11 @@ export interface Page {
   readonly anchors: readonly string[]
 }
 
-export const PAGES: readonly Page[] = ['README.md', ...pathsIn('docs').map((path) => `docs/${path}`)].map(readPage)
+export const PAGES: readonly Page[] = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...pathsIn('docs').map((path) => `docs/${path}`),
+].map(readPage)
 
 export function pageAt(path: string): Page {
   const page = PAGES.find((each) => each.path === path)
