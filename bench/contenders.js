@@ -26,6 +26,7 @@ module.exports = {
       const current = await adapter.read(req.params.id)
       if (current === undefined) return refuse(res, 404, 'Not found')
       const tag = showValidators(res, current)
+      res.set('Cache-Control', 'no-cache')
       if (req.get('If-None-Match') === tag) return res.status(304).end()
       res.json(current.value)
     })
@@ -65,7 +66,7 @@ module.exports = {
       const current = await readOnce(req)
       if (current === undefined) return refuse(res, 404, 'Not found')
       showValidators(res, current)
-      res.json(current.value)
+      res.set('Cache-Control', 'no-cache').json(current.value)
     })
 
     articles.put('/:id', express.json(), preconditions({ stateAsync }), async (req, res) => {

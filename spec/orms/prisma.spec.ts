@@ -134,17 +134,13 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
     test('what Prisma would take for an operation is refused as a value', async () => {
       const made = await articles.write('operations', { title: 'one', count: 1 }, null)
       const version = made.ok ? made.state.version : ''
-      for (const value of [
-        { title: { set: 'x' } },
-        { title: 'x', count: { increment: 5 } },
-        { title: 'x', author: { create: {} } },
-        { title: 4 },
-      ]) {
-        expect(await faultOf(articles.write('operations', value, version))).toMatchObject({
-          kind: 'check',
-          applied: 'no',
-        })
-      }
+      for (const [value, kind] of [
+        [{ title: { set: 'x' } }, 'check'],
+        [{ title: 'x', count: { increment: 5 } }, 'check'],
+        [{ title: 'x', author: { create: {} } }, 'check'],
+        [{ title: 4 }, 'malformed'],
+      ] as const)
+        expect(await faultOf(articles.write('operations', value, version))).toMatchObject({ kind, applied: 'no' })
       expect((await articles.read('operations'))?.value).toEqual({ title: 'one', count: 1, slug: null })
     })
 
@@ -189,8 +185,8 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
       await article.create({ data })
       expect(await seen(article.create({ data }))).toMatchObject({ kind: 'unique', applied: 'no' })
       expect(await seen(article.create({ data: { ...data, id: 'other' } }))).toMatchObject({ kind: 'unique' })
-      expect(await seen(article.create({ data: { ...data, id: 'a\0' } }))).toMatchObject({ kind: 'check' })
-      expect(await seen(article.create({ data: { ...data, title: 4 as never } }))).toMatchObject({ kind: 'check' })
+      expect(await seen(article.create({ data: { ...data, id: 'a\0' } }))).toMatchObject({ kind: 'malformed' })
+      expect(await seen(article.create({ data: { ...data, title: 4 as never } }))).toMatchObject({ kind: 'malformed' })
       expect(await seen(article.update({ where: { id: 'errors', version: '0' }, data: { title: 'x' } }))).toMatchObject(
         {
           kind: 'stale',

@@ -352,17 +352,14 @@ describe('a race that goes on', () => {
         await resourceOf(req, chain).commit()
         res.end()
       },
-      { deadlineMs: 5 },
+      { deadlineMs: 200 },
     )
-    // The longest first pause: 10 ms. The first try again comes without one.
-    const random = jest.spyOn(Math, 'random').mockReturnValue(0.999)
-    adapter.stopBefore('write', () => change({}))
-    adapter.stopBefore('write', () => change({}))
+    // Each write is overtaken: only the deadline can end it.
+    for (let i = 0; i < 1000; i++) adapter.stopBefore('write', () => change({}))
     const response = await request(app).put('/notes/1').set('If-Match', '*').send({ title: 'mine' }).expect(409)
-    random.mockRestore()
     expect(response.body).toMatchObject({ code: 'concurrent_update', retryable: true, resolution: 'wait' })
     expect(Number(response.headers['retry-after'])).toBeGreaterThanOrEqual(1)
-    expect(adapter.calls.write).toBe(2)
+    expect(adapter.calls.write).toBeLessThan(1000)
   })
 
   test('a date alone does not hold after a lost race, whatever its second says', async () => {

@@ -182,7 +182,7 @@ describe.each(SQL_SERVERS)('over $service', (server) => {
       const store = sqlStore({ client: opened.client, table: 'ec_no_such_table' })
       const error = await store.create('a', 'secret', 1000).catch((reason: unknown) => reason)
       expect(isStoreFault(error) && error.applied).toBe('no')
-      expect(String(error)).toMatch(/sqlStore\(\): \w+ \(\w+\)/)
+      expect(String(error)).toMatch(/sqlStore\(\): [\w ,;]+ \(\w+\)$/)
       expect(String(error)).not.toContain('secret')
     })
 
