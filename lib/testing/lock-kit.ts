@@ -1,16 +1,10 @@
 import type { LockManager } from '../contracts/lock'
-import { refuseUnknown } from '../options'
-import type { KitCase } from './adapter-kit'
+import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
 import { exclusionChecks } from './lock/exclusion'
-import { faultChecks } from './lock/faults'
-import { fenceChecks } from './lock/fences'
-import { leaseChecks } from './lock/leases'
-import { leftoverChecks } from './lock/leftovers'
-import { lossChecks } from './lock/loss'
-import type { Check, Checks } from './lock/trial'
+import { fenceChecks, leaseChecks } from './lock/leases'
+import { faultChecks, leftoverChecks, lossChecks } from './lock/loss'
+import type { Trial } from './lock/trial'
 import { waitingChecks } from './lock/waiting'
-
-type Made<M> = Promise<M> | M
 
 /** What a lock manager can do, said by its author. */
 export interface LockAbilities {
@@ -49,82 +43,50 @@ export interface LockKitOptions<M extends LockManager = LockManager> {
 
 /** The rules of `LockManager` as cases. A case fails with an error that says what the contract demands. */
 export function lockKit<M extends LockManager>(options: LockKitOptions<M>): KitCase[] {
-  refuseUnknown('lockKit()', options, OPTIONS)
-  demandUsable(options)
-  const { abilities, makeFailing, takeAway, countEntries } = options
-  const chosen: ReadonlyArray<Checks | false | undefined> = [
-    exclusionChecks(),
-    waitingChecks(),
-    leaseChecks(),
-    fenceChecks(abilities.fence, takeAway),
-    takeAway && lossChecks(takeAway),
-    countEntries && leftoverChecks((manager) => countEntries(manager as M)),
-    makeFailing && faultChecks(makeFailing),
-  ]
-  return chosen
-    .flatMap((checks) => Object.entries(checks || {}))
-    .map(([name, check]) => ({ name, run: () => runCheck(check, options) }))
-}
-
-async function runCheck<M extends LockManager>(check: Check, options: LockKitOptions<M>): Promise<void> {
-  const { makeManager, makeSecond, disposeManager, leaseMs = 300, slackMs = 2000, rounds = 10, workers = 8 } = options
-  const made: M[] = []
-  const clock = options.advance ? { pass: options.advance, stop: () => {} } : realTime()
-  try {
-    const manager = await makeManager()
-    made.push(manager)
-    if (makeSecond) made.push(await makeSecond(manager))
-    const second = made[1] ?? manager
-    await check({ manager, second, pass: clock.pass, leaseMs, slackMs, rounds, workers })
-  } finally {
-    clock.stop()
-    for (const manager of made.reverse()) await disposeManager?.(manager)
-  }
-}
-
-/** Timers that a case has no use for any more must not keep the test runner waiting. */
-function realTime() {
-  const timers = new Set<NodeJS.Timeout>()
-  return {
-    pass: (ms: number) => new Promise<void>((resolve) => timers.add(setTimeout(resolve, ms))),
-    stop: () => timers.forEach(clearTimeout),
-  }
-}
-
-/** A misspelt one would leave cases out without a word. */
-const OPTIONS = [
-  'makeManager',
-  'abilities',
-  'makeSecond',
-  'makeFailing',
-  'takeAway',
-  'countEntries',
-  'disposeManager',
-  'advance',
-  'leaseMs',
-  'slackMs',
-  'rounds',
-  'workers',
-]
-
-function demandUsable<M extends LockManager>(options: LockKitOptions<M>): void {
-  if (typeof options.makeManager !== 'function' || typeof options.abilities !== 'object')
-    throw new TypeError('lockKit(): give makeManager, a function, and abilities, an object.')
-  const { abilities, makeSecond, leaseMs = 1, slackMs = 1, rounds = 1, workers = 2 } = options
-  for (const name of ['fence', 'acrossProcesses'] as const) {
-    // An ability that is forgotten would leave its rules unchecked without a word.
-    if (typeof abilities[name] === 'boolean') continue
-    throw new TypeError(`lockKit(): abilities.${name} is ${abilities[name]}; say true or false.`)
-  }
+  demandUsable('lockKit()', options, RULES)
+  const { abilities, makeManager, makeSecond, disposeManager, makeFailing, takeAway, countEntries, advance } = options
+  const { leaseMs = 300, slackMs = 2000, rounds = 10, workers = 8 } = options
   if (abilities.acrossProcesses !== (makeSecond !== undefined)) {
     const needed = abilities.acrossProcesses ? 'give makeSecond' : 'leave makeSecond out'
     throw new TypeError(`lockKit(): abilities.acrossProcesses is ${abilities.acrossProcesses}; ${needed}.`)
   }
-  for (const [name, value] of Object.entries({ leaseMs, slackMs, rounds })) {
-    if (Number.isSafeInteger(value) && value >= 1) continue
-    throw new TypeError(`lockKit(): ${name} is ${value}; give a positive integer.`)
-  }
-  if (!Number.isSafeInteger(workers) || workers < 2) {
-    throw new TypeError(`lockKit(): workers is ${workers}; a race needs two of them at least.`)
-  }
+  return casesOf<M, Trial>(
+    [
+      exclusionChecks(),
+      waitingChecks(),
+      leaseChecks(),
+      fenceChecks(abilities.fence, takeAway),
+      takeAway && lossChecks(takeAway),
+      countEntries && leftoverChecks((manager) => countEntries(manager as M)),
+      makeFailing && faultChecks(makeFailing),
+    ],
+    {
+      make: makeManager,
+      makeSecond,
+      dispose: disposeManager,
+      advance,
+      trialOf: (manager, second, pass) => ({ manager, second, pass, leaseMs, slackMs, rounds, workers }),
+    },
+  )
+}
+
+const RULES: KitRules = {
+  known: [
+    'makeManager',
+    'abilities',
+    'makeSecond',
+    'makeFailing',
+    'takeAway',
+    'countEntries',
+    'disposeManager',
+    'advance',
+    'leaseMs',
+    'slackMs',
+    'rounds',
+    'workers',
+  ],
+  make: 'makeManager',
+  abilities: ['fence', 'acrossProcesses'],
+  counts: ['leaseMs', 'slackMs', 'rounds'],
+  crew: 'workers',
 }

@@ -1,16 +1,12 @@
 import type { ExpiringStore } from '../contracts/store'
-import { refuseUnknown } from '../options'
-import type { KitCase } from './adapter-kit'
 import { demand } from './demand'
+import { type Check, casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
 import { expiryChecks } from './store/expiry'
-import { faultChecks } from './store/faults'
 import { raceChecks } from './store/races'
-import { recordChecks } from './store/records'
+import { faultChecks, recordChecks } from './store/records'
 import { textChecks } from './store/texts'
 import { type Transact, transactionChecks } from './store/transactions'
-import type { Check, Checks } from './store/trial'
-
-type Made<S> = Promise<S> | S
+import type { Trial } from './store/trial'
 
 /** What a store can do, said by its author. */
 export interface StoreAbilities {
@@ -47,45 +43,32 @@ export interface StoreKitOptions<S extends ExpiringStore = ExpiringStore> {
 
 /** The rules of `ExpiringStore` as cases. A case fails with an error that says what the contract demands. */
 export function storeKit<S extends ExpiringStore>(options: StoreKitOptions<S>): KitCase[] {
-  refuseUnknown('storeKit()', options, OPTIONS)
-  demandUsable(options)
-  const { abilities, makeFailing, transact } = options
-  const chosen: ReadonlyArray<Checks | undefined> = [
-    { 'within is there exactly when it is declared': withinIs(abilities.within) },
-    recordChecks(),
-    expiryChecks(),
-    raceChecks(),
-    textChecks(),
-    transact && transactionChecks(transact),
-    makeFailing && faultChecks(makeFailing),
-  ]
-  return chosen
-    .flatMap((checks) => Object.entries(checks ?? {}))
-    .map(([name, check]) => ({ name, run: () => runCheck(check, options) }))
+  demandUsable('storeKit()', options, RULES)
+  const { abilities, makeStore, makeSecond, disposeStore, makeFailing, transact, advance } = options
+  const { ttlMs = 250, slackMs = 50, rounds = 10, workers = 8 } = options
+  demandGivenFor('within', abilities.within, 'transact', transact)
+  demandGivenFor('acrossProcesses', abilities.acrossProcesses, 'makeSecond', makeSecond)
+  return casesOf<S, Trial>(
+    [
+      { 'within is there exactly when it is declared': withinIs(abilities.within) },
+      recordChecks(),
+      expiryChecks(),
+      raceChecks(),
+      textChecks(),
+      transact && transactionChecks(transact),
+      makeFailing && faultChecks(makeFailing),
+    ],
+    {
+      make: makeStore,
+      makeSecond,
+      dispose: disposeStore,
+      advance,
+      trialOf: (store, second, pass) => ({ store, second, pass, ttlMs, slackMs, rounds, workers }),
+    },
+  )
 }
 
-async function runCheck<S extends ExpiringStore>(check: Check, options: StoreKitOptions<S>): Promise<void> {
-  const { makeStore, makeSecond, disposeStore, ttlMs = 250, slackMs = 50, rounds = 10, workers = 8 } = options
-  const { advance = wait } = options
-  const made: S[] = []
-  try {
-    const store = await makeStore()
-    made.push(store)
-    if (makeSecond) made.push(await makeSecond(store))
-    const second = made[1] ?? store
-    await check({ store, second, pass: async (ms) => advance(ms), ttlMs, slackMs, rounds, workers })
-  } finally {
-    for (const store of made.reverse()) await disposeStore?.(store)
-  }
-}
-
-function wait(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms)
-  })
-}
-
-function withinIs(declared: boolean): Check {
+function withinIs(declared: boolean): Check<Trial> {
   return async ({ store }) => {
     const found = typeof store.within
     const rule = declared ? 'within() is there' : 'within() is not there'
@@ -93,40 +76,29 @@ function withinIs(declared: boolean): Check {
   }
 }
 
-const NEEDED = { within: 'transact', acrossProcesses: 'makeSecond' } as const
+const RULES: KitRules = {
+  known: [
+    'makeStore',
+    'abilities',
+    'makeSecond',
+    'makeFailing',
+    'transact',
+    'disposeStore',
+    'advance',
+    'ttlMs',
+    'slackMs',
+    'rounds',
+    'workers',
+  ],
+  make: 'makeStore',
+  abilities: ['within', 'acrossProcesses'],
+  counts: ['ttlMs', 'slackMs', 'rounds'],
+  crew: 'workers',
+}
 
-/** A misspelt one would leave cases out without a word. */
-const OPTIONS = [
-  'makeStore',
-  'abilities',
-  'makeSecond',
-  'makeFailing',
-  'transact',
-  'disposeStore',
-  'advance',
-  'ttlMs',
-  'slackMs',
-  'rounds',
-  'workers',
-]
-
-function demandUsable<S extends ExpiringStore>(options: StoreKitOptions<S>): void {
-  if (typeof options.makeStore !== 'function' || typeof options.abilities !== 'object')
-    throw new TypeError('storeKit(): give makeStore, a function, and abilities, an object.')
-  const { abilities, ttlMs = 1, slackMs = 1, rounds = 1, workers = 2 } = options
-  for (const [name, option] of Object.entries(NEEDED) as Array<[keyof typeof NEEDED, 'transact' | 'makeSecond']>) {
-    // An ability that is forgotten would leave its rules unchecked without a word.
-    if (typeof abilities[name] !== 'boolean')
-      throw new TypeError(`storeKit(): abilities.${name} is ${abilities[name]}; say true or false.`)
-    if (abilities[name] === (options[option] !== undefined)) continue
-    const needed = abilities[name] ? `give ${option}` : `leave ${option} out`
-    throw new TypeError(`storeKit(): abilities.${name} is ${abilities[name]}; ${needed}.`)
-  }
-  for (const [name, value] of Object.entries({ ttlMs, slackMs, rounds })) {
-    if (Number.isSafeInteger(value) && value >= 1) continue
-    throw new TypeError(`storeKit(): ${name} is ${value}; give a positive integer.`)
-  }
-  if (!Number.isSafeInteger(workers) || workers < 2) {
-    throw new TypeError(`storeKit(): workers is ${workers}; a race needs two of them at least.`)
-  }
+/** An ability that is declared is tested, so what tests it has to be there. */
+function demandGivenFor(ability: string, declared: boolean, name: string, value: unknown): void {
+  if (declared === (value !== undefined)) return
+  const needed = declared ? `give ${name}` : `leave ${name} out`
+  throw new TypeError(`storeKit(): abilities.${ability} is ${declared}; ${needed}.`)
 }

@@ -160,10 +160,10 @@ describe('adapterKit', () => {
     [{ values: [1, 2, 1] }, 'adapterKit(): values are [1,2,1]; give three different ones.'],
     [{ values: [1, 2] }, 'adapterKit(): values are [1,2]; give three different ones.'],
     [{ makeFailling: 1 }, 'adapterKit(): there is no option "makeFailling". Did you mean "makeFailing"?'],
-    [{ abilities: undefined }, 'adapterKit(): give makeAdapter, a function, abilities, an object, and values, a list.'],
+    [{ abilities: undefined }, 'adapterKit(): give abilities, an object.'],
     [{ abilities: { ...ALL, create: undefined } }, 'adapterKit(): abilities.create is undefined; say true or false.'],
     [{ rounds: 0 }, 'adapterKit(): rounds is 0; give a positive integer.'],
-    [{ keepVersions: 0 }, 'adapterKit(): keepVersions is 0; give a positive integer, or leave it out.'],
+    [{ keepVersions: 0 }, 'adapterKit(): keepVersions is 0; give a positive integer.'],
     [{ writers: 1 }, 'adapterKit(): writers is 1; a race needs two of them at least.'],
   ])('refuses %j at once', (wrong, message) => {
     const options = { makeAdapter: () => toyAdapter(), abilities: ALL, values, ...wrong } as Options

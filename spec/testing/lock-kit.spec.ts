@@ -98,7 +98,7 @@ describe('lockKit', () => {
       'lockKit(): abilities.acrossProcesses is false; leave makeSecond out.',
     ],
     [{ takeaway: 1 }, 'lockKit(): there is no option "takeaway". Did you mean "takeAway"?'],
-    [{ makeManager: undefined }, 'lockKit(): give makeManager, a function, and abilities, an object.'],
+    [{ makeManager: undefined }, 'lockKit(): give makeManager, a function.'],
     [{ leaseMs: 0 }, 'lockKit(): leaseMs is 0; give a positive integer.'],
     [{ rounds: 0.5 }, 'lockKit(): rounds is 0.5; give a positive integer.'],
     [{ workers: 1 }, 'lockKit(): workers is 1; a race needs two of them at least.'],

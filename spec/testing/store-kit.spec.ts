@@ -71,7 +71,7 @@ describe('storeKit', () => {
       'storeKit(): abilities.within is false; leave transact out.',
     ],
     [{ makeFailling: 1 }, 'storeKit(): there is no option "makeFailling". Did you mean "makeFailing"?'],
-    [{ abilities: undefined }, 'storeKit(): give makeStore, a function, and abilities, an object.'],
+    [{ abilities: undefined }, 'storeKit(): give abilities, an object.'],
     [{ ttlMs: 0 }, 'storeKit(): ttlMs is 0; give a positive integer.'],
     [{ rounds: 0.5 }, 'storeKit(): rounds is 0.5; give a positive integer.'],
     [{ workers: 1 }, 'storeKit(): workers is 1; a race needs two of them at least.'],

@@ -1,6 +1,6 @@
 import { demand } from '../demand'
-import { stored } from './outcome'
 import type { Check, Checks } from './trial'
+import { stored } from './trial'
 
 /** What an adapter can do, said by its author: what is false here is not checked, so a false word fails a case too. */
 export interface Abilities {

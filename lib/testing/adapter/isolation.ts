@@ -1,8 +1,7 @@
 import type { ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
 import type { Abilities } from './abilities'
-import { demandSame, present, refused, stored } from './outcome'
-import { able, type Checks } from './trial'
+import { able, type Checks, demandSame, present, refused, stored } from './trial'
 
 /** What transactions keep from each other and from everybody else. */
 export function isolationChecks<T>({ remove, create, tombstones }: Abilities): Checks<T> {

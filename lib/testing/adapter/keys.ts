@@ -1,7 +1,7 @@
 import { demand, show } from '../demand'
 import { ascii, KEY_PAIRS } from '../key-pairs'
-import { demandSame, stored } from './outcome'
 import type { AbleAdapter, Check, Checks } from './trial'
+import { demandSame, stored } from './trial'
 
 /** What no text column, no C string and no UTF-8 can tell apart. */
 const UNPRINTABLE = [

@@ -1,8 +1,7 @@
 import type { ResourceState, TransactionalAdapter } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
-import { ledger } from './ledger'
-import { demandSame, present, refused, stored } from './outcome'
-import { able, type Checks } from './trial'
+import { ledger } from './races'
+import { able, type Checks, demandSame, present, refused, stored } from './trial'
 
 export function transactionChecks<T>({ remove }: { remove: boolean }): Checks<T> {
   return {

@@ -1,4 +1,7 @@
-import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adapter'
+import type { ResourceAdapter, ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
+import { demand } from '../demand'
+import type * as kit from '../kit'
+import { sameJson } from '../same-json'
 
 /** An adapter of which every method may be called: one that is missing rejects and says so. */
 export type AbleAdapter<T> = Required<ResourceAdapter<T>>
@@ -16,10 +19,8 @@ export interface Trial<T> {
   readonly writers: number
 }
 
-export type Check<T> = (trial: Trial<T>) => Promise<void>
-
-/** Checks by the rule that each one holds. */
-export type Checks<T> = Readonly<Record<string, Check<T>>>
+export type Check<T> = kit.Check<Trial<T>>
+export type Checks<T> = kit.Checks<Trial<T>>
 
 export function able<T>(adapter: ResourceAdapter<T> | TransactionalAdapter<T>): AbleAdapter<T> {
   return {
@@ -34,4 +35,43 @@ export function able<T>(adapter: ResourceAdapter<T> | TransactionalAdapter<T>): 
 
 async function missing(name: string): Promise<never> {
   throw new Error(`The kit was told that the adapter can do this, but it has no ${name}().`)
+}
+
+/** The state that a write has to have made. */
+export function stored<T>(result: WriteResult<T>, rule = 'this write succeeds'): ResourceState<T> {
+  demand(result.ok === true, rule, result)
+  demandVersion(result.state)
+  return result.state
+}
+
+/** What stood in the way of a write or a removal that has to be refused. */
+export function refused<T>(
+  result: { readonly ok: true } | { readonly ok: false; readonly current: ResourceState<T> | undefined },
+  rule: string,
+): ResourceState<T> | undefined {
+  demand(result.ok === false, rule, result)
+  return result.current
+}
+
+/** A state that has to be there. */
+export function present<T>(state: ResourceState<T> | undefined, rule = 'what is stored is read'): ResourceState<T> {
+  demand(state !== undefined && state !== null, rule, state)
+  demandVersion(state)
+  return state
+}
+
+/** Both states are the same one: value, version, entity tag, date, and whether it is gone. */
+export function demandSame<T>(seen: ResourceState<T> | undefined, expected: ResourceState<T>, rule: string): void {
+  const wanted = `${rule}, here version ${expected.version} of ${JSON.stringify(expected.value)}`
+  const state = present(seen, wanted)
+  demand(state.version === expected.version && sameJson(state.value, expected.value), wanted, seen)
+  demand((state.gone ?? false) === (expected.gone ?? false), `${wanted}; gone: ${expected.gone ?? false}`, seen)
+  demand(state.etag === expected.etag, `${wanted}; etag: ${expected.etag}`, seen)
+  const date = expected.lastModified?.getTime()
+  demand(state.lastModified?.getTime() === date, `${wanted}; lastModified: ${expected.lastModified?.toJSON()}`, seen)
+}
+
+export function demandVersion(state: ResourceState<unknown>): void {
+  const { version } = state
+  demand(typeof version === 'string' && version !== '', 'a version is a string that is not empty', state)
 }

@@ -1,7 +1,6 @@
 import { demand, rejection } from '../demand'
 import { sameJson } from '../same-json'
-import { demandSame, refused, stored } from './outcome'
-import type { Checks } from './trial'
+import { type Checks, demandSame, refused, stored } from './trial'
 
 export function writingChecks<T>(): Checks<T> {
   return {
@@ -48,6 +47,51 @@ export function writingChecks<T>(): Checks<T> {
       await rejection(() => adapter.write('a', nothing, null), 'undefined is no JSON value: write rejects')
       const seen = await adapter.read('a')
       demand(seen === undefined, 'a write that rejects at once stores nothing', seen)
+    },
+  }
+}
+
+export function readingChecks<T>(): Checks<T> {
+  return {
+    'read resolves to undefined when nothing is stored': async ({ adapter }) => {
+      const seen = await adapter.read('a')
+      demand(seen === undefined, 'read resolves to undefined when nothing is stored', seen)
+    },
+
+    'read gives the state that the write gave': async ({ adapter, second, values: [one] }) => {
+      const written = stored(await adapter.write('a', one, null))
+      demandSame(await adapter.read('a'), written, 'read gives the state that the write gave')
+      demandSame(await second.read('a'), written, 'every instance over the store reads the same')
+    },
+
+    'read does not change the version': async ({ adapter, values: [one] }) => {
+      const written = stored(await adapter.write('a', one, null))
+      for (let i = 0; i < 3; i++) demandSame(await adapter.read('a'), written, 'read changes nothing')
+      stored(await adapter.write('a', one, written.version), 'a version is still good after reads')
+    },
+  }
+}
+
+export function creationChecks<T>(): Checks<T> {
+  return {
+    'create stores the value under the key that it gives': async ({ adapter, second, values: [one, two] }) => {
+      const { key, state } = await adapter.create(one)
+      demand(typeof key === 'string' && key !== '', 'a key is a string that is not empty', key)
+      demand(sameJson(state.value, one), 'the state of a creation holds what was written', state)
+      demandSame(await second.read(key), state, 'read gives what was created')
+      demandSame(refused(await adapter.write(key, two, null), 'the key is taken'), state, 'a refusal names it')
+    },
+
+    'create gives each resource a key of its own': async ({ adapter, second, values, rounds, writers }) => {
+      for (let round = 0; round < rounds; round++) {
+        const calls = Array.from({ length: writers }, (_, index) =>
+          (index % 2 === 0 ? adapter : second).create(values[index % 3] as T),
+        )
+        const created = await Promise.all(calls)
+        const keys = created.map(({ key }) => key)
+        demand(new Set(keys).size === writers, 'creations at once get different keys', keys)
+        for (const { key, state } of created) demandSame(await adapter.read(key), state, 'read gives what was created')
+      }
     },
   }
 }

@@ -1,5 +1,7 @@
-import { demand } from '../demand'
-import { type Checks, demandHeld, demandLost, held, PATIENT } from './trial'
+import type { LockManager } from '../../contracts/lock'
+import { isStoreFault } from '../../contracts/store-fault'
+import { demand, rejection } from '../demand'
+import { AT_ONCE, type Checks, demandHeld, demandLost, held, inTime, PATIENT } from './trial'
 
 /** `takeAway` makes the service forget that a key is held. */
 export function lossChecks(takeAway: (key: string) => Promise<void> | void): Checks {
@@ -31,6 +33,42 @@ export function lossChecks(takeAway: (key: string) => Promise<void> | void): Che
       await demandLost(trial, lease, trial.leaseMs, 'a lock that is gone is told')
       const next = await held(trial.manager, 'a', PATIENT, 'who lost a lock can have it again')
       await next.release()
+    },
+  }
+}
+
+/** `makeFailing` gives a manager whose service is down. */
+export function faultChecks(makeFailing: () => Promise<LockManager> | LockManager): Checks {
+  return {
+    'a service that is down rejects, and grants nothing': async (trial) => {
+      const manager = await makeFailing()
+      for (const waitMs of [0, 50]) {
+        const rule = 'a service that is down makes acquire() reject'
+        const refusal = rejection(() => manager.acquire('a', { ...AT_ONCE, waitMs }), rule)
+        const error = await inTime(trial, waitMs, refusal, rule)
+        demand(isStoreFault(error), 'what acquire() rejects with is a store fault', error)
+      }
+    },
+  }
+}
+
+/** `countEntries` says what a manager, or its service, keeps for locks. */
+export function leftoverChecks(countEntries: (manager: LockManager) => Promise<number> | number): Checks {
+  return {
+    'nothing is kept for keys that nobody holds': async ({ manager, second, pass, workers, rounds }) => {
+      const before = await countEntries(manager)
+      const keys = Array.from({ length: workers * rounds }, (_, index) => `key ${index}`)
+      const uses = keys.map(async (key) => {
+        const lease = await held(manager, key)
+        const waiting = second.acquire(key, PATIENT)
+        const late = await second.acquire(key, { ...PATIENT, waitMs: 1 })
+        demand(late === undefined, 'a lock that is held is not granted', late)
+        await lease.release()
+        await (await waiting)?.release()
+      })
+      await Promise.all([...uses, pass(20)])
+      const after = await countEntries(manager)
+      demand(after === before, `as much is kept as before, ${before}`, after)
     },
   }
 }

@@ -1,5 +1,6 @@
 import type { Lease, LockManager } from '../../contracts/lock'
 import { demand } from '../demand'
+import type * as kit from '../kit'
 
 export type Terms = Parameters<LockManager['acquire']>[1]
 
@@ -18,10 +19,8 @@ export interface Trial {
   readonly workers: number
 }
 
-export type Check = (trial: Trial) => Promise<void>
-
-/** Checks by the rule that each one holds. */
-export type Checks = Readonly<Record<string, Check>>
+export type Check = kit.Check<Trial>
+export type Checks = kit.Checks<Trial>
 
 /** Long enough for nothing to end in a case that does not wait for it. */
 export const PATIENT: Terms = { waitMs: 20_000, leaseMs: 20_000, maxHoldMs: 60_000 }

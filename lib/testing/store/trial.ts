@@ -1,5 +1,6 @@
 import type { ExpiringStore } from '../../contracts/store'
 import { demand } from '../demand'
+import type * as kit from '../kit'
 
 /** What a check gets: two stores over the same records, and bounds. */
 export interface Trial {
@@ -16,10 +17,8 @@ export interface Trial {
   readonly workers: number
 }
 
-export type Check = (trial: Trial) => Promise<void>
-
-/** Checks by the rule that each one holds. */
-export type Checks = Readonly<Record<string, Check>>
+export type Check = kit.Check<Trial>
+export type Checks = kit.Checks<Trial>
 
 /** Long enough for nothing to expire in a case that does not wait for it. */
 export const LONG_MS = 600_000

@@ -1,0 +1,96 @@
+import { refuseUnknown } from '../options'
+
+/** One rule of a contract, for any test runner: `for (const { name, run } of adapterKit(…)) test(name, run)`. */
+export interface KitCase {
+  readonly name: string
+  readonly run: () => Promise<void>
+}
+
+export type Check<Trial> = (trial: Trial) => Promise<void>
+
+/** Checks by the rule that each one tests. */
+export type Checks<Trial> = Readonly<Record<string, Check<Trial>>>
+
+export type Made<Subject> = Promise<Subject> | Subject
+
+/** How a case gets what it tests, and gets rid of it. */
+export interface Bench<Subject, Trial> {
+  readonly make: () => Made<Subject>
+  readonly makeSecond?: ((first: Subject) => Made<Subject>) | undefined
+  readonly dispose?: ((subject: Subject) => Promise<void> | void) | undefined
+  /** Lets time pass. Without it a case waits. */
+  readonly advance?: ((ms: number) => Promise<void> | void) | undefined
+  /** What a check is given. Without `makeSecond` both subjects are the same. */
+  readonly trialOf: (first: Subject, second: Subject, pass: (ms: number) => Promise<void>) => Trial
+}
+
+/** The chosen checks as cases. Each one gets subjects of its own. */
+export function casesOf<Subject, Trial>(
+  chosen: ReadonlyArray<Checks<Trial> | false | undefined>,
+  bench: Bench<Subject, Trial>,
+): KitCase[] {
+  return chosen
+    .flatMap((checks) => Object.entries(checks || {}))
+    .map(([name, check]) => ({ name, run: () => runCheck(check, bench) }))
+}
+
+async function runCheck<Subject, Trial>(
+  check: Check<Trial>,
+  { make, makeSecond, dispose, advance, trialOf }: Bench<Subject, Trial>,
+): Promise<void> {
+  const made: Subject[] = []
+  const clock = advance ? { pass: async (ms: number) => advance(ms), stop: () => {} } : realTime()
+  try {
+    const first = await make()
+    made.push(first)
+    if (makeSecond) made.push(await makeSecond(first))
+    await check(trialOf(first, made[1] ?? first, clock.pass))
+  } finally {
+    clock.stop()
+    for (const subject of made.reverse()) await dispose?.(subject)
+  }
+}
+
+/** Timers that a case no longer needs must not keep the test runner waiting. */
+function realTime() {
+  const timers = new Set<NodeJS.Timeout>()
+  return {
+    pass: (ms: number) => new Promise<void>((resolve) => timers.add(setTimeout(resolve, ms))),
+    stop: () => timers.forEach(clearTimeout),
+  }
+}
+
+/** What the options of a kit have to be. */
+export interface KitRules {
+  /** Every option there is: a misspelt one would leave cases out without a word. */
+  readonly known: readonly string[]
+  /** The option that is a function and has to be there. */
+  readonly make: string
+  /** Every ability has to be declared: one that is forgotten would leave its rules unchecked without a word. */
+  readonly abilities: readonly string[]
+  /** Options that are positive integers. */
+  readonly counts: readonly string[]
+  /** The option that says how many take part in a race. */
+  readonly crew: string
+}
+
+export function demandUsable(kit: string, options: object, { known, make, abilities, counts, crew }: KitRules): void {
+  refuseUnknown(kit, options, known)
+  const given = new Map<string, unknown>(Object.entries(options))
+  if (typeof given.get(make) !== 'function') throw new TypeError(`${kit}: give ${make}, a function.`)
+  const declared = given.get('abilities')
+  if (typeof declared !== 'object' || declared === null) throw new TypeError(`${kit}: give abilities, an object.`)
+  const said = new Map<string, unknown>(Object.entries(declared))
+  for (const name of abilities) {
+    if (typeof said.get(name) === 'boolean') continue
+    throw new TypeError(`${kit}: abilities.${name} is ${said.get(name)}; say true or false.`)
+  }
+  for (const name of counts) {
+    const value = given.get(name) ?? 1
+    if (Number.isSafeInteger(value) && Number(value) >= 1) continue
+    throw new TypeError(`${kit}: ${name} is ${value}; give a positive integer.`)
+  }
+  const many = given.get(crew) ?? 2
+  if (Number.isSafeInteger(many) && Number(many) >= 2) return
+  throw new TypeError(`${kit}: ${crew} is ${many}; a race needs two of them at least.`)
+}
