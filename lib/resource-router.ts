@@ -19,7 +19,7 @@ import { truncatedHeaders } from './middleware/request/truncated-headers'
  */
 export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
   const definition = definitionOf('resourceRouter', resource)
-  const { options } = definition
+  const { options, create } = definition
   if (options.path !== undefined)
     throw new TypeError('resourceRouter(): leave path out; the router matches "/" and "/:id" below its mount.')
   if (options.writes === 'by-app')
@@ -30,12 +30,12 @@ export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
   // What is created has no key yet, whatever parameters the path above has.
   const creation = chainAt(definition, { mount: onRoute, key: () => undefined })
   const commit = commitChange()
-  const { adapter, create = ['PUT', 'POST'] } = options
+  const { adapter } = options
   const show: RequestHandler = (req, res) => {
     res.json(currentRepresentation(req, definition))
   }
   const onItem = ['GET', 'HEAD', 'PUT', 'PATCH', ...(adapter.remove ? ['DELETE'] : []), 'OPTIONS']
-  const onCollection = [...(create.includes('POST') ? ['POST'] : []), 'OPTIONS']
+  const onCollection = [...(create.has('POST') ? ['POST'] : []), 'OPTIONS']
 
   const router = mergingRouter()
   // The item first, for most requests are about one; in each route last, what refuses the methods that are not there.
@@ -47,7 +47,7 @@ export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
   if (adapter.remove) item.delete(inTurn(parseJsonBody, chain, commit))
   item.options(answerOptions(onItem)).all(refuseOthers(onItem))
   const collection = router.route('/')
-  if (create.includes('POST')) collection.post(inTurn(parseJsonBody, creation, commit))
+  if (create.has('POST')) collection.post(inTurn(parseJsonBody, creation, commit))
   collection.options(answerOptions(onCollection)).all(refuseOthers(onCollection, ['GET', 'HEAD']))
   if (options.editLocks) router.use(editLockRouter(definition as unknown as ResourceOrOptions<T>))
   return router

@@ -163,7 +163,8 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
     notModifiedLate: preconditions.notModified === 'late',
     tag: tag === 'version' ? versionTag : tag,
     alreadyApplied: new Set(options.alreadyApplied ?? ['DELETE']),
-    create: new Set(options.create ?? ['PUT', 'POST']),
+    // A key that a client makes up would be in the way of one that the store gives later.
+    create: new Set(options.create ?? (adapter.create ? ['POST'] : ['PUT', 'POST'])),
     generateKey: options.generateKey ?? (() => randomUUID()),
     location: options.location ?? belowRequest,
     deadlineMs: options.deadlineMs ?? 10_000,

@@ -177,7 +177,7 @@ export interface ConflictOptions<T> {
    */
   readonly merge?: 'disjoint'
 
-  /** Methods that may create. Default: PUT and POST. */
+  /** Methods that may create. Default: PUT and POST; where the adapter has `create`, POST alone. */
   readonly create?: readonly ('PUT' | 'POST')[]
   /** Makes the key of a new resource. Default: `randomUUID`. */
   readonly generateKey?: (value: T, req: Request) => string

@@ -196,7 +196,7 @@ for (const server of SQL_SERVERS) {
       const find =
         dialect === 'postgres'
           ? `select pg_terminate_backend(pid) from pg_stat_activity where query like 'update "${name}%' and wait_event_type = 'Lock'`
-          : `select id from information_schema.processlist where info like 'update \`${name}%'`
+          : `select id from information_schema.processlist where info like '%update /*+%*/ \`${name}%' and id <> connection_id()`
       for (let tries = 0; tries < 500; tries++) {
         const found = (await first.run(find)) as { rows: unknown[] } & Array<Array<{ id: number }>>
         if (dialect === 'postgres' && found.rows.length > 0) return

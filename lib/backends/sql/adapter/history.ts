@@ -4,7 +4,7 @@ import { parseJson } from '../../../json/exact-numbers'
 import type { SqlDialect } from '../client'
 import { type Fragment, fragmentsOf } from './fragments'
 import type { Keys } from './keys'
-import { namesIn, settledText } from './names'
+import { namesIn, settledText, strictVerbs } from './names'
 
 /** A table beside that of the resources. */
 export interface HistoryPlan {
@@ -27,6 +27,7 @@ interface HistoryRow {
 export function historyStatements({ table: name, keepVersions }: HistoryPlan, keys: Keys, dialect: SqlDialect) {
   const { isExactly, textOf } = fragmentsOf(dialect)
   const nameOf = namesIn(dialect)
+  const verb = strictVerbs(dialect)
   const settled = (fragment: Fragment) => settledText(fragment, dialect)
   const namesOf = (columns: readonly string[]) => settled(sql.join(columns.map(nameOf)))
 
@@ -50,7 +51,7 @@ export function historyStatements({ table: name, keepVersions }: HistoryPlan, ke
       const mark = dialect === 'postgres' ? gone : Number(gone)
       const last = sql`coalesce((select max(${position}) from ${latest(where, 1)}), 0) + 1`
       const contents = [...keyValues, version, JSON.stringify(value), lastModified?.getTime() ?? null, mark, last]
-      return sql`insert into ${table} (${into}) values (${sql.join(contents)}) ${replacing}`
+      return sql`${verb.insert} into ${table} (${into}) values (${sql.join(contents)}) ${replacing}`
     },
 
     /** Of the versions of a resource, those are removed that are too many. */

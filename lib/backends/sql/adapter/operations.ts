@@ -6,7 +6,7 @@ import type { Execute, SqlDialect } from '../client'
 import { MOST_TRIES } from '../faults'
 import type { TablePlan } from './plan'
 import type { rowsOf } from './rows'
-import { unfit } from './unfit'
+import { forbidden, unfit } from './unfit'
 import type { Row } from './versions'
 
 /** Where statements run: on any connection of a pool, or on the one of a transaction. */
@@ -53,12 +53,45 @@ export function operationsAt<T>(
   const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
 
   /** The row of the key, as long as it has this version. `undefined`: it has another one already. */
-  async function conditionOf(key: string, expected: string): Promise<RawBuilder<unknown> | undefined> {
+  async function conditionOf(
+    execute: Execute,
+    key: string,
+    expected: string,
+  ): Promise<RawBuilder<unknown> | undefined> {
     const where = keys.where(key)
-    const row = versions.needsRow ? await rowOf(executeHere, key) : undefined
+    const row = versions.needsRow ? await rowOf(execute, key) : undefined
     if (!where || (row && versions.versionOf(row) !== expected)) return undefined
     const isStill = versions.isStill(expected, row)
     return isStill && sql`${where} and ${isStill}`
+  }
+
+  /**
+   * Changes the row if it still has the expected version. `change` gives nothing where no row matched.
+   *
+   * A row that has the expected version and is not changed all the same is looked at once more, on one connection: the
+   * read may have come from a replica that lags, and a state may have come back in between. If it is still so, a row
+   * policy or a trigger keeps the row as it is, and would do so for ever.
+   */
+  async function changeIfStill<R>(
+    key: string,
+    expected: string,
+    change: (condition: RawBuilder<unknown>, execute: Execute) => Promise<R | undefined>,
+  ): Promise<R | { readonly ok: false; readonly current: ResourceState<T> | undefined }> {
+    const attempt = async (execute: Execute) => {
+      const condition = await conditionOf(execute, key, expected)
+      return condition && change(condition, execute)
+    }
+    const changed = await attempt(executeHere)
+    if (changed) return changed
+    const { current } = await refused(key)
+    if (current?.version !== expected) return { ok: false, current }
+    return together(async (execute) => {
+      const changedNow = await attempt(execute)
+      if (changedNow) return changedNow
+      const stored = await read(key, execute)
+      if (stored?.version === expected) throw forbidden(`the database does not let this row of "${plan.table}" change`)
+      return { ok: false, current: stored }
+    })
   }
 
   /** What a change made of the row. MySQL gives no row back, so it is read. */
@@ -73,19 +106,19 @@ export function operationsAt<T>(
   }
 
   /** Only a read tells the hash of a row that was changed, and it has to come before others may change it again. */
-  const changing = <R>(run: (execute: Execute) => Promise<R>): Promise<R> =>
-    dialect === 'mysql' && versions.needsRow ? together(run) : run(executeHere)
+  const changing = <R>(execute: Execute, run: (execute: Execute) => Promise<R>): Promise<R> =>
+    dialect === 'mysql' && versions.needsRow && execute === executeHere ? together(run) : run(execute)
 
   async function replace(key: string, value: T, expected: string): Promise<WriteResult<T>> {
     const set = values.columnsOf(value, false)
-    const condition = await conditionOf(key, expected)
-    if (!condition) return refused(key)
-    const next = versions.next(expected)
-    const state = await changing(async (execute) => {
-      const result = await execute(rows.update(condition, [...set, ...next.set]))
-      return hasChanged(result) && written(execute, key, result.rows[0], value, next.version)
+    return changeIfStill(key, expected, async (condition, execute) => {
+      const next = versions.next(expected)
+      const state = await changing(execute, async (inner) => {
+        const result = await inner(rows.update(condition, [...set, ...next.set]))
+        return hasChanged(result) && written(inner, key, result.rows[0], value, next.version)
+      })
+      return state ? { ok: true as const, state } : undefined
     })
-    return state ? { ok: true, state } : refused(key)
   }
 
   async function insert(key: string, value: T): Promise<WriteResult<T>> {
@@ -94,7 +127,7 @@ export function operationsAt<T>(
     const next = versions.next(null)
     const set = [...values.columnsOf(value, true), ...next.set]
     for (let tries = 1; ; tries++) {
-      const outcome = await changing(async (execute) => {
+      const outcome = await changing(executeHere, async (execute) => {
         const result = await execute(rows.insert(set, keyValues))
         return {
           state: hasChanged(result) && (await written(execute, key, result.rows[0], value, next.version)),
@@ -102,9 +135,11 @@ export function operationsAt<T>(
       }).catch(dialect === 'mysql' ? takenOrThrow : rethrow)
       if (outcome.state) return { ok: true, state: outcome.state }
       const current = await read(key)
-      if (current || !('taken' in outcome)) return { ok: false, current }
-      // Somebody made the key and removed it again, or it never was the key but a unique index of the app's.
-      if (tries === MOST_TRIES) throw outcome.taken
+      if (current) return { ok: false, current }
+      // Another writer made the key and removed it again; or another unique index is in the way, a row that a policy
+      // hides, or a trigger.
+      if (tries === MOST_TRIES)
+        throw 'taken' in outcome ? outcome.taken : forbidden(`the database does not let "${plan.table}" take this row`)
       await wait(Math.random() * tries)
     }
   }
@@ -112,7 +147,7 @@ export function operationsAt<T>(
   async function create(value: T): Promise<{ key: string; state: ResourceState<T> }> {
     const next = versions.next(null)
     const set = [...values.columnsOf(value, true), ...next.set]
-    return changing(async (execute) => {
+    return changing(executeHere, async (execute) => {
       const result = await execute(rows.insert(set, undefined))
       const [row] = result.rows
       if (!row && result.insertId === undefined) throw new TypeError(`sqlAdapter(): "${plan.table}" gave no key.`)
@@ -122,10 +157,12 @@ export function operationsAt<T>(
   }
 
   async function remove(key: string, expected: string): Promise<RemoveResult<T>> {
-    const condition = await conditionOf(key, expected)
-    if (!condition) return refused(key)
-    const removal = plan.softDelete ? rows.update(condition, versions.next(expected).set, true) : rows.remove(condition)
-    return hasChanged(await executeHere(removal)) ? { ok: true } : refused(key)
+    return changeIfStill(key, expected, async (condition, execute) => {
+      const removal = plan.softDelete
+        ? rows.update(condition, versions.next(expected).set, true)
+        : rows.remove(condition)
+      return hasChanged(await execute(removal)) ? { ok: true as const } : undefined
+    })
   }
 
   return {

@@ -3,7 +3,7 @@ import type { ResourceState } from '../../../contracts/adapter'
 import type { SqlDialect } from '../client'
 import { fragmentsOf, wholeNumber } from './fragments'
 import { keysOf } from './keys'
-import { settledText } from './names'
+import { settledText, strictVerbs } from './names'
 import type { TablePlan } from './plan'
 import { columnValues, isTrue, jsonValue, type Values } from './values'
 import { columnVersions, hashVersions, type Row, type Versions } from './versions'
@@ -38,6 +38,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
     : hashVersions([...new Set([...values.columns, ...marks])], fragments)
 
   const { nameOf } = fragments
+  const verb = strictVerbs(dialect)
   const table = settledText(sql.table(plan.table), dialect)
   const columns = sql.join([
     ...values.selection,
@@ -93,7 +94,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       ]
       // Columns of one statement see the row as it was, but for MySQL, where none of these refers to another one.
       const assigned = sql.join(all.map(([column, content]) => sql`${nameOf(column)} = ${content}`))
-      return sql<Row>`update ${table} set ${assigned} where ${where}${returning}`
+      return sql<Row>`${verb.update} ${table} set ${assigned} where ${where}${returning}`
     },
 
     /** Without `keyValues` the database gives the key. MySQL refuses a key that is taken; the others write nothing. */
@@ -110,7 +111,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       ]
       const names = sql.join(all.map(([column]) => nameOf(column)))
       const contents = sql.join(all.map(([, content]) => sql`${content}`))
-      return sql<Row>`insert into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${keyValues ? returning : returningKey}`
+      return sql<Row>`${verb.insert} into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${keyValues ? returning : returningKey}`
     },
 
     remove: (where: Condition): Statement =>
