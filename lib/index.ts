@@ -34,11 +34,7 @@ export { type Resource, resourceOf } from './middleware/commit/resource'
 export type { WriteOutcome, Written } from './middleware/commit/written'
 export { commitChange, type WriteChange } from './middleware/handlers/commit-change'
 export { reportChange } from './middleware/handlers/report-change'
-export {
-  type ConflictLogger,
-  type RespondOptions,
-  respondToConflicts,
-} from './middleware/handlers/respond-to-conflicts'
+export { type RespondOptions, respondToConflicts } from './middleware/handlers/respond-to-conflicts'
 export { defineResource, type ResourceDefinition } from './middleware/options/definition'
 export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/options/edit-locks'
 export type { IdempotencyOptions } from './middleware/options/idempotency-options'
@@ -53,6 +49,7 @@ export type {
   Rule,
   RuleConflict,
 } from './middleware/options/options'
+export type { ConflictLogger } from './middleware/request/conflict-logger'
 export type { ConflictMiddleware } from './middleware/request/conflict-middleware'
 export { checkPreconditions } from './middleware/stages/check-preconditions'
 export { fetchState } from './middleware/stages/fetch-state'

@@ -17,7 +17,7 @@ export interface ResourceMessage {
 
 /** The messages on the channels `express-conflict:*` of `node:diagnostics_channel`, by the last part of the name. */
 export interface ConflictEvents {
-  /** A request was refused. `name` is missing where a body parser refused it before any chain ran. */
+  /** A request was refused, or would have been. `name` is missing where a body parser refused it before any chain ran. */
   readonly conflict: Omit<ResourceMessage, 'name'> & {
     readonly name: string | undefined
     readonly conflict: ConflictError
@@ -36,6 +36,8 @@ export interface ConflictEvents {
     /** The version that was replaced; `undefined` after a creation. */
     readonly previousVersion: string | undefined
     readonly tries: number
+    /** Whether the request brought a condition on the state, or named a version. */
+    readonly conditional: boolean
     /** JSON Pointers to the members that it changed. Computed when called. */
     changed(): readonly string[]
   }

@@ -70,8 +70,12 @@ function countAnswers(meter: Meter): (() => void)[] {
         ...routes(route),
       }),
     ),
-    subscribe('committed', ({ name, outcome, method, route, tries: count }) => {
-      const attributes = { [RESOURCE]: name, 'express_conflict.outcome': outcome }
+    subscribe('committed', ({ name, outcome, method, route, tries: count, conditional }) => {
+      const attributes = {
+        [RESOURCE]: name,
+        'express_conflict.outcome': outcome,
+        'express_conflict.conditional': conditional,
+      }
       commits.add(1, { ...attributes, 'http.request.method': methodOf(method), ...routes(route) })
       tries.record(count, { [RESOURCE]: name })
     }),

@@ -68,7 +68,7 @@ test('a newsroom at work: refusals, commits, merges, replays, waits and reads', 
   expect(lines).toEqual(
     expect.arrayContaining([
       'express_conflict_conflicts_total{express_conflict_resource="article",error_type="precondition_failed",express_conflict_enforced="true",http_request_method="PUT",http_response_status_code="412",http_route="/articles/:id"} 1',
-      'express_conflict_commits_total{express_conflict_resource="article",express_conflict_outcome="created",http_request_method="POST",http_route="/articles"} 1',
+      'express_conflict_commits_total{express_conflict_resource="article",express_conflict_outcome="created",express_conflict_conditional="false",http_request_method="POST",http_route="/articles"} 1',
       'express_conflict_merges_total{express_conflict_resource="article"} 1',
       'express_conflict_replays_total{express_conflict_resource="article"} 1',
       'express_conflict_commit_tries_count{express_conflict_resource="article"} 3',
@@ -116,6 +116,7 @@ test('100,000 keys and hostile paths and methods make a bounded number of series
       version: `${id}`,
       previousVersion: '',
       tries: 1,
+      conditional: true,
       changed: () => [],
     }))
   }

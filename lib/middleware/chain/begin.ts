@@ -57,6 +57,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
     progress: { at: 'open' },
     shown: [],
     notModifiedLate: false,
+    isReported: false,
     readAhead: undefined,
   }
   remember(req, guarded)

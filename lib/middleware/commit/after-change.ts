@@ -6,6 +6,7 @@ import { changedPointers } from '../../json/changed-pointers'
 import { sameJson } from '../../json/equal'
 import type { Change } from '../../rules/change'
 import { belowRequest } from '../options/definition'
+import { isConditional } from '../preconditions/verdict'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { tell, warn } from '../request/refuse'
 import { aboutResource } from '../request/route'
@@ -40,7 +41,11 @@ export function committed<T>(
   const { settings, res, key = '' } = guarded
   guarded.progress = COMMITTED
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
-  tell(() => settings.options.onCommitted?.({ name: settings.name, key, outcome, version: state?.version, tries }))
+  const { onCommitted } = settings.options
+  if (onCommitted) {
+    const conditional = isConditional(guarded)
+    tell(() => onCommitted({ name: settings.name, key, outcome, version: state?.version, tries, conditional }))
+  }
   publishCommit(guarded, change, state, outcome, tries)
   const location = state && locationOfNew(guarded, change)
   // Another layer may have answered meanwhile, for a time-out perhaps: it is committed all the same.
@@ -68,6 +73,7 @@ function publishCommit<T>(
     ...aboutResource(guarded),
     key: guarded.key ?? '',
     ...{ outcome, tries, version: state?.version, previousVersion: current?.version },
+    conditional: isConditional(guarded),
     changed: () => changedPointers(current?.value, proposed, 20),
   }))
 }

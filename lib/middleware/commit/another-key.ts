@@ -18,7 +18,7 @@ export async function withAnotherKey<T>(
   const { key: taken, settings, headers, stages } = guarded
   if (intent.from === 'value' || tries >= MOST_KEYS || settings.adapter.create) return undefined
   // A client that says "only if it is not there" has one resource in mind.
-  if (headers['if-none-match'] !== undefined) return undefined
+  if (headers['if-none-match'] !== undefined && !settings.reportsOnly) return undefined
   guarded.key = undefined
   const attempt = newAttempt(guarded, undefined, false)
   guarded.attempt = attempt

@@ -28,7 +28,14 @@ export async function beginUnlessRefused<T>(
 /** Whether its conditions can refuse the request, and nothing but them and one read decides that. */
 function mayBeRefused<T>(guarded: GuardedRequest<T>): boolean {
   const { isSafe, isNew, settings, headers, req, method } = guarded
-  if (isSafe || isNew || settings.merge || settings.editLocks || settings.adapter.transaction === undefined)
+  if (
+    isSafe ||
+    isNew ||
+    settings.reportsOnly ||
+    settings.merge ||
+    settings.editLocks ||
+    settings.adapter.transaction === undefined
+  )
     return false
   // Whether it was applied already depends on its body, which nobody has looked at yet.
   if (method !== 'DELETE' && settings.alreadyApplied.has(method)) return false

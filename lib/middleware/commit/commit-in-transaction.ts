@@ -4,6 +4,7 @@ import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
 import { takenKey } from '../preconditions/taken-key'
+import { judgedAgain } from '../request/attempt'
 import { type Attempt, type GuardedRequest, isDone, leasesOn } from '../request/guarded-request'
 import type { OpenTransaction } from '../request/open-transaction'
 import { mustHaveState, readState } from '../state/store-call'
@@ -51,13 +52,17 @@ interface Changed<T> {
 
 async function lastChange<T>(guarded: GuardedRequest<T>, first: Attempt<T>, intent: Intent<T>): Promise<Changed<T>> {
   let attempt: Attempt<T> | undefined = first
+  const { deadlineMs, reportsOnly } = guarded.settings
+  const until = Date.now() + deadlineMs
   for (let tries = 1; attempt !== undefined; tries++) {
     const change = await intendedChange(guarded, attempt, intent)
-    const result = await swap(guarded, attempt, change, guarded.settings.deadlineMs)
+    const result = await swap(guarded, attempt, change, deadlineMs)
     if (result.ok) return { change, state: result.state }
+    if (guarded.isNew) attempt = await withAnotherKey(guarded, intent, tries)
+    else if (reportsOnly && Date.now() < until) attempt = await judgedAgain(guarded, result.current)
     // Only what was not there could not be locked.
-    if (attempt.stored !== undefined) throw lostRace(guarded)
-    attempt = guarded.isNew ? await withAnotherKey(guarded, intent, tries) : undefined
+    else if (attempt.stored !== undefined) throw lostRace(guarded)
+    else attempt = undefined
   }
   throw takenKey(guarded)
 }

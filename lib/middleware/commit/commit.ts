@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
-import type { ResourceState } from '../../contracts/adapter'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace } from '../preconditions/lost-race'
 import { takenKey } from '../preconditions/taken-key'
-import { firstConflict, newAttempt } from '../request/attempt'
+import { judgedAgain } from '../request/attempt'
 import { type Attempt, type GuardedRequest, leasesOn } from '../request/guarded-request'
+import { report } from '../request/refuse'
 import { aboutResource } from '../request/route'
 import { readState } from '../state/store-call'
 import { type Committed, committed, unchanged } from './after-change'
@@ -66,7 +66,10 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       attempt = await judgedAgain(guarded, result.current)
       if (attempt.verdict?.outcome === 'already-applied') continue
       // A value of the handler's own was made from the state that lost: nobody here can make it anew.
-      if (intent.from === 'value') throw end(guarded, lostRace(guarded))
+      if (intent.from === 'value') {
+        if (!guarded.settings.reportsOnly) throw end(guarded, lostRace(guarded))
+        report(guarded, lostRace(guarded))
+      }
       if (turn) await pause(guarded, tries, until)
       else {
         turn = await lineUp(guarded, until)
@@ -81,15 +84,6 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
   } finally {
     turn?.end()
   }
-}
-
-/** Runs the checks on the state that won. Throws what they find. */
-async function judgedAgain<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): Promise<Attempt<T>> {
-  const attempt = newAttempt(guarded, stored, true)
-  guarded.attempt = attempt
-  const conflict = await firstConflict(guarded, attempt, guarded.stages)
-  if (conflict) throw end(guarded, conflict)
-  return attempt
 }
 
 /** After others had their turn. */
@@ -135,7 +129,7 @@ function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
 }
 
 /** Full jitter, so that processes which lost the same race do not meet again. */
-async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
+export async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
   const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 2)) * Math.random()
   const isOver = Date.now() + ms >= until
   if (!isOver) await sleep(ms)

@@ -44,7 +44,9 @@ export async function lineUp<T>(guarded: GuardedRequest<T>, untilMs: number): Pr
  * date that the client named has passed: waiting would only make them older.
  */
 export function outlastsOthers<T>(guarded: GuardedRequest<T>, intent: Intent<T>): boolean {
-  if (intent.from === 'value' || guarded.isNew) return false
+  if (guarded.isNew) return false
+  if (guarded.settings.reportsOnly) return true
+  if (intent.from === 'value') return false
   const conditions = conditionsOf(guarded)
   if (conditions instanceof ConflictError) return false
   if (Array.isArray(conditions.ifMatch) || conditions.ifUnmodifiedSince !== undefined) return false

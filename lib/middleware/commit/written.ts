@@ -24,7 +24,7 @@ export interface Written<T> {
 export type WriteOutcome<T> = Written<T> | boolean | number | null | undefined
 
 /** Records what the handler has written, and puts the validators of the new state on the answer. */
-export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutcome<T>): Committed<T> {
+export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutcome<T>, tries = 1): Committed<T> {
   const attempt = writable(guarded)
   const { change } = attempt
   if (guarded.transaction)
@@ -33,7 +33,7 @@ export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutco
   noteChange(guarded, change, state)
   // An answer does not wait for it, as after any removal by the app.
   if (state === undefined) void endLockOfRemoved(guarded, attempt)
-  return committed(guarded, change, state, 1)
+  return committed(guarded, change, state, tries)
 }
 
 /** The state that was stored; `undefined` after a removal. Throws what a lost race comes to. */
@@ -42,8 +42,7 @@ export function stateWritten<T>(
   { change }: Attempt<T>,
   outcome: WriteOutcome<T>,
 ): ResourceState<T> | undefined {
-  if (outcome === undefined || outcome === null || outcome === false || outcome === 0)
-    throw told(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
+  if (isLost(outcome)) throw told(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
   if (change.action === 'remove') return undefined
   const { name } = guarded.settings
   if (typeof outcome !== 'object' || !('version' in outcome))
@@ -54,6 +53,11 @@ export function stateWritten<T>(
   if (guarded.isNew) guarded.key = keyGiven(guarded, outcome.key)
   const { version, value = change.proposed as T, lastModified } = outcome
   return mustHaveState(lastModified ? { value, version, lastModified } : { value, version }, name)
+}
+
+/** Whether the statement matched nothing: another version is stored. */
+export function isLost(outcome: WriteOutcome<unknown>): outcome is undefined | null | false | 0 {
+  return outcome === undefined || outcome === null || outcome === false || outcome === 0
 }
 
 /** Refuses what cannot work before the handler writes anything. */

@@ -1,12 +1,18 @@
 import type { Request } from 'express'
+import { conflictOf } from '../../conflicts/conflicts'
 import { show } from '../../options'
-import type { Committed } from '../commit/after-change'
+import { type Committed, unchanged } from '../commit/after-change'
+import { pause } from '../commit/commit'
 import { commitAndTell, type Resource, resourceFor } from '../commit/resource'
-import { changeWritten, stateWritten, type WriteOutcome, writable } from '../commit/written'
+import { changeWritten, isLost, stateWritten, type WriteOutcome, writable } from '../commit/written'
 import { refuseMounted } from '../options/mount'
+import { lostRace } from '../preconditions/lost-race'
+import { judgedAgain } from '../request/attempt'
 import { type ConflictMiddleware, conflictMiddleware } from '../request/conflict-middleware'
 import { failing } from '../request/failure'
 import { findTarget, type GuardedRequest } from '../request/guarded-request'
+import { refusal, report } from '../request/refuse'
+import { readState } from '../state/store-call'
 import { answerChange } from './answer-change'
 
 /**
@@ -34,10 +40,28 @@ export type WriteChange<T> = (resource: Resource<T>, req: Request) => WriteOutco
 
 async function writeAndCommit<T>(guarded: GuardedRequest<T>, write: WriteChange<T>): Promise<Committed<T>> {
   const attempt = writable(guarded)
-  const outcome = await write(resourceFor(guarded), guarded.req)
-  if (!guarded.transaction) return changeWritten(guarded, outcome)
-  stateWritten(guarded, attempt, outcome)
+  if (!guarded.transaction) return writeUntilWritten(guarded, write)
+  stateWritten(guarded, attempt, await write(resourceFor(guarded), guarded.req))
   return commitAndTell(guarded, { from: 'proposal' })
+}
+
+/** In report mode a lost race is written again, over the state that won. Otherwise it is refused. */
+async function writeUntilWritten<T>(guarded: GuardedRequest<T>, write: WriteChange<T>): Promise<Committed<T>> {
+  const { settings, isNew, req } = guarded
+  const until = Date.now() + settings.deadlineMs
+  for (let tries = 1; ; tries++) {
+    const outcome = await write(resourceFor(guarded), req)
+    if (!isLost(outcome) || !settings.reportsOnly || isNew) return changeWritten(guarded, outcome, tries)
+    report(guarded, lostRace(guarded))
+    try {
+      const attempt = await judgedAgain(guarded, await readState(guarded))
+      if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
+      await pause(guarded, tries, until)
+    } catch (error) {
+      const conflict = conflictOf(error)
+      throw conflict ? await refusal(guarded, conflict) : error
+    }
+  }
 }
 
 /** A handler of our own. Express 4 hangs a request whose handler rejects. */

@@ -6,17 +6,12 @@ import { formatProblem, PROBLEM_JSON } from '../../http/problem'
 import { refuseUnknown } from '../../options'
 import { refuseMounted } from '../options/mount'
 import { noteConflict } from '../request/claimed-request'
+import { type ConflictLogger, keepLogger } from '../request/conflict-logger'
 import { failing } from '../request/failure'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
 import { instanceOf, publishUnguarded, refusal, tell, told } from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
 import { parserConflict } from './parser-conflict'
-
-/** What a log needs to have, as pino and `console` do. Of a log that takes the message first: turn the two round. */
-export interface ConflictLogger {
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
 
 /** How problems are named, and who is told of them. */
 export interface RespondOptions {
@@ -52,7 +47,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     throw new TypeError(
       `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${typeof logger === 'function' ? 'a function' : JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
     )
-  return function respondToConflictsMiddleware(error, req, res, next) {
+  const responder: ErrorRequestHandler = function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)
     const refused = conflictOf(error)
     if (refused) return respond(toldOf(req, refused))
@@ -81,6 +76,8 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
       answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
     }
   }
+  keepLogger(responder, logger)
+  return responder
 }
 
 /** The chain's own refusals were told where they were made; a handler's are seen here first. */

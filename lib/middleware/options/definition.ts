@@ -51,6 +51,8 @@ export interface Definition<T> {
   readonly tagSuffixes: readonly string[]
   readonly versionQuery: string | undefined
   readonly notModifiedLate: boolean
+  /** Conditions and versions refuse nothing: it is only told what they would have refused. */
+  readonly reportsOnly: boolean
   readonly tag: TagScheme
   readonly alreadyApplied: ReadonlySet<string>
   readonly create: ReadonlySet<string>
@@ -161,6 +163,7 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
     tagSuffixes: preconditions.tagSuffixes ?? TAG_SUFFIXES,
     versionQuery: preconditions.versionQuery,
     notModifiedLate: preconditions.notModified === 'late',
+    reportsOnly: preconditions.mode === 'report',
     tag: tag === 'version' ? versionTag : tag,
     alreadyApplied: new Set(options.alreadyApplied ?? ['DELETE']),
     // A key that a client makes up would be in the way of one that the store gives later.

@@ -90,6 +90,7 @@ export const PRECONDITIONS: Readonly<Record<keyof PreconditionOptions, Expectati
   versionField: aPointer,
   versionQuery: someText,
   notModified: oneOf('early', 'late'),
+  mode: oneOf('enforce', 'report'),
 }
 
 export const LOCK: Readonly<Record<keyof LockOptions, Expectation>> = {

@@ -62,6 +62,11 @@ export interface PreconditionOptions {
   readonly versionQuery?: string
   /** `'early'` (default): 304 before the handler runs. `'late'`: the handler runs and its headers are kept. */
   readonly notModified?: 'early' | 'late'
+  /**
+   * `'report'`: what conditions and versions would have refused is told with `enforced: false`, and goes through as it would
+   * without the chain, over what others wrote. Everything else is enforced. Default: `'enforce'`.
+   */
+  readonly mode?: 'enforce' | 'report'
 }
 
 /** What is told about a refused request. No part of the stored state is in it. */
@@ -85,6 +90,8 @@ export interface CommitEvent {
   readonly version: string | undefined
   /** How often it was written: more than once where others came in between, and the conditions still held. */
   readonly tries: number
+  /** Whether the request brought a condition on the state, or named a version. */
+  readonly conditional: boolean
 }
 
 /** The lock that is held from before the state is read until the answer is ended. */

@@ -1,9 +1,11 @@
 import { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceState } from '../../contracts/adapter'
 import { formatEntityTag } from '../../http/entity-tag'
 import { evaluatePreconditions, type Preconditions } from '../../http/preconditions'
 import { sameJson } from '../../json/equal'
 import { ifConflict } from '../edit-locks/edit-lock-conflict'
 import type { Attempt, GuardedRequest, Verdict } from '../request/guarded-request'
+import { report } from '../request/refuse'
 import { tagsOf } from '../request/validators'
 import { disagreement, failedCondition, staleVersionConflict } from './condition-conflicts'
 import { conditionsOf, NO_CONDITIONS } from './conditions'
@@ -16,6 +18,30 @@ const ALREADY_APPLIED: Verdict = { outcome: 'already-applied' }
 export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   attempt.verdict ??= judge(guarded, attempt)
   return attempt.verdict
+}
+
+/**
+ * What comes of a refusal by conditions or versions: it stands, or in report mode it is told and the request goes on. There
+ * it meets what conditions had hidden: 410 for the removal of what is removed.
+ */
+export function enforced<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  conflict: ConflictError,
+): ConflictError | undefined {
+  if (!guarded.settings.reportsOnly) return conflict
+  report(guarded, conflict)
+  attempt.verdict = PROCEED
+  const { stored, change } = attempt
+  return change.action === 'remove' && stored && !change.current ? new ConflictError('gone') : undefined
+}
+
+/** Whether the request says on which state it is meant to act: what `required: true` asks for. */
+export function isConditional<T>(guarded: GuardedRequest<T>): boolean {
+  const conditions = conditionsOf(guarded)
+  const version = versionNamedBy(guarded)
+  if (typeof version === 'string') return true
+  return !(conditions instanceof ConflictError) && hasCondition(conditions, guarded.attempt?.change.current)
 }
 
 function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
@@ -47,27 +73,29 @@ export function isRetrieval(method: string): boolean {
 function missingCondition<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
-  { ifMatch, ifNoneMatch, ifUnmodifiedSince }: Preconditions,
+  conditions: Preconditions,
   version: string | undefined,
 ): ConflictError | undefined {
   const { required } = guarded.settings
   const { action, current } = attempt.change
   if (required === false || current === undefined) return undefined
   if (action !== 'replace' && action !== 'patch' && action !== 'remove') return undefined
-  if (version !== undefined || (ifMatch !== undefined && ifMatch !== '*')) return undefined
-  // An If-None-Match that lists nothing excludes nothing.
-  const excludes = ifNoneMatch !== undefined && ifNoneMatch.length > 0
-  const hasOther = ifMatch !== undefined || excludes || hasDate(current.lastModified, ifUnmodifiedSince)
-  if (required === true && hasOther) return undefined
+  if (version !== undefined || (conditions.ifMatch !== undefined && conditions.ifMatch !== '*')) return undefined
+  if (required === true && hasCondition(conditions, current)) return undefined
   return new ConflictError('precondition_required', {
     field: 'If-Match',
     detail: 'Send the ETag of the state that the change was made from as If-Match.',
   })
 }
 
-/** RFC 9110 §13.1.4: without a modification date the field is ignored, and then it is no condition either. */
-function hasDate(lastModified: Date | undefined, date: number | undefined): boolean {
-  return lastModified !== undefined && date !== undefined
+function hasCondition<T>(
+  { ifMatch, ifNoneMatch, ifUnmodifiedSince }: Preconditions,
+  current: ResourceState<T> | undefined,
+): boolean {
+  // An If-None-Match that lists nothing excludes nothing.
+  if (ifMatch !== undefined || (ifNoneMatch !== undefined && ifNoneMatch.length > 0)) return true
+  // RFC 9110 §13.1.4: without a modification date the field is ignored, and then it is no condition either.
+  return ifUnmodifiedSince !== undefined && current?.lastModified !== undefined
 }
 
 function header<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, preconditions: Preconditions): Verdict {

@@ -45,6 +45,8 @@ export interface GuardedRequest<T> {
   /** The validators that were put on the answer, to be taken off again where they do not belong. */
   readonly shown: { readonly field: string; readonly value: string }[]
   notModifiedLate: boolean
+  /** In report mode: it was told what would have refused the request. */
+  isReported: boolean
   /** What was read before the state is asked for, for the next read. */
   readAhead: { readonly state: ResourceState<T> | undefined } | undefined
 }

@@ -3,7 +3,9 @@ import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
 import { changedPointers } from '../../json/changed-pointers'
+import type { ConflictEvent } from '../options/options'
 import { noteConflict } from './claimed-request'
+import { loggerFor } from './conflict-logger'
 import type { GuardedRequest } from './guarded-request'
 import { aboutResource } from './route'
 
@@ -12,21 +14,43 @@ export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictE
   return told(guarded, await withExposedState(guarded, conflict))
 }
 
-/** Tells listeners of a refusal once, though the chain and the responder both see it. `enforced: false`: it was let through. */
-export function told<T>(guarded: GuardedRequest<T>, conflict: ConflictError, enforced = true): ConflictError {
-  const { req, method, settings, key, attempt } = guarded
-  if (enforced) noteConflict(req, conflict)
+/** Tells listeners of a refusal once, though the chain and the responder both see it. */
+export function told<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+  const { req } = guarded
+  noteConflict(req, conflict)
   if (latest.get(req)?.conflict === conflict) return conflict
-  const occurrence = occurrenceOf(req, conflict)
+  const { instance } = occurrenceOf(req, conflict)
+  tellListeners(guarded, { conflict, instance, enforced: true })
+  return conflict
+}
+
+/**
+ * Report mode: tells what would have refused the request, which goes on. Once for each request, for one refusal would have
+ * ended it.
+ */
+export function report<T>(guarded: GuardedRequest<T>, conflict: ConflictError): void {
+  if (guarded.isReported) return
+  guarded.isReported = true
+  const { req, method } = guarded
+  const instance = newInstance()
+  tellListeners(guarded, { conflict, instance, enforced: false })
+  const { code, status, message } = conflict
+  const fields = { instance, code, status, method, enforced: false }
+  tell(() => loggerFor(req)?.warn(fields, `Let through in report mode: ${message}`))
+}
+
+function tellListeners<T>(
+  guarded: GuardedRequest<T>,
+  told: Pick<ConflictEvent, 'conflict' | 'instance' | 'enforced'>,
+): void {
+  const { method, settings, key, attempt } = guarded
   const { onConflict } = settings.options
-  if (onConflict)
-    tell(() => onConflict({ name: settings.name, key, method, conflict, instance: occurrence.instance, enforced }))
+  if (onConflict) tell(() => onConflict({ name: settings.name, key, method, ...told }))
   publish('conflict', () => {
     const { current, proposed } = attempt?.change ?? {}
     const changed = () => (proposed === undefined ? [] : changedPointers(current?.value, proposed, MOST_POINTERS))
-    return { ...aboutResource(guarded), conflict, instance: occurrence.instance, enforced, changed }
+    return { ...aboutResource(guarded), ...told, changed }
   })
-  return conflict
 }
 
 /** The `instance` of a refusal: the same in events, log and problem. */
@@ -63,9 +87,13 @@ const latest = new WeakMap<Request, Occurrence>()
 function occurrenceOf(req: Request, conflict: ConflictError): Occurrence {
   const known = latest.get(req)
   if (known?.conflict === conflict) return known
-  const occurrence = { conflict, instance: `urn:uuid:${randomUUID()}` }
+  const occurrence = { conflict, instance: newInstance() }
   latest.set(req, occurrence)
   return occurrence
+}
+
+function newInstance(): string {
+  return `urn:uuid:${randomUUID()}`
 }
 
 /** A listener's own mistake is no reason to answer a client differently, nor to end the process when it comes late. */

@@ -1,7 +1,7 @@
 import { chainOf } from '../chain/chain'
 import { definitionOf, type ResourceOrOptions } from '../options/definition'
 import { hasConditions } from '../preconditions/conditions'
-import { isRetrieval, verdictOf } from '../preconditions/verdict'
+import { enforced, isRetrieval, verdictOf } from '../preconditions/verdict'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Stage } from '../request/guarded-request'
 import { showValidators, tagsOf } from '../request/validators'
@@ -19,7 +19,8 @@ export const preconditionStage: Stage = {
   role: 'judges',
   check(guarded, attempt) {
     const verdict = verdictOf(guarded, attempt)
-    if (verdict.outcome === 'conflict') return verdict.conflict
+    const refused = verdict.outcome === 'conflict' && enforced(guarded, attempt, verdict.conflict)
+    if (refused) return refused
     const { current, action } = attempt.change
     if (action !== 'read' || current === undefined || !isRetrieval(guarded.method)) return undefined
     showValidators(guarded, current, tagsOf(guarded, attempt)[0])

@@ -6,7 +6,7 @@ import { mergeChange } from '../change/merge-change'
 import { type Proposal, propose } from '../change/propose'
 import { definitionOf, type ResourceOrOptions } from '../options/definition'
 import { conditionsOf } from '../preconditions/conditions'
-import { verdictOf } from '../preconditions/verdict'
+import { enforced, verdictOf } from '../preconditions/verdict'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 
@@ -32,7 +32,7 @@ export const changeStage: Stage = {
       guarded.sent = sent
     }
     const conditions = conditionsOf(guarded)
-    if (conditions instanceof ConflictError) return conditions
+    if (conditions instanceof ConflictError && !guarded.settings.reportsOnly) return conditions
     const proposal = propose(guarded, attempt)
     return proposal instanceof Promise
       ? proposal.then((made) => judgeProposal(guarded, attempt, made))
@@ -49,9 +49,32 @@ function judgeProposal<T>(
   attempt.change = { ...attempt.change, proposed: proposal.value as T }
   attempt.incomplete = proposal.incomplete
   const verdict = verdictOf(guarded, attempt)
-  if (verdict.outcome === 'conflict')
-    return guarded.settings.keepsHistory ? mergeChange(guarded, attempt, verdict.conflict) : verdict.conflict
   if (verdict.outcome === 'already-applied') return undefined
+  if (verdict.outcome === 'conflict') {
+    if (guarded.settings.keepsHistory) return mergeOrJudge(guarded, attempt, proposal, verdict.conflict)
+    const refused = enforced(guarded, attempt, verdict.conflict)
+    if (refused) return refused
+  }
+  return judgeByState(guarded, attempt, proposal)
+}
+
+async function mergeOrJudge<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  proposal: Proposal,
+  conflict: ConflictError,
+): Promise<ConflictError | undefined> {
+  const unmerged = await mergeChange(guarded, attempt, conflict)
+  if (unmerged === undefined) return undefined
+  return enforced(guarded, attempt, unmerged) ?? judgeByState(guarded, attempt, proposal)
+}
+
+/** What a comparison with the stored state has against the change. */
+function judgeByState<T>(
+  guarded: GuardedRequest<T>,
+  attempt: Attempt<T>,
+  proposal: Proposal,
+): ConflictError | undefined | Promise<ConflictError | undefined> {
   if (proposal.conflict) return proposal.conflict
   if (attempt.change.action === 'act') return undefined
   return foreignMembers(guarded, attempt, proposal) ?? judgeChange(guarded, attempt.change)

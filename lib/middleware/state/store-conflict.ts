@@ -166,8 +166,9 @@ function unknownOutcome<T>(guarded: GuardedRequest<T>, cause: unknown): Conflict
 
 /** Would the same request, sent again, change nothing where the first one was carried out? */
 function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
-  const { req, method, isNew } = guarded
+  const { req, method, isNew, settings } = guarded
   if (claimOn(req)?.claim) return true
+  if (settings.reportsOnly) return false
   const conditions = conditionsOf(guarded)
   if (conditions instanceof ConflictError) return false
   const { ifMatch, ifNoneMatch } = conditions
