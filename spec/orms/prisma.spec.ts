@@ -8,7 +8,8 @@ import { describeWith, ownName } from '../services'
 import { ownDatabase } from './databases'
 
 const TABLES = [
-  `create table articles (id text primary key, title text not null, count integer, tags jsonb, slug text unique,
+  `create table articles (id text primary key, title text not null, count integer, tags jsonb, labels text[], stars integer[],
+    big bigint, slug text unique,
     version text not null, modified timestamptz(3))`,
   `create table documents (id text primary key, value text not null, version bigint not null,
     modified timestamptz(3) not null, removed timestamptz(3))`,
@@ -142,6 +143,27 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
       ] as const)
         expect(await faultOf(articles.write('operations', value, version))).toMatchObject({ kind, applied: 'no' })
       expect((await articles.read('operations'))?.value).toEqual({ title: 'one', count: 1, slug: null })
+    })
+
+    test('lists and numbers come back as they were, and take no operation and no rounding', async () => {
+      const adapter = prismaAdapter<unknown>({
+        model: one.article,
+        fields: { title: 'plain', labels: 'json', stars: 'plain', big: 'plain', count: 'plain' },
+      })
+      const value = { title: 'x', labels: ['a', 'b'], stars: [1, 2], big: '9223372036854775807', count: 1 }
+      const made = await adapter.write('lists', value, null)
+      const version = made.ok ? made.state.version : ''
+      expect(made).toMatchObject({ ok: true, state: { value } })
+      for (const wrong of [
+        { labels: { push: 'x' } },
+        { labels: { set: ['x'] } },
+        { stars: { push: 1 } },
+        { stars: [1.5] },
+        { count: 1.5 },
+        { big: 1.5 },
+      ])
+        expect(await faultOf(adapter.write('lists', { ...value, ...wrong }, version))).toMatchObject({ kind: 'check' })
+      expect(await adapter.write('lists', value, version)).toMatchObject({ ok: true, state: { value } })
     })
 
     test('another unique field that is in the way is no lost race', async () => {

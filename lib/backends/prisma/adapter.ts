@@ -2,7 +2,7 @@ import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
 import { attempted, MOST_TRIES } from '../sql/faults'
 import { type PrismaAdapterOptions, prismaPlan } from './options'
-import { nextVersions, type Row, rowsOf, unfit } from './rows'
+import { forbidden, nextVersions, type Row, rowsOf, unfit } from './rows'
 
 /** What `prismaAdapter` makes: it writes and removes. */
 export interface PrismaAdapter<T> extends ResourceAdapter<T> {
@@ -35,6 +35,20 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
 
   const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
 
+  /**
+   * A row that has the expected version and is not changed, twice: a row policy keeps it as it is, and would do so for
+   * ever. Once is not enough, for the read may have come from a replica that lags.
+   */
+  async function changeIfStill<R>(key: string, expected: string, change: () => Promise<R | undefined>) {
+    for (let tries = 1; ; tries++) {
+      const changed = await change()
+      if (changed) return changed
+      const { current } = await refused(key)
+      if (current?.version !== expected) return { ok: false as const, current }
+      if (tries === 2) throw forbidden('the database does not let this row change')
+    }
+  }
+
   /** The row of the key, as long as it has this version. */
   function conditionOf(key: string, expected: string): Row | undefined {
     const id = rows.keyOf(key)
@@ -62,13 +76,16 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     if (!where) return refused(key)
     const next = following(expected)
     const alive = softDelete === undefined ? {} : { [softDelete]: null }
-    const isDone = await changed(key, where, expected, { ...data, ...alive, [version.field]: next })
-    if (!isDone) return refused(key)
-    const seen = await read(key).catch(() => undefined)
-    if (seen?.version === String(next)) return { ok: true, state: seen }
-    // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
-    const state = { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) }
-    return { ok: true, state: lastModified === undefined ? state : { ...state, lastModified: new Date(now()) } }
+    return changeIfStill(key, expected, async () => {
+      const isDone = await changed(key, where, expected, { ...data, ...alive, [version.field]: next })
+      if (!isDone) return undefined
+      const seen = await read(key).catch(() => undefined)
+      if (seen?.version === String(next)) return { ok: true as const, state: seen }
+      // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
+      const state = { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) }
+      const dated = lastModified === undefined ? state : { ...state, lastModified: new Date(now()) }
+      return { ok: true as const, state: dated }
+    })
   }
 
   function newRow(value: T): Row {
@@ -101,11 +118,13 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
   async function remove(key: string, expected: string): Promise<RemoveResult<T>> {
     const where = conditionOf(key, expected)
     if (!where) return refused(key)
-    const isDone =
-      softDelete === undefined
-        ? (await model.deleteMany({ where })).count > 0
-        : await changed(key, where, expected, { [softDelete]: new Date(now()), [version.field]: following(expected) })
-    return isDone ? { ok: true } : refused(key)
+    return changeIfStill(key, expected, async () => {
+      const isDone =
+        softDelete === undefined
+          ? (await model.deleteMany({ where })).count > 0
+          : await changed(key, where, expected, { [softDelete]: new Date(now()), [version.field]: following(expected) })
+      return isDone ? { ok: true as const } : undefined
+    })
   }
 
   const asked = <R>(run: () => Promise<R>) => attempted(run, 'prismaAdapter()')

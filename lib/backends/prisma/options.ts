@@ -10,8 +10,16 @@ export interface PrismaDelegate {
   deleteMany(args: { where: Data }): PromiseLike<{ count: number }>
 }
 
-/** `plain`: a text, a number, a boolean or an enum. */
+/** `plain`: a text, a number, a boolean or an enum, or a list of them. */
 export type PrismaFieldType = 'plain' | 'json' | 'number' | 'date'
+
+/** A field that makes a member, and what the client says of it. It does not say which fields are lists. */
+export interface PrismaField {
+  readonly name: string
+  readonly type: PrismaFieldType
+  /** `String`, `Int`, `Json`, the name of an enum; `undefined` where the client does not tell. */
+  readonly typeName: string | undefined
+}
 
 /** How a version is kept in its column. */
 export type PrismaVersionType = 'text' | 'bigint' | 'integer'
@@ -52,7 +60,7 @@ export interface PrismaPlan {
   readonly key: string
   readonly keyType: 'text' | 'integer'
   readonly json: string | undefined
-  readonly fields: ReadonlyArray<readonly [field: string, type: PrismaFieldType]>
+  readonly fields: readonly PrismaField[]
   readonly version: { readonly field: string; readonly type: PrismaVersionType }
   readonly lastModified: string | undefined
   readonly softDelete: string | undefined
@@ -88,13 +96,26 @@ export function prismaPlan(options: PrismaAdapterOptions): PrismaPlan {
     key,
     keyType,
     json,
-    fields: named,
+    fields: named.map(([name, type]) => ({ name, type, typeName: typeNameOf(model, name) })),
     version: versionField,
     lastModified,
     softDelete,
     generatedKeys,
     now,
   }
+}
+
+/** What `prisma.article.fields` says of a field. */
+function typeNameOf(model: object, name: string): string | undefined {
+  const { fields } = model as { fields?: Readonly<Record<string, { readonly typeName?: unknown } | undefined>> }
+  if (typeof fields !== 'object' || fields === null) return undefined
+  const typeName = fields[name]?.typeName
+  if (typeName === 'Bytes') fail(`the field "${name}" is of type Bytes, which JSON has not; leave it out.`)
+  if (fields[name] === undefined)
+    fail(
+      `the model has no field "${name}"; it has ${Object.keys(fields).join(', ')}. A relation is no field: name the scalar.`,
+    )
+  return typeof typeName === 'string' ? typeName : undefined
 }
 
 const METHODS = ['findUnique', 'create', 'updateMany', 'deleteMany'] as const

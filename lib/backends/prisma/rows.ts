@@ -4,7 +4,7 @@ import { storeFault } from '../../contracts/store-fault'
 import { parseJson } from '../../json/exact-numbers'
 import { jsonText } from '../../json/text'
 import { storableText } from '../sql/storable-text'
-import type { PrismaFieldType, PrismaPlan, PrismaVersionType } from './options'
+import type { PrismaField, PrismaPlan, PrismaVersionType } from './options'
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -12,7 +12,7 @@ const WHO = 'prismaAdapter()'
 
 /** A plan turned into arguments for Prisma: what a row says, and what a value becomes. Nothing here talks to a database. */
 export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, softDelete }: PrismaPlan) {
-  const known = new Map(fields)
+  const known = new Set(fields.map(({ name }) => name))
 
   return {
     /** `undefined`: no row can have this key. */
@@ -34,8 +34,8 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
       if (stranger !== undefined) throw unfit(`no field is named for the member ${JSON.stringify(stranger)}.`)
-      const written = fields.filter(([field]) => field !== key && !(isNew && object[field] === undefined))
-      return Object.fromEntries(written.map(([field, type]) => [field, toField(object[field], type, field)]))
+      const written = fields.filter(({ name }) => name !== key && !(isNew && object[name] === undefined))
+      return Object.fromEntries(written.map((field) => [field.name, toField(object[field.name], field)]))
     },
   }
 }
@@ -66,33 +66,70 @@ function storedVersion(text: string, type: PrismaVersionType): unknown {
 }
 
 function membersOf(row: Row, fields: PrismaPlan['fields']): unknown {
-  return Object.fromEntries(fields.map(([field, type]) => [field, fromField(row[field], type, field)]))
+  return Object.fromEntries(fields.map((field) => [field.name, fromField(row[field.name], field)]))
 }
 
-function fromField(content: unknown, type: PrismaFieldType, field: string): unknown {
+function fromField(content: unknown, field: PrismaField): unknown {
   if (content === null || content === undefined) return null
+  if (Array.isArray(content) && !isJson(field)) return content.map((item) => fromField(item, field))
+  const { name, type } = field
   if (type === 'json') return content
   if (typeof content === 'bigint' && !Number.isSafeInteger(Number(content))) {
     if (type !== 'number') return String(content)
     // It would come back as another one when it is written again.
-    throw new TypeError(`${WHO}: ${field} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
+    throw new TypeError(`${WHO}: ${name} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
   }
   if (type === 'number' || typeof content === 'bigint') return Number(content)
+  if (typeof content !== 'object') return content
   // Dates, and Prisma's decimals.
-  return typeof content === 'object' ? (content as { toJSON(): unknown }).toJSON() : content
+  const { toJSON } = content as { toJSON?: unknown }
+  if (typeof toJSON === 'function' && !ArrayBuffer.isView(content)) return toJSON.call(content)
+  throw new TypeError(`${WHO}: ${name} holds an object; say 'json' if it is of type Json, or leave it out.`)
 }
 
-function toField(content: unknown, type: PrismaFieldType, field: string): unknown {
+/** Where the client does not say of which type a field is, what the options say has to do. */
+function isJson({ type, typeName }: PrismaField): boolean {
+  return type === 'json' && (typeName === undefined || typeName === 'Json')
+}
+
+function toField(content: unknown, field: PrismaField): unknown {
   if (content === undefined || content === null) return null
-  if (type === 'json') return JSON.parse(jsonText(content, WHO))
-  if (type !== 'date') {
-    // To Prisma an object is an operation: { increment: 1 }, { set: … }, { create: … }.
-    if (typeof content === 'object') throw unfit(`the member ${JSON.stringify(field)} is no text, number or boolean.`)
-    return content
-  }
+  if (isJson(field) && !(field.typeName === undefined && isListOperation(content)))
+    return JSON.parse(jsonText(content, WHO))
+  return Array.isArray(content) ? content.map((item) => toScalar(item, field)) : toScalar(content, field)
+}
+
+/** To Prisma an object is an operation: { increment: 1 }, { set: … }, { push: … }, { create: … }. */
+function toScalar(content: unknown, { name, type, typeName = '' }: PrismaField): unknown {
+  const isText = typeof content === 'string'
+  if (type === 'date' && content instanceof Date) return content
+  if (type === 'date' && !isText && typeof content !== 'number') throw unfit(`the member "${name}" is no date.`)
+  if (typeof content === 'object' || content === undefined)
+    throw unfit(`the member ${JSON.stringify(name)} is no text, number or boolean.`)
+  const range = INTEGERS[typeName]
+  // Prisma itself cuts off what is behind the point.
+  if (range !== undefined && !isInteger(content, range))
+    throw unfit(`the member ${JSON.stringify(name)} is no integer that ${typeName} can hold.`)
+  if (typeName === 'BigInt' && isText) return BigInt(content)
+  if (type !== 'date') return content
   const date = new Date(content as string)
-  if (Number.isNaN(date.getTime())) throw unfit(`the member ${JSON.stringify(field)} is no date.`)
+  if (Number.isNaN(date.getTime())) throw unfit(`the member ${JSON.stringify(name)} is no date.`)
   return date
+}
+
+const INTEGERS: Readonly<Record<string, number | undefined>> = { Int: 32, BigInt: 64 }
+
+function isInteger(content: unknown, bits: number): boolean {
+  if (typeof content === 'number')
+    return Number.isSafeInteger(content) && BigInt.asIntN(bits, BigInt(content)) === BigInt(content)
+  return bits === 64 && typeof content === 'string' && storedVersion(content, 'bigint') !== undefined
+}
+
+/** What Prisma carries out on a list of scalars. In a field of type Json it would be a value like any other. */
+function isListOperation(content: unknown): boolean {
+  if (typeof content !== 'object' || content === null || Array.isArray(content)) return false
+  const names = Object.keys(content)
+  return names.length > 0 && names.every((name) => name === 'push' || name === 'set' || name === 'unset')
 }
 
 function objectOf(value: unknown): Record<string, unknown> {
@@ -108,6 +145,15 @@ function dateOf(content: unknown): Date | undefined {
 
 /** The request is at fault, not the database. It has the shape of what PostgreSQL says then, and is recognised like it. */
 export function unfit(what: string): Error {
-  const cause = Object.assign(new Error(`${WHO}: ${what}`), { code: '22000', severity: 'ERROR' })
+  return asPostgresSaysIt('22000', what)
+}
+
+/** A row policy that passes the change by without a word: refused as one refuses that speaks. */
+export function forbidden(what: string): Error {
+  return asPostgresSaysIt('42501', `${what}: a row policy or a trigger keeps it from that.`)
+}
+
+function asPostgresSaysIt(code: string, what: string): Error {
+  const cause = Object.assign(new Error(`${WHO}: ${what}`), { code, severity: 'ERROR' })
   return storeFault(cause, { applied: 'no' })
 }

@@ -161,3 +161,103 @@ test.each([
   const mistaken = { model: toyModel(), fields: ['title'], ...options } as never
   expect(() => prismaAdapter(mistaken)).toThrow(`prismaAdapter(): ${message}`)
 })
+
+describe('a model whose client says of which type its fields are', () => {
+  const TYPES = {
+    id: 'String',
+    title: 'String',
+    n: 'Int',
+    big: 'BigInt',
+    list: 'String',
+    days: 'DateTime',
+    data: 'Json',
+  }
+  const typed = () => ({
+    ...toyModel(),
+    fields: Object.fromEntries(Object.entries(TYPES).map(([name, typeName]) => [name, { name, typeName }])),
+  })
+  const fields = { title: 'plain', n: 'plain', big: 'plain', list: 'json', days: 'date', data: 'json' } as const
+  const written = async (value: object, model: object = typed()) =>
+    prismaAdapter<unknown>({ model, fields })
+      .write('a', { title: 'x', ...value }, null)
+      .catch((reason: unknown) => reason)
+
+  test.each([
+    ['push on a list', { list: { push: 'x' } }],
+    ['set on a list', { list: { set: ['x'] } }],
+    ['an operation on an item of a list', { list: [{ set: 'x' }] }],
+    ['an operation on a number', { n: { increment: 1 } }],
+    ['an operation on a date', { days: { set: '2020-01-01' } }],
+    ['a relation', { title: { connect: { id: 1 } } }],
+    ['a fraction in an Int', { n: 1.5 }],
+    ['an Int out of range', { n: 2 ** 31 }],
+    ['a fraction in a BigInt', { big: 1.5 }],
+    ['a text that is no BigInt', { big: '1x' }],
+    ['a BigInt out of range', { big: '9223372036854775808' }],
+    ['a number in a BigInt that is rounded', { big: 2 ** 53 }],
+  ])('%s is refused', async (_, value) => {
+    const model = typed()
+    const error = await written(value, model)
+    expect([recogniseStoreError(error)?.kind, model.seen]).toEqual(['check', []])
+  })
+
+  test('without its types, what can only be an operation on a list is refused', async () => {
+    expect(recogniseStoreError(await written({ list: { push: 'x' } }, toyModel()))?.kind).toBe('check')
+  })
+
+  test('lists, JSON of any form and the ends of the ranges are stored, and come back', async () => {
+    const value = {
+      title: 'x',
+      n: 2 ** 31 - 1,
+      big: '-9223372036854775808',
+      list: ['a', 'b'],
+      days: ['2020-01-01T00:00:00.000Z'],
+      data: { push: 'x', set: [{ increment: 1 }] },
+    }
+    const model = typed()
+    const { state } = (await written(value, model)) as { state: { value: unknown } }
+    expect(state.value).toEqual(value)
+    expect(model.rows[0]).toMatchObject({ big: -(2n ** 63n), days: [new Date('2020-01-01')] })
+  })
+
+  test.each([
+    [{ titel: 'plain' }, 'the model has no field "titel"; it has id, title, n,'],
+    [{ photo: 'plain' }, 'the field "photo" is of type Bytes, which JSON has not; leave it out.'],
+  ])('%j is refused when the app starts', (wrong, message) => {
+    const model = { ...typed(), fields: { ...typed().fields, photo: { typeName: 'Bytes' } } }
+    expect(() => prismaAdapter({ model, fields: wrong as never })).toThrow(`prismaAdapter(): ${message}`)
+  })
+})
+
+test('a row that has its version, and that a policy lets nobody change, is denied', async () => {
+  const model = { ...toyModel(), updateMany: async () => ({ count: 0 }), deleteMany: async () => ({ count: 0 }) }
+  const adapter = prismaAdapter<unknown>({ model, fields: ['title'] })
+  const made = await adapter.write('a', { title: 'x' }, null)
+  const version = made.ok ? made.state.version : ''
+  for (const change of [adapter.write('a', { title: 'y' }, version), adapter.remove('a', version)]) {
+    const error = await change.catch((reason: unknown) => reason)
+    expect([isStoreFault(error), recogniseStoreError(error)?.kind]).toEqual([true, 'denied'])
+  }
+})
+
+test('a row that only looked as if it had its version is changed at the second attempt', async () => {
+  const model = toyModel()
+  let isBehind = true
+  const adapter = prismaAdapter<unknown>({
+    model: {
+      ...model,
+      updateMany: (args: { where: Row; data: Row }) => {
+        if (!isBehind) return model.updateMany(args)
+        isBehind = false
+        return Promise.resolve({ count: 0 })
+      },
+    },
+    fields: ['title'],
+  })
+  const made = await adapter.write('a', { title: 'x' }, null)
+  const version = made.ok ? made.state.version : ''
+  expect(await adapter.write('a', { title: 'y' }, version)).toMatchObject({
+    ok: true,
+    state: { value: { title: 'y' } },
+  })
+})
