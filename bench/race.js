@@ -34,17 +34,36 @@ const RACERS = {
   /** As its README has it: the check in front, then a handler that saves. */
   'express-preconditions': (store) => {
     const stateAsync = async (req) => ({ etag: tagOf(await store.read(req.params.id)) })
-    const app = express()
-    app.use(express.json())
-    app.get('/articles/:id', async (req, res) => {
-      const state = await store.read(req.params.id)
-      res.set('ETag', tagOf(state)).json(state.value)
-    })
-    return app.put('/articles/:id', preconditions({ stateAsync }), async (req, res) => {
-      const state = await store.save(req.params.id, req.body)
-      res.set('ETag', tagOf(state)).json(state.value)
-    })
+    return appThatSaves(store, preconditions({ stateAsync }))
   },
+
+  /** As it is most often written by hand. */
+  'If-Match compared by hand': (store) =>
+    appThatSaves(store, async (req, res, next) => {
+      const state = await store.read(req.params.id)
+      if (req.get('If-Match') !== tagOf(state)) return res.sendStatus(412)
+      next()
+    }),
+
+  /** It looks whether the article is there, and then saves. */
+  'Express alone': (store) =>
+    appThatSaves(store, async (req, res, next) => {
+      if (await store.read(req.params.id)) return next()
+      res.sendStatus(404)
+    }),
+}
+
+function appThatSaves(store, check) {
+  const app = express()
+  app.use(express.json())
+  app.get('/articles/:id', async (req, res) => {
+    const state = await store.read(req.params.id)
+    res.set('ETag', tagOf(state)).json(state.value)
+  })
+  return app.put('/articles/:id', check, async (req, res) => {
+    const state = await store.save(req.params.id, req.body)
+    res.set('ETag', tagOf(state)).json(state.value)
+  })
 }
 
 async function raceOn(appOf, rounds, count) {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Express } from 'express'
-import type { Block, Page } from './page'
+import { type Block, type Page, pageAt } from './page'
 
 interface Exchange {
   readonly line: number
@@ -20,21 +20,28 @@ export interface Walkthrough {
 /**
  * A `js` block is an app; the `sh` blocks after it are run against it, and an `http` block after one of these is what it
  * prints. Where the first `js` block of a page has no responder, it stands in front of all others, and the second one
- * behind them.
+ * behind them. A block that makes no app of its own stands in the frame of docs/README.md.
  */
 export function walkthroughsOf({ blocks }: Page): Walkthrough[] {
   // What connects to a database is run by adapter-apps.spec.ts, where there is one. A folder is always to be had.
   const scripts = blocks.filter(
     ({ language, text }) => language === 'js' && text.includes('app') && !/process\.env\.(?!FOLDER)/.test(text),
   )
-  const isFramed = scripts[0]?.text.includes('app.use(respondToConflicts') === false
-  const [before, after] = isFramed ? scripts : []
-  return scripts.slice(isFramed ? 2 : 0).map((block) => ({
-    line: block.line,
-    code: [before?.text, block.text, after?.text].join('\n'),
-    exchanges: exchangesAfter(block, blocks),
-  }))
+  const [first, second, ...others] = scripts
+  const isFramed = first !== undefined && makesApp(first) && !first.text.includes('app.use(respondToConflicts')
+  return (isFramed ? others : scripts).map((block) => {
+    const [before, after] = isFramed ? [first, second] : makesApp(block) ? [] : FRAME
+    return {
+      line: block.line,
+      code: [before?.text, block.text, after?.text].join('\n'),
+      exchanges: exchangesAfter(block, blocks),
+    }
+  })
 }
+
+const makesApp = ({ text }: Block) => /^const app = /m.test(text)
+
+const FRAME = pageAt('docs/README.md').blocks
 
 function exchangesAfter(app: Block, blocks: readonly Block[]): Exchange[] {
   const behind = blocks.slice(blocks.indexOf(app) + 1)
