@@ -3,9 +3,10 @@ import { ConflictError } from './conflicts/conflicts'
 import { chainAt } from './detect-conflicts'
 import { editLockRouter } from './edit-lock-router'
 import { ACCEPT_PATCH } from './middleware/change/body'
-import { parseJsonBody } from './middleware/change/json-parser'
+import { parseJsonBody } from './middleware/change/read-json-body'
 import { currentRepresentation } from './middleware/commit/resource'
 import { commitChange } from './middleware/handlers/commit-change'
+import { sendJson } from './middleware/handlers/send-json'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
 import { onRoute } from './middleware/options/mount'
 import { inTurn } from './middleware/request/in-turn'
@@ -32,7 +33,7 @@ export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
   const commit = commitChange()
   const { adapter } = options
   const show: RequestHandler = (req, res) => {
-    res.json(currentRepresentation(req, definition))
+    sendJson(req, res, currentRepresentation(req, definition))
   }
   const onItem = ['GET', 'HEAD', 'PUT', 'PATCH', ...(adapter.remove ? ['DELETE'] : []), 'OPTIONS']
   const onCollection = [...(create.has('POST') ? ['POST'] : []), 'OPTIONS']

@@ -21,6 +21,7 @@ async function articles(isParsedByApp: boolean) {
   return { ...it, app, put }
 }
 
+const isExpress4 = 'lazyrouter' in express.application
 const NOTHING = Buffer.alloc(0)
 
 describe.each([
@@ -30,7 +31,6 @@ describe.each([
   test.each<[string, Buffer, Record<string, string>]>([
     ['gzip of nothing', gzipSync(NOTHING), { 'Content-Encoding': 'gzip' }],
     ['deflate of nothing', deflateSync(NOTHING), { 'Content-Encoding': 'deflate' }],
-    ['brotli of nothing', brotliCompressSync(NOTHING), { 'Content-Encoding': 'br' }],
     ['a byte order mark', Buffer.from('efbbbf', 'hex'), {}],
     ['a mark of UTF-16', Buffer.from('fffe', 'hex'), { 'Content-Type': 'application/json; charset=utf-16' }],
   ])('of %s is 400, and nothing is stored', async (_name, bytes, headers) => {
@@ -44,11 +44,19 @@ describe.each([
     ['between spaces', Buffer.from(' {} '), {}],
     ['in gzip', gzipSync('{}'), { 'Content-Encoding': 'gzip' }],
     ['in deflate', deflateSync('{}'), { 'Content-Encoding': 'deflate' }],
-    ['in brotli', brotliCompressSync('{}'), { 'Content-Encoding': 'br' }],
   ])('of {} %s is stored', async (_name, bytes, headers) => {
     const { put, stored } = await articles(isParsedByApp)
     await put(bytes, headers).expect(200)
     expect(await stored()).toEqual({})
+  })
+
+  // The parser of Express 4 knows no brotli.
+  test('in brotli is read, or refused by the parser', async () => {
+    const { put, stored } = await articles(isParsedByApp)
+    const ofNothing = await put(brotliCompressSync(NOTHING), { 'Content-Encoding': 'br' })
+    const empty = await put(brotliCompressSync('{}'), { 'Content-Encoding': 'br' })
+    const known = [ofNothing.status, empty.status, await stored()]
+    expect(known).toEqual(isExpress4 ? [415, 415, { title: 'first' }] : [400, 200, {}])
   })
 
   test('of {} and a line break is stored where it was looked at before it was parsed', async () => {

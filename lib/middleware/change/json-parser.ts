@@ -1,4 +1,4 @@
-import express, { type RequestHandler } from 'express'
+import express from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import { inexactNumber, shortened } from '../../json/exact-numbers'
 
@@ -9,7 +9,7 @@ import { inexactNumber, shortened } from '../../json/exact-numbers'
 export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
   // Express takes nothing at all for {}: a PUT of it would empty the resource.
   if (isEmpty(bytes)) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
-  if (typeof req === 'object' && req !== null) filled.add(req)
+  if (typeof req === 'object' && req !== null) noteFilled(req)
   const number = inexactNumber(textOf(bytes, encoding))
   if (number === undefined) return
   const detail = `The number ${shortened(number)} cannot be kept exactly. Send it as a string, or with fewer digits.`
@@ -19,17 +19,16 @@ export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer,
 /** The requests whose body was looked at before it was parsed, and was not empty. */
 const filled = new WeakSet<object>()
 
+export function noteFilled(req: object): void {
+  filled.add(req)
+}
+
 export function wasFilled(req: object): boolean {
   return filled.has(req)
 }
 
-/** Parses bodies that nothing has read yet. Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too. */
-export const parseJsonBody: RequestHandler = (req, res, next) => {
-  if (req.readableDidRead) next()
-  else parse(req, res, next)
-}
-
-const parse = express.json({
+/** Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too. */
+export const parse = express.json({
   type: ['application/json', 'application/*+json'],
   strict: false,
   verify: refuseInexactNumbers,

@@ -1,20 +1,20 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Response } from 'express'
 import type { Committed } from '../commit/after-change'
+import type { GuardedRequest } from '../request/guarded-request'
+import { sendJson, varyByPrefer } from './send-json'
 
 /** RFC 7240 §4.2: does the client want the new representation back, or only the status? */
 export function answerChange<T>(
-  headers: IncomingHttpHeaders,
-  res: Response,
+  { req, res, headers }: GuardedRequest<unknown>,
   { outcome, representation }: Committed<T>,
 ): void {
   const preferred = preferredReturn(headers)
   const isApplied = preferred === 'minimal' || outcome !== 'removed'
   if (preferred !== undefined && isApplied) res.setHeader('Preference-Applied', `return=${preferred}`)
-  res.vary('Prefer')
+  varyByPrefer(res)
   if (outcome === 'created') res.statusCode = 201
   if (outcome !== 'removed' && preferred !== 'minimal') {
-    res.json(representation)
+    sendJson(req, res, representation)
     return
   }
   if (outcome !== 'created') res.statusCode = 204

@@ -31,7 +31,7 @@ export function commitChange<T>(write?: WriteChange<T>): ConflictMiddleware {
     const committed = write
       ? await writeAndCommit(guarded, write as WriteChange<unknown>)
       : await commitAndTell(guarded, { from: 'proposal' })
-    answerChange(guarded.headers, guarded.res, committed)
+    answerChange(guarded, committed)
   })
 }
 

@@ -1,0 +1,109 @@
+import { AsyncResource } from 'node:async_hooks'
+import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
+import type { Request, RequestHandler } from 'express'
+import { inexactNumber } from '../../json/exact-numbers'
+import { noteFilled, parse } from './json-parser'
+
+/**
+ * Parses bodies that nothing has read yet. Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too.
+ *
+ * Most bodies are plain UTF-8 of a known length, and for these the parser of Express does much for nothing. Only what
+ * is right is taken here: whatever is wrong with a body, Express's parser sees it, and its own error is passed on.
+ */
+export const parseJsonBody: RequestHandler = (req, res, next) => {
+  if (req.readableDidRead) return next()
+  const length = plainLength(req)
+  if (length === undefined) return parse(req, res, next)
+
+  // What was set up in front of the chain by AsyncLocalStorage is still there behind it.
+  const context = new AsyncResource('JsonBody')
+  const chunks: Buffer[] = []
+  let received = 0
+  req.on('data', onData).on('end', onEnd).on('aborted', onAborted).on('error', onError)
+
+  function onData(chunk: Buffer): void {
+    chunks.push(chunk)
+    received += chunk.length
+  }
+
+  function onEnd(): void {
+    finish(() => {
+      const read = received === length ? exactJson(chunks) : undefined
+      if (read === undefined) return parseAgain((body) => body.push(null))
+      req.body = read.value
+      // For a parser of Express 4 behind this one.
+      Object.assign(req, { _body: true })
+      noteFilled(req)
+      next()
+    })
+  }
+
+  function onAborted(): void {
+    finish(() => parseAgain((body) => body.emit('aborted')))
+  }
+
+  function onError(error: unknown): void {
+    finish(() => parseAgain((body) => body.emit('error', error)))
+  }
+
+  function finish(go: () => void): void {
+    req.off('data', onData).off('end', onEnd).off('aborted', onAborted).off('error', onError)
+    context.runInAsyncScope(go)
+  }
+
+  /** Has Express's parser read what came, and end as the request did. */
+  function parseAgain(end: (body: Readable) => void): void {
+    const body = bodyAgain(req.headers, chunks, end)
+    parse(body, res, (error?: unknown) => {
+      if ('body' in body) req.body = body.body
+      if (error === undefined) noteFilled(req)
+      next(error)
+    })
+  }
+}
+
+/** The longest body that Express's parser takes by default. */
+const LIMIT = 100 * 1024
+
+const PLAIN_TYPES = new Set(
+  ['application/json', 'application/merge-patch+json', 'application/json-patch+json'].flatMap((type) => [
+    type,
+    `${type};charset=utf-8`,
+    `${type}; charset=utf-8`,
+  ]),
+)
+
+/** The length of a body that is said to be short JSON in UTF-8, as it is; `undefined` for every other. */
+function plainLength({ headers, readable, readableEncoding }: Request): number | undefined {
+  if (!PLAIN_TYPES.has(headers['content-type'] ?? '') || !readable || readableEncoding !== null) return undefined
+  if (headers['content-encoding'] !== undefined || headers['transfer-encoding'] !== undefined) return undefined
+  const length = Number(headers['content-length'])
+  return length > 0 && length <= LIMIT ? length : undefined
+}
+
+/** `undefined` for what is no JSON, or has a number that JavaScript would change. */
+function exactJson(chunks: readonly Buffer[]): { readonly value: unknown } | undefined {
+  const [first] = chunks
+  const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
+  const text = bytes.toString('utf8')
+  if (inexactNumber(text) !== undefined) return undefined
+  try {
+    return { value: JSON.parse(text) }
+  } catch {
+    return undefined
+  }
+}
+
+/** A body that was read, as a request whose body is still to be read, and that ends as it did. */
+function bodyAgain(headers: IncomingHttpHeaders, chunks: Buffer[], end: (body: Readable) => void): Request {
+  const body = new Readable({
+    read() {
+      const chunk = chunks.shift()
+      if (chunk) body.push(chunk)
+      // Behind what is on its way.
+      else setImmediate(() => end(body))
+    },
+  })
+  return Object.assign(body, { headers }) as unknown as Request
+}
