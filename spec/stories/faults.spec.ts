@@ -130,7 +130,7 @@ describe('a write of which nobody knows whether it was made', () => {
     expect(await retryable({}, 'post', {})).toBe(false)
     expect(await retryable({}, 'post', key)).toBe(false)
     expect(await retryable({ idempotency }, 'post', key)).toBe(true)
-    expect(await retryable({}, 'put', { 'If-None-Match': '*' })).toBe(true)
+    expect(await retryable({ create: ['PUT'] }, 'put', { 'If-None-Match': '*' })).toBe(true)
   })
 
   test('is where body or query name the version', async () => {
