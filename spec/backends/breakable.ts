@@ -3,7 +3,7 @@ import type { FaultMoment } from '../../lib/testing'
 import { type Cuttable, cuttable } from './leases/cuttable'
 
 /** What carries a change out. A write may have to look first, and Redis is told what to do by the hash of a script. */
-const DECIDING = /update [`"]|insert into|delete from|evalsha/i
+const DECIDING = /(?:update|insert|delete)(?: \/\*.*?\*\/)? (?:into |from )?[`"]|evalsha/i
 
 /** A way to a server that breaks before a change gets through, or as soon as another way shows that it was carried out. */
 export async function breakable(url: string, other: ResourceAdapter<unknown>, deciding = DECIDING) {

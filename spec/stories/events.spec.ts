@@ -58,9 +58,9 @@ describe('who listens is told', () => {
     const versions = [await versionOf('new'), await versionOf('1')]
     await request(app).delete('/articles/1').set('If-Match', '*').expect(204)
     expect(told).toEqual([
-      { name: 'article', key: 'new', outcome: 'created', version: versions[0], tries: 1 },
-      { name: 'article', key: '1', outcome: 'replaced', version: versions[1], tries: 1 },
-      { name: 'article', key: '1', outcome: 'removed', version: undefined, tries: 1 },
+      { name: 'article', key: 'new', outcome: 'created', version: versions[0], tries: 1, conditional: false },
+      { name: 'article', key: '1', outcome: 'replaced', version: versions[1], tries: 1, conditional: true },
+      { name: 'article', key: '1', outcome: 'removed', version: undefined, tries: 1, conditional: true },
     ])
   })
 

@@ -168,8 +168,9 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
 function decidingOf({ keepVersions, abilities }: Shape, { dialect }: SqlServer, table: string): RegExp | undefined {
   // MySQL gives no row back, and a hash has to be read before others may write: a transaction.
   const isAlwaysOne = abilities?.contentVersions && dialect === 'mysql'
-  if (keepVersions) return isAlwaysOne ? COMMIT : new RegExp(`${COMMIT.source}|insert into [\`"]${table}[\`"]`, 'i')
-  return isAlwaysOne ? /commit|delete from/i : undefined
+  if (keepVersions)
+    return isAlwaysOne ? COMMIT : new RegExp(`${COMMIT.source}|insert(?: /\\*.*?\\*/)? into [\`"]${table}[\`"]`, 'i')
+  return isAlwaysOne ? /commit|delete(?: \/\*.*?\*\/)? from/i : undefined
 }
 
 /** Not what MySQL is told first, which isolation it is: read committed. */
