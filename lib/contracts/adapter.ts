@@ -91,6 +91,14 @@ export interface ResourceAdapter<T, Handle = unknown> {
    * another resource.
    */
   readVersion?(key: string, version: Version): Promise<ResourceState<T> | undefined>
+
+  /**
+   * Every state from `version` on, tombstones included, oldest first: the last one is the state that is stored now.
+   * `undefined` when `version` is unknown or when one of the states since is not kept.
+   *
+   * `merge` needs it: only the states in between show what was changed and changed back.
+   */
+  readSince?(key: string, version: Version): Promise<readonly ResourceState<T>[] | undefined>
 }
 
 /**

@@ -19,7 +19,13 @@ export interface ThreeWayOptions {
 }
 
 export type ThreeWayMerge =
-  | { readonly ok: true; readonly value: unknown; readonly changes: readonly ThreeWayChange[] }
+  | {
+      readonly ok: true
+      readonly value: unknown
+      readonly changes: readonly ThreeWayChange[]
+      /** Neither side touched what the other touched, not even to make the same of it. */
+      readonly isDisjoint: boolean
+    }
   | { readonly ok: false; readonly conflicts: readonly string[]; readonly changes: readonly ThreeWayChange[] }
 
 /**
@@ -41,8 +47,9 @@ export function mergeThreeWay(
   const changes: ThreeWayChange[] = []
   const conflicts: string[] = []
   let isOne = true
+  let isDisjoint = true
   const value = merged([theirs, mine, base], [])
-  return isOne ? { ok: true, value, changes } : { ok: false, conflicts, changes }
+  return isOne ? { ok: true, value, changes, isDisjoint } : { ok: false, conflicts, changes }
 
   function merged(sides: Sides<unknown>, path: readonly string[]): unknown {
     if (sides.every(isObject)) return mergedMembers(sides, path)
@@ -93,6 +100,7 @@ export function mergeThreeWay(
   }
 
   function note(path: readonly string[], by: ChangedBy | undefined): void {
+    if (by === 'alike') isDisjoint = false
     if (by && changes.length < most) changes.push({ pointer: formatPointer(path), by })
   }
 }

@@ -159,6 +159,96 @@ describe('merge: disjoint', () => {
     ])
   })
 
+  describe('a change that somebody has taken back is not made again by its retry', () => {
+    const title = { op: 'replace', path: '/title', value: 'mine' }
+    test.each<[string, string, object]>([
+      ['a merge patch', 'application/merge-patch+json', { title: 'mine' }],
+      ['a merge patch of two members', 'application/merge-patch+json', { title: 'mine', body: 'mine' }],
+      ['a JSON Patch', 'application/json-patch+json', [title]],
+      [
+        'a JSON Patch that adds to an array',
+        'application/json-patch+json',
+        [{ op: 'add', path: '/items/-', value: 3 }],
+      ],
+      ['a merge patch that removes', 'application/merge-patch+json', { body: null }],
+    ])('%s', async (_, type, body) => {
+      const { app, adapter, change, stored } = await notes({ other: 1 })
+      const { version } = (await adapter.read('1'))!
+      const send = () => request(app).patch('/notes/1').set('If-Match', `"${version}"`).type(type).send(body)
+      await send().expect(200)
+      // The body stays what it is: only a part of the change is taken back.
+      const { body: _body, ...before } = FIRST
+      await change(JSON.stringify(body).includes('null') ? FIRST : before)
+      await change({ other: 2 })
+      const now = await stored()
+      const retry = await send()
+      expect([retry.status, retry.body.code]).toEqual([412, 'precondition_failed'])
+      expect(retry.body.conflicts).toContainEqual({ pointer: expect.any(String), kind: 'both' })
+      expect(await stored()).toEqual(now)
+    })
+
+    test('a PUT, with a third one in between, and a version in the body', async () => {
+      const options = { preconditions: { versionField: '/version' } }
+      const { app, tag, change, stored } = await notes({ other: 1 }, options)
+      const put = () =>
+        request(app)
+          .put('/notes/1')
+          .send({ ...FIRST, title: 'mine', version: tag.slice(1, -1) })
+      await put().expect(200)
+      await change({ title: 'third' })
+      await change({ title: FIRST.title })
+      const now = await stored()
+      const retry = await put()
+      expect([retry.status, retry.body.code]).toEqual([409, 'stale_version'])
+      expect(retry.body.conflicts).toContainEqual({ pointer: '/title', kind: 'both' })
+      expect(await stored()).toEqual(now)
+    })
+
+    test('nor when it is still there: two clients that turn 6 into 7 would be one increment short', async () => {
+      const { patch, stored } = await notes({ count: 7 })
+      const refused = await patch({ count: 7 })
+      expect(refused.status).toBe(412)
+      expect(refused.body.conflicts).toEqual([{ pointer: '/count', kind: 'alike' }])
+      expect((await patch({ count: 7, body: 'mine' })).status).toBe(412)
+      expect(await stored()).toMatchObject({ count: 7, body: 'a' })
+    })
+
+    test('nor by what a handler makes of a change to another member', async () => {
+      const { adapter, tag, change, stored } = await notes({ title: 'theirs' })
+      await change({ title: FIRST.title })
+      const put = (own: object) =>
+        request(handled(adapter, ({ commit, proposed }) => commit({ ...proposed!, ...own })))
+          .put('/notes/1')
+          .set('If-Match', tag)
+          .send({ ...FIRST, body: 'mine' })
+      const refused = await put({ title: 'theirs' })
+      expect(refused.status).toBe(412)
+      expect(await stored()).toMatchObject({ title: 'a', body: 'a' })
+      await put({}).expect(200)
+      expect(await stored()).toMatchObject({ title: 'a', body: 'mine' })
+    })
+
+    test('nor past a removal', async () => {
+      const adapter = memoryAdapter<Text>({ history: 10, tombstones: true })
+      const { patch, stored } = await notes({ title: 'theirs' }, {}, adapter)
+      await adapter.remove('1', (await adapter.read('1'))!.version)
+      await adapter.write('1', FIRST as Text, (await adapter.read('1'))!.version)
+      expect((await patch({ body: 'mine' })).status).toBe(412)
+      expect(await stored()).toEqual(FIRST)
+    })
+
+    test('nor where the history has a hole, or does not reach to what is stored', async () => {
+      for (const readSince of [async () => undefined, async () => []]) {
+        const { patch, stored } = await notes({ title: 'theirs' }, {}, { ...memory(), readSince })
+        const refused = await patch({ body: 'mine' })
+        expect(refused.status).toBe(412)
+        // Who changed what is told all the same.
+        expect(refused.body.conflicts).toContainEqual({ pointer: '/body', kind: 'mine' })
+        expect(await stored()).toMatchObject({ title: 'theirs', body: 'a' })
+      }
+    })
+  })
+
   test('an answer that did not merge does not say that it did', async () => {
     const { patch, current } = await notes({ title: 'theirs' })
     const answer = await patch({ body: 'mine' }, current)
@@ -282,9 +372,10 @@ describe('merge: disjoint', () => {
     expect(answer.status).toBe(412)
     expect(answer.body.conflicts).toBeUndefined()
     const warnings = jest.spyOn(process, 'emitWarning').mockImplementation()
-    const failing = await notes({}, {}, { ...memory(), readVersion: () => Promise.reject(new Error('down')) })
+    const down = () => Promise.reject(new Error('down'))
+    const failing = await notes({}, {}, { ...memory(), readVersion: down, readSince: down })
     expect((await failing.patch({ body: 'mine' })).status).toBe(412)
-    expect(warnings).toHaveBeenCalledTimes(1)
+    expect(warnings).toHaveBeenCalledTimes(2)
     warnings.mockRestore()
   })
 })
@@ -310,6 +401,8 @@ describe('without merge', () => {
 test('merge asks for history, and for a tag that names the version', () => {
   const noHistory = () => noteApp(memoryAdapter<Note>(), { merge: 'disjoint' })
   expect(noHistory).toThrow('merge needs an adapter with a readVersion method, such as memoryAdapter({ history: 100 })')
+  const { readSince: _, ...onlyVersions } = memoryAdapter<Note>({ history: 1 })
+  expect(() => noteApp(onlyVersions, { merge: 'disjoint' })).toThrow('merge needs an adapter with a readSince method')
   const tag = { tagsFor: () => [] }
   const otherTag = () => noteApp(memoryAdapter<Note>({ history: 1 }), { merge: 'disjoint', tag })
   expect(otherTag).toThrow("merge needs tag: 'version'")

@@ -24,6 +24,7 @@ export const ALL: Abilities = {
 const withTombstones = { abilities: { ...ALL, tombstones: true } }
 
 const keepingTwo = { keepVersions: 2 }
+const SINCE = 'readSince gives every state from a version on, or nothing'
 const EXACTLY = 'so many versions before the current one are kept as they were, and no more'
 
 /** The toy with one seam replaced. */
@@ -216,6 +217,10 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
   changed('finds a version under every key', (toy) => ({ ...toy, readVersion: underAnyKey(toy) }), [
     'readVersion resolves to undefined for a version that was never given',
   ]),
+  changed('leaves out the states in between', (toy) => ({ ...toy, readSince: firstAndLast(toy) }), [SINCE]),
+  changed('gives states since a version that was never given', (toy) => ({ ...toy, readSince: onlyStored(toy) }), [
+    SINCE,
+  ]),
   changed('gives the object of an old version that it keeps', (toy) => ({ ...toy, readVersion: remembered(toy) }), [
     'what readVersion gives may be changed without touching the store',
   ]),
@@ -389,12 +394,33 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
   ),
 ]
 
+function firstAndLast({
+  read,
+  readVersion,
+}: ResourceAdapter<unknown>): Required<ResourceAdapter<unknown>>['readSince'] {
+  return async (key, version) => {
+    const [first, last] = [await readVersion?.(key, version), await read(key)]
+    if (!first || !last) return undefined
+    return first.version === last.version ? [last] : [first, last]
+  }
+}
+
+function onlyStored({ read }: ResourceAdapter<unknown>): Required<ResourceAdapter<unknown>>['readSince'] {
+  return async (key) => {
+    const state = await read(key)
+    return state && [state]
+  }
+}
+
 /** The back end is down: every method rejects. */
 export function down(): Required<ResourceAdapter<unknown>> {
   const reject = async (): Promise<never> => {
     throw new Error('connect ECONNREFUSED')
   }
-  return { read: reject, write: reject, remove: reject, create: reject, transaction: reject, readVersion: reject }
+  return {
+    ...{ read: reject, write: reject, remove: reject, create: reject, transaction: reject },
+    ...{ readVersion: reject, readSince: reject },
+  }
 }
 
 /** How an adapter answers when its store fails. As it should be: an error that says what is known. */

@@ -17,7 +17,7 @@ export interface MemoryAdapterOptions {
 }
 
 type Changing<T> = Pick<Required<ResourceAdapter<T>>, 'read' | 'write' | 'remove'> &
-  Pick<ResourceAdapter<T>, 'readVersion'>
+  Pick<ResourceAdapter<T>, 'readVersion' | 'readSince'>
 
 /** A `ResourceAdapter` that can write and remove for certain, and list what it holds. */
 export interface MemoryAdapter<T> extends ResourceAdapter<T, Changing<T>> {
@@ -86,9 +86,11 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
 
     ...(history > 0 && {
       async readVersion(key: string, version: Version) {
-        const entry = entries.get(key)
-        const found = entry && [...entry.earlier, entry].find((each) => each.version === version)
+        const found = sinceVersion(entries.get(key), version)?.[0]
         return found && stateOf<T>(found)
+      },
+      async readSince(key: string, version: Version) {
+        return sinceVersion(entries.get(key), version)?.map((each) => stateOf<T>(each))
       },
     }),
   })
@@ -99,13 +101,16 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
 
     transaction: (run) =>
       transact(({ inside, mustBeOpen, abandon }) => {
-        const { read, write, remove, readVersion } = changing(inside)
+        const { read, write, remove, readVersion, readSince } = changing(inside)
         const handle: Changing<T> = {
           read: async (key) => read(mustBeOpen(key)),
           write: async (key, value, expected) => write(mustBeOpen(key), value, expected),
           remove: async (key, expected) => remove(mustBeOpen(key), expected),
           ...(readVersion && {
             readVersion: async (key: string, version: Version) => readVersion(mustBeOpen(key), version),
+          }),
+          ...(readSince && {
+            readSince: async (key: string, version: Version) => readSince(mustBeOpen(key), version),
           }),
         }
         return run({ ...handle, transactionHandle: handle, abandon })
@@ -122,6 +127,13 @@ function earlierOf(before: Entry | undefined, history: number): readonly Entry[]
 }
 
 const NONE: readonly Entry[] = []
+
+function sinceVersion(entry: Entry | undefined, version: Version): readonly Entry[] | undefined {
+  if (!entry) return undefined
+  const all = [...entry.earlier, entry]
+  const at = all.findIndex((each) => each.version === version)
+  return at === -1 ? undefined : all.slice(at)
+}
 
 function stateOf<T>({ text, version, modifiedMs, gone }: Entry): ResourceState<T> {
   const state = { value: JSON.parse(text) as T, version, lastModified: new Date(modifiedMs) }

@@ -59,7 +59,7 @@ function methodsOf<T>(
   { read, write, remove, create, ...kept }: Operations<T> | KeepingOperations<T>,
   run: typeof attempted,
   generatedKeys: boolean,
-): Pick<SqlAdapter<T>, 'read' | 'write' | 'remove' | 'create' | 'readVersion'> {
+): Pick<SqlAdapter<T>, 'read' | 'write' | 'remove' | 'create' | 'readVersion' | 'readSince'> {
   return {
     read: (key) => run(() => read(key), WHO),
     write: (key, value, expected) => run(() => write(key, value, expected), WHO),
@@ -67,6 +67,7 @@ function methodsOf<T>(
     ...(generatedKeys && { create: (value: T) => run(() => create(value), WHO) }),
     ...('readVersion' in kept && {
       readVersion: (key: string, version: Version) => run(() => kept.readVersion(key, version), WHO),
+      readSince: (key: string, version: Version) => run(() => kept.readSince(key, version), WHO),
     }),
   }
 }

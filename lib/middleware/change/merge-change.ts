@@ -1,8 +1,8 @@
 import { ConflictError } from '../../conflicts/conflicts'
-import type { ResourceState, Version } from '../../contracts/adapter'
+import type { ResourceAdapter, ResourceState, Version } from '../../contracts/adapter'
 import { isStoredFile } from '../../contracts/stored-file'
 import { formatEntityTag, versionFromOpaque } from '../../http/entity-tag'
-import { sameJson } from '../../json/equal'
+import type { ChangedBy } from '../../json/keyed-items'
 import { mergeThreeWay } from '../../json/three-way'
 import { versionTag } from '../../rules/tag'
 import { withDeadline } from '../../timing/deadline'
@@ -18,7 +18,7 @@ import { check, type Proposal, propose } from './propose'
 
 /**
  * A change that was made from an older state, where the adapter still has that state: merged with what others did since,
- * if that is asked for and nothing meets; else the refusal, with who changed what.
+ * if that is asked for and nobody else has touched what it changes; else the refusal, with who changed what.
  */
 export async function mergeChange<T>(
   guarded: GuardedRequest<T>,
@@ -28,21 +28,25 @@ export async function mergeChange<T>(
   const { current } = attempt.change
   // A file is one thing; its parts are no members.
   const version = current && !isStoredFile(current.value) ? expectedVersion(guarded, refusal) : undefined
-  const base = version === undefined ? undefined : await stateAt(guarded, version)
-  if (base === undefined || current === undefined || base.gone) return refusal
+  if (version === undefined || current === undefined) return refusal
+  const since = guarded.settings.merge ? await statesSince(guarded, version, current.version) : undefined
+  const base = since ? since[0] : await asked(guarded, 'readVersion', version)
+  if (base === undefined || base.gone) return refusal
   const from = newAttempt(guarded, base, false)
   const proposal = await propose(guarded, from)
   // What cannot even be made of the old state is no change that others could have come in the way of.
   if (proposal.conflict) return refusal
   const mine = proposal.value === undefined ? base.value : proposal.value
-  if (guarded.settings.merge && proposal.value !== undefined && (await appliesTo(guarded, attempt))) {
-    const merged = mergeThreeWay(base.value, current.value, mine, guarded.settings.members)
-    if (merged.ok && (await takes(guarded, attempt, from, proposal, merged.value as T))) {
-      attempt.mergedFrom = { base: base.value, refusal }
+  if (since && proposal.value !== undefined && (await appliesTo(guarded, attempt))) {
+    const { members } = guarded.settings
+    const merged = mergeThreeWay(base.value, current.value, mine, members)
+    const isMergeable = merged.ok && isDisjoint(base.value, since.slice(1), mine, members)
+    if (isMergeable && (await takes(guarded, attempt, from, proposal, merged.value as T))) {
+      attempt.mergedFrom = { since, refusal }
       return undefined
     }
   }
-  return withConflicts(guarded, refusal, base.value, current, mine)
+  return withConflicts(guarded, refusal, base.value, since?.slice(1) ?? [current], mine)
 }
 
 /** What a handler makes by itself of a change that was merged: it has to leave what others did as it is. */
@@ -50,10 +54,41 @@ export function mergedConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T
   const { mergedFrom, change } = attempt
   const { current } = change
   if (mergedFrom === undefined || current === undefined) return undefined
-  const { base, refusal } = mergedFrom
-  const merged = mergeThreeWay(base, current.value, own, guarded.settings.members)
-  if (merged.ok && sameJson(merged.value, own)) return undefined
-  return withConflicts(guarded, refusal, base, current, own)
+  const { since, refusal } = mergedFrom
+  if (isDisjoint(current.value, since, own, guarded.settings.members)) return undefined
+  const base = since[0]?.value ?? current.value
+  return withConflicts(guarded, refusal, base, [current], own)
+}
+
+/**
+ * Whether a value that was made from `base` leaves alone whatever differs from `base` in any of the states.
+ *
+ * The current state alone does not tell: what was changed and changed back looks untouched there, and a client that
+ * repeats the first change after its answer was lost would undo the second one. Making the same of a member does not
+ * count as leaving it alone either: two clients that both turn 6 into 7 are one increment short.
+ */
+function isDisjoint<T>(
+  base: T,
+  states: readonly ResourceState<T>[],
+  mine: unknown,
+  members: GuardedRequest<T>['settings']['members'],
+): boolean {
+  return states.every(({ value, gone }) => {
+    const merged = gone ? undefined : mergeThreeWay(base, value, mine, members)
+    return merged?.ok === true && merged.isDisjoint
+  })
+}
+
+/** The states from the one that the request names to the current one; `undefined` if they cannot all be told. */
+async function statesSince<T>(
+  guarded: GuardedRequest<T>,
+  version: Version,
+  current: Version,
+): Promise<readonly ResourceState<T>[] | undefined> {
+  const since = await asked(guarded, 'readSince', version)
+  const end = since?.findIndex((state) => state.version === current) ?? -1
+  // Later ones are told apart by the write.
+  return end === -1 ? undefined : since?.slice(0, end + 1)
 }
 
 /** A JSON Patch may look at what it does not touch: `test` has to hold of what is there now, too (RFC 6902 §4.6). */
@@ -77,18 +112,22 @@ function expectedVersion<T>(guarded: GuardedRequest<T>, { code, facts }: Conflic
   return versionFromOpaque(tag.opaque)
 }
 
-/** What is only asked to help is no reason to fail: without it the refusal stands as it is. */
-async function stateAt<T>(guarded: GuardedRequest<T>, version: Version): Promise<ResourceState<T> | undefined> {
+type History<T> = Required<Pick<ResourceAdapter<T>, 'readVersion' | 'readSince'>>
+
+/** Asks the history. It is only there to help: if it fails, the refusal stands as it is. */
+async function asked<T, M extends keyof History<T>>(
+  guarded: GuardedRequest<T>,
+  method: M,
+  version: Version,
+): Promise<Awaited<ReturnType<History<T>[M]>> | undefined> {
   const { key, settings } = guarded
-  if (key === undefined) return undefined
-  const { deadlineMs } = settings
-  const late = () => new Error(`readVersion() of the ${settings.name} gave no answer within ${deadlineMs} ms`)
+  const { deadlineMs, name } = settings
+  const adapter: Partial<History<T>> = storeOf(guarded)
+  if (key === undefined || adapter[method] === undefined) return undefined
+  const late = () => new Error(`${method}() of the ${name} gave no answer within ${deadlineMs} ms`)
   try {
-    return await withDeadline(
-      storeOf(guarded).readVersion?.(key, version) ?? Promise.resolve(undefined),
-      deadlineMs,
-      late,
-    )
+    const answer = adapter[method](key, version) as ReturnType<History<T>[M]>
+    return await withDeadline(answer as Promise<Awaited<ReturnType<History<T>[M]>>>, deadlineMs, late)
   } catch (error) {
     warn(error)
     return undefined
@@ -119,12 +158,22 @@ async function takes<T>(
 function withConflicts<T>(
   guarded: GuardedRequest<T>,
   refusal: ConflictError,
-  ...states: [base: T, current: ResourceState<T>, mine: unknown]
+  base: T,
+  states: readonly ResourceState<T>[],
+  mine: unknown,
 ): ConflictError {
-  const { members } = guarded.settings
-  const [base, current, mine] = states
   const shown = (value: unknown) => shownMembers(guarded, value)
-  const { changes } = mergeThreeWay(shown(base), shown(current.value), shown(mine), members)
-  const conflicts = changes.map(({ pointer, by }) => ({ pointer, kind: by }))
+  const changesBy = (state: T) =>
+    mergeThreeWay(shown(base), shown(state), shown(mine), guarded.settings.members).changes
+  const kinds = new Map<string, ChangedBy>()
+  states.forEach(({ value }, at) => {
+    const isCurrent = at === states.length - 1
+    for (const { pointer, by } of changesBy(value)) {
+      if (isCurrent && kinds.get(pointer) !== 'both') kinds.set(pointer, by)
+      // Changed and changed back.
+      else if (by === 'both' || by === 'alike') kinds.set(pointer, 'both')
+    }
+  })
+  const conflicts = [...kinds].map(([pointer, kind]) => ({ pointer, kind }))
   return new ConflictError(refusal.code, { ...refusal.facts, conflicts })
 }

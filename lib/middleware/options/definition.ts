@@ -203,6 +203,10 @@ function checkMerge<T>(caller: string, { adapter, tag = 'version' }: ConflictOpt
     throw new TypeError(
       `${caller}: merge needs an adapter with a readVersion method, such as memoryAdapter({ history: 100 }); leave merge out, and a change of an old state is refused.`,
     )
+  if (typeof adapter.readSince !== 'function')
+    throw new TypeError(
+      `${caller}: merge needs an adapter with a readSince method: only the states in between show what was changed and changed back. Give the adapter one, or leave merge out.`,
+    )
   if (tag !== 'version')
     throw new TypeError(
       `${caller}: merge needs tag: 'version'; from another tag nobody can tell which version it stands for.`,

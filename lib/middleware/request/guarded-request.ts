@@ -75,8 +75,8 @@ export interface Attempt<T> {
   incomplete?: ConflictError | undefined
   /** The tag of the state that the change was merged with, when it was made from an older one. */
   mergedWith?: string | undefined
-  /** What a value of the handler's own is held against then: who takes back what others did is refused. */
-  mergedFrom?: { readonly base: T; readonly refusal: ConflictError } | undefined
+  /** The states since the one that the change was made from: a handler's own value must not take back what they changed. */
+  mergedFrom?: { readonly since: readonly ResourceState<T>[]; readonly refusal: ConflictError } | undefined
   /** The edit lock that stands on it, where the chain has looked for one. */
   editLock?: EditLock | undefined
 }

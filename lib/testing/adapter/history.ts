@@ -40,6 +40,28 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
       demand(JSON.stringify(after) === before, 'a state that a method gives belongs to the caller', after)
     },
 
+    'readSince gives every state from a version on, or nothing': async ({ given, adapter, second, values }) => {
+      if (!given.readSince) return
+      const [one, two, three] = values
+      const written = [stored(await adapter.write('a', one, null))]
+      for (const value of [two, three]) written.push(stored(await second.write('a', value, versionOf(written))))
+      for (const [at, { version }] of written.entries()) {
+        const seen = await adapter.readSince('a', version)
+        const isLast = at === written.length - 1
+        if (!isLast && seen === undefined) continue
+        demand(seen?.length === written.length - at, 'no state is left out, and the last one is what is stored', seen)
+        for (const [next, state] of written.slice(at).entries())
+          demandSame(seen?.[next], state, 'the states are given as they were, oldest first')
+      }
+      for (const version of ['', '0', 'never given', `${versionOf(written)}0`])
+        demand(
+          (await adapter.readSince('a', version)) === undefined,
+          'nothing is known of a version never given',
+          version,
+        )
+      demand((await adapter.readSince('b', versionOf(written))) === undefined, 'nothing was ever stored under b', 'b')
+    },
+
     'what is refused leaves no version behind, and drives none out': async ({ adapter, values, rounds }) => {
       const [one, two, three] = values
       const first = stored(await adapter.write('a', one, null))
@@ -108,6 +130,10 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
       },
     }),
   }
+}
+
+function versionOf<T>(states: readonly ResourceState<T>[]): string {
+  return states.at(-1)?.version ?? ''
 }
 
 /** How long a version is kept is the store's affair, what it gives is not. */

@@ -30,6 +30,7 @@ export function able<T>(adapter: ResourceAdapter<T> | TransactionalAdapter<T>): 
     create: (value) => adapter.create?.(value) ?? missing('create'),
     transaction: (run) => ('transaction' in adapter && adapter.transaction?.(run)) || missing('transaction'),
     readVersion: (key, version) => adapter.readVersion?.(key, version) ?? missing('readVersion'),
+    readSince: (key, version) => adapter.readSince?.(key, version) ?? missing('readSince'),
   }
 }
 

@@ -125,6 +125,17 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(await rowsIn(`${options.table}_history`)).toBe(3 + 2)
     })
 
+    test('is told from a version on, in order, as far as nothing is missing', async () => {
+      const adapter = over(await made({}, 3))
+      const versions = await written(adapter, 'a', ...'abcdef')
+      await written(adapter, 'b', ...'xyz')
+      const titlesSince = async (version = '') =>
+        (await adapter.readSince?.('a', version))?.map(({ value }) => value.title).join('')
+      const since = []
+      for (const version of versions) since.push(await titlesSince(version))
+      expect(since).toEqual([undefined, undefined, 'cdef', 'def', 'ef', 'f'])
+    })
+
     test('stays what it is when changes are refused', async () => {
       const options = await made({ softDelete: 'removed' }, 1)
       const adapter = over(options)

@@ -47,6 +47,19 @@ export function keptAt({ place, entries }: Seen, { count, id }: Generation): Kep
   return found && keptIn(place, found, found.suffix)
 }
 
+/** Every generation from a count to the head; `undefined` where one is missing, or cannot be told from a change that lost. */
+export function keptBetween({ place, head, entries }: Seen, first: number): Kept[] | undefined {
+  if (head.suffix === 'none' || first > head.count) return undefined
+  const records = entries.filter(
+    ({ count, suffix }) => count >= first && count <= head.count && suffix.endsWith('json'),
+  )
+  const generations = records.filter(({ count, id }) => count < head.count || id === head.id)
+  const kept = generations.sort((a, b) => a.count - b.count).map((each) => keptIn(place, each, each.suffix))
+  return kept.length === head.count - first + 1 && kept.every(({ count }, at) => count === first + at)
+    ? kept
+    : undefined
+}
+
 export function keptIn(place: string, { count, id }: Generation, suffix: Suffix): Kept {
   const name = join(place, nameOf({ count, id }))
   return { count, id, gone: suffix === 'gone.json', record: `${name}.${suffix}`, data: `${name}.data` }

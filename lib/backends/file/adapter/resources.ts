@@ -1,6 +1,6 @@
 import type { ResourceAdapter } from '../../../contracts/adapter'
 import { change, find, type Store } from './change'
-import { keptAt, look } from './place'
+import { keptAt, keptBetween, look } from './place'
 import { readKept } from './state'
 import { faultOf } from './system'
 
@@ -44,6 +44,18 @@ export function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResour
       const found = kept && (await readKept(files, form, kept).catch(faulty))
       // Somebody has changed it since by hand.
       return found?.state.version === version ? found.state : undefined
+    },
+
+    async readSince(key, version) {
+      const seen = await look(files, folder.placeOf(key)).catch(faulty)
+      if (seen === undefined) await folder.demandThere()
+      const [, count] = VERSION.exec(version) ?? []
+      const kept = seen && count !== undefined ? keptBetween(seen, Number(count)) : undefined
+      if (kept === undefined) return undefined
+      const found = await Promise.all(kept.map((each) => readKept(files, form, each).catch(faulty)))
+      const states = found.flatMap((each) => (each ? [each.state] : []))
+      // One of them was taken away, or changed by hand.
+      return states.length === kept.length && states[0]?.version === version ? states : undefined
     },
   }
 }

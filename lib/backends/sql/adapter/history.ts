@@ -61,6 +61,12 @@ export function historyStatements({ table: name, keepVersions }: HistoryPlan, ke
 
     forget: (where: Fragment): Fragment => sql`delete from ${table} where ${where}`,
 
+    /** In their order, from a version on. */
+    selectSince: (where: Fragment, version: string): RawBuilder<HistoryRow & { readonly version: string }> =>
+      sql`select ${textOf('version')} as version, ${textOf('value')} as value, modified_ms, gone from ${table}
+        where ${where} and ${position} >= (select ${position} from ${table} where ${where} and ${isExactly('version', version)})
+        order by ${position}`,
+
     select: (where: Fragment, version: string): RawBuilder<HistoryRow> =>
       sql`select ${textOf('value')} as value, modified_ms, gone from ${table} where ${where} and ${isExactly('version', version)}`,
   }

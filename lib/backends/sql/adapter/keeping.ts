@@ -6,6 +6,7 @@ import type { rowsOf } from './rows'
 
 export interface KeepingOperations<T> extends Operations<T> {
   readVersion(key: string, version: Version): Promise<ResourceState<T> | undefined>
+  readSince(key: string, version: Version): Promise<readonly ResourceState<T>[] | undefined>
 }
 
 /**
@@ -74,6 +75,19 @@ export function keepingAt<T>(
       const where = keys.where(key)
       const [row] = where ? (await place.execute(history.select(where, version))).rows : []
       return row && stateIn<T>(row, version)
+    },
+
+    async readSince(key, version) {
+      // In this order for the same reason.
+      const current = await plain.read(key)
+      if (!current || current.version === version) return current && [current]
+      const where = keys.where(key)
+      const { rows } = where ? await place.execute(history.selectSince(where, version)) : { rows: [] }
+      if (rows.length === 0) return undefined
+      // What was replaced meanwhile is both.
+      const earlier = rows.findIndex((row) => row.version === current.version)
+      const states = rows.slice(0, earlier === -1 ? rows.length : earlier).map((row) => stateIn<T>(row, row.version))
+      return [...states, current]
     },
   }
 }
