@@ -60,7 +60,8 @@ export interface ResourceAdapter<T, Handle = unknown> {
    *
    * A tombstone counts as stored: `null` does not match it, its version does (and brings the resource back). Any
    * version where nothing is stored: `{ ok: false, current: undefined }`. The version changes even when the value does
-   * not. `lastModified` never goes backwards, even when the clock does.
+   * not. `lastModified` is in a later second than that of the state before, even within one second and when the clock is
+   * set back or another process has another one: HTTP shows seconds, and a client's date must not fit two states.
    */
   write?(key: string, value: T, expected: Version | null): Promise<WriteResult<T>>
 

@@ -38,6 +38,8 @@ export interface EvaluationOptions {
   readonly acceptWeakForms: boolean
   /** `false` after a lost swap: the state did change, whatever its second says. */
   readonly dateCounts?: boolean | undefined
+  /** In milliseconds: a date in a second that is still running may stand for two states. Left out: it is over. */
+  readonly now?: number | undefined
 }
 
 export type Verdict =
@@ -141,7 +143,10 @@ function formIn(given: TagList, current: Validators | undefined, options: Evalua
 function isUnmodifiedSince(date: number, current: Validators | undefined, options: EvaluationOptions): boolean {
   if (current === undefined) return false
   if (current.lastModified === undefined) return true
-  return options.dateCounts !== false && floorToSecond(current.lastModified) <= date
+  if (options.dateCounts === false) return false
+  const modified = floorToSecond(current.lastModified)
+  // §8.8.2.2: the state may have changed since, within the same second. Not in the standard: such a date is false.
+  return modified < date || (modified === date && modified < floorToSecond(options.now ?? Number.POSITIVE_INFINITY))
 }
 
 /** §13.1.3. True where nothing can be told. */

@@ -233,6 +233,16 @@ describe('step 2: If-Unmodified-Since', () => {
     expect(verdict({ ifUnmodifiedSince: [EARLIER] }, state, WRITE)).toEqual(UNMODIFIED_FAILED)
   })
 
+  test.each<[string, number, Verdict]>([
+    ['is still running', MODIFIED + 999, UNMODIFIED_FAILED],
+    ['has not begun by this clock', MODIFIED - 1, UNMODIFIED_FAILED],
+    ['is over', MODIFIED + 1000, PROCEED],
+  ])('the second of the modification date %s', (_, now, expected) => {
+    expect(verdict({ ifUnmodifiedSince: [SAME] }, current('"a"'), { ...WRITE, now })).toEqual(expected)
+    // A later date was not made from this state, so nothing can be mistaken for it.
+    expect(verdict({ ifUnmodifiedSince: [LATER] }, current('"a"'), { ...WRITE, now })).toEqual(PROCEED)
+  })
+
   test('it is false when nothing is there', () => {
     expect(verdict({ ifUnmodifiedSince: [LATER] }, undefined, WRITE)).toEqual(UNMODIFIED_FAILED)
   })

@@ -84,7 +84,7 @@ describe('an adapter that is broken on purpose is caught', () => {
     const failed = await failures({ makeAdapter: () => toyAdapter({ matches: () => true }) })
     expect(failed.get('write with an old version is refused, and gives the current state')).toBe(
       'The contract demands: an old version is refused. ' +
-        'Seen: {"ok":true,"state":{"value":{"title":"three","by":{"id":3}},"version":"3","lastModified":"1970-01-01T00:00:00.000Z"}}.',
+        'Seen: {"ok":true,"state":{"value":{"title":"three","by":{"id":3}},"version":"3","lastModified":"1970-01-01T00:00:02.000Z"}}.',
     )
   })
 

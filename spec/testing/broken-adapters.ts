@@ -488,6 +488,12 @@ function clocks(): BrokenAdapter[] {
       ['lastModified never goes backwards'],
       { advance },
     ),
+    broken(
+      'gives the states of one second one lastModified',
+      { now: () => ms, nextMs: (now, before) => Math.max(now, before?.ms ?? now) },
+      ['two states never have a lastModified in one second, whatever the clock says'],
+      { advance },
+    ),
   ]
 }
 

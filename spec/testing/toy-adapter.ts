@@ -155,7 +155,7 @@ function right(): Seams {
     matches: (row, expected) => (row ? String(row.version) : null) === expected,
     removable: (row, expected) => row !== undefined && String(row.version) === expected,
     nextVersion: (_before, _value, count) => count,
-    nextMs: (now, before) => Math.max(now, before?.ms ?? now),
+    nextMs: (now, before) => (before ? Math.max(now, before.ms + 1000) : now),
     keep: json,
     give: json,
     refusal: (row) => row && stateOf(row),

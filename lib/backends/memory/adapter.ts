@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ResourceAdapter, ResourceState, Version } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
 import { jsonText } from '../../json/text'
+import { laterDate } from '../../timing/later-date'
 import { oneTransactionAtATime } from './transactions'
 
 /** What a memory adapter may be told. Without any of it: unbounded, no tombstones, the clock of the system. */
@@ -48,13 +49,13 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
   const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, history = 0, now = Date.now } = checked(options)
   const stored = new Map<string, Entry>()
   const nextVersion = versions()
-  let latestMs = Number.NEGATIVE_INFINITY
+  /** Of what is not there any more: what is made anew under its key has a later date too. */
+  let latestRemovedMs: number | undefined
 
   function put(entries: Entries, key: string, text: string, gone: boolean): Entry {
-    // A clock that is set back must not take lastModified along.
-    latestMs = Math.max(latestMs, now())
     const before = entries.get(key)
-    const entry = { text, version: nextVersion(), modifiedMs: latestMs, gone, earlier: earlierOf(before, history) }
+    const modifiedMs = laterDate(before?.modifiedMs ?? latestRemovedMs, now())
+    const entry = { text, version: nextVersion(), modifiedMs, gone, earlier: earlierOf(before, history) }
     entries.set(key, entry)
     return entry
   }
@@ -80,7 +81,10 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
       const entry = entries.get(key)
       if (entry?.version !== expected) return { ok: false, current: entry && stateOf<T>(entry) }
       if (tombstones) put(entries, key, entry.text, true)
-      else entries.delete(key)
+      else {
+        entries.delete(key)
+        latestRemovedMs = Math.max(latestRemovedMs ?? entry.modifiedMs, entry.modifiedMs)
+      }
       return { ok: true }
     },
 

@@ -1,5 +1,6 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
+import { laterDate } from '../../timing/later-date'
 import { attempted, MOST_TRIES } from '../sql/faults'
 import { type PrismaAdapterOptions, prismaPlan } from './options'
 import { forbidden, nextVersions, type Row, rowsOf, unfit } from './rows'
@@ -60,14 +61,17 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     return (await model.updateMany({ where, data })).count > 0
   }
 
-  /** One statement, unless the clock was set back: `lastModified` must not follow it. */
+  /** One statement, unless the clock shows a second that the row has already, or an earlier one. */
   async function changed(key: string, where: Row, expected: string, data: Row): Promise<boolean> {
     if (lastModified === undefined) return hasChanged(where, data)
-    const at = new Date(now())
-    if (await hasChanged({ ...where, [lastModified]: { lte: at } }, { ...data, [lastModified]: at })) return true
+    const at = now()
+    const secondBefore = new Date(Math.floor(at / 1000) * 1000 - 1)
+    const dated = { ...data, [lastModified]: new Date(at) }
+    if (await hasChanged({ ...where, [lastModified]: { lte: secondBefore } }, dated)) return true
     const row = await rowOf(key)
-    if (!row || rows.stateOf(row).version !== expected) return false
-    return hasChanged(where, { ...data, [lastModified]: row[lastModified] ?? at })
+    const state = row && rows.stateOf(row)
+    if (state?.version !== expected) return false
+    return hasChanged(where, { ...data, [lastModified]: new Date(laterDate(state.lastModified?.getTime(), at)) })
   }
 
   async function replace(key: string, value: T, expected: string): Promise<WriteResult<T>> {
@@ -81,10 +85,9 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
       if (!isDone) return undefined
       const seen = await read(key).catch(() => undefined)
       if (seen?.version === String(next)) return { ok: true as const, state: seen }
-      // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
-      const state = { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) }
-      const dated = lastModified === undefined ? state : { ...state, lastModified: new Date(now()) }
-      return { ok: true as const, state: dated }
+      // Another writer came between, or the read failed: the change is made all the same, and this is what it made. Its date
+      // is not known.
+      return { ok: true as const, state: { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) } }
     })
   }
 

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { parseJson } from '../../json/exact-numbers'
 import { jsonText } from '../../json/text'
+import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../timing/later-date'
 import { redisFault } from './faults'
 import { isRedisClient, type RedisClient, type Script, script, scriptRunner } from './scripts'
 
@@ -33,7 +34,15 @@ if ARGV[1] == 'absent' and stored[1] or ARGV[1] == 'version' and stored[1] ~= AR
   if stored[1] == ARGV[3] then return {'done', stored[3]} end
   return {'refused', unpack(stored)}
 end
-local modified = string.format('%.0f', math.max(tonumber(ARGV[4]), tonumber(stored[3] or 0)))`
+-- As laterDate.
+local modified = tonumber(ARGV[4])
+local before = tonumber(stored[3] or 0)
+local ahead = math.floor(before / 1000) - math.floor(modified / 1000)
+if stored[3] and ahead >= 0 then
+  if ahead % ${AHEAD_CYCLE_S} == ${FURTHEST_AHEAD_S} then modified = before
+  else modified = (math.floor(before / 1000) + 1) * 1000 end
+end
+modified = string.format('%.0f', modified)`
 
 const KEEP = `
 if ARGV[5] == '0' then redis.call('persist', KEYS[1]) else redis.call('pexpire', KEYS[1], ARGV[5]) end

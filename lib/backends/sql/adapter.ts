@@ -34,7 +34,7 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   if (generatedKeys && plan.key.length > 1)
     throw new TypeError('sqlAdapter(): generatedKeys needs a key of one column.')
 
-  const plainIn = (place: Place) => operationsAt<T>(place, plan, rows, dialect, now)
+  const plainIn = (place: Place) => operationsAt<T>(place, plan, rows, dialect)
   const operationsIn = (place: Place): Operations<T> | KeepingOperations<T> =>
     plan.history
       ? keepingAt<T>(place, plainIn, plan.history, rows, dialect, plan.softDelete !== undefined)

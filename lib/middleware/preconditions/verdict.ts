@@ -112,6 +112,7 @@ function header<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, precondition
     tagSuffixes: settings.tagSuffixes,
     acceptWeakForms: settings.acceptWeakForms,
     dateCounts: !attempt.afterLostRace,
+    now: Date.now(),
   })
   if (verdict.outcome !== 'failed') return verdict
   return refused(

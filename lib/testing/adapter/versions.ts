@@ -85,6 +85,18 @@ export function dateChecks<T>(advance: (ms: number) => void = () => {}): Checks<
       }
     },
 
+    'two states never have a lastModified in one second, whatever the clock says': async ({ adapter, values }) => {
+      const [one, two] = values
+      let before = stored(await adapter.write('a', one, null))
+      for (const [at, ms] of [0, -60_000, 500, 1000, -1000, 3000].entries()) {
+        advance(ms)
+        const after = stored(await adapter.write('a', at % 2 === 0 ? two : one, before.version))
+        const rule = `the second of lastModified is later than ${before.lastModified?.toJSON()}`
+        demand(Math.floor(timeOf(after) / 1000) > Math.floor(timeOf(before) / 1000), rule, after)
+        before = after
+      }
+    },
+
     'a refused write leaves lastModified as it is': async ({ adapter, values: [one, two] }) => {
       const written = stored(await adapter.write('a', one, null))
       advance(60_000)

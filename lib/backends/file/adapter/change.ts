@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { ResourceState } from '../../../contracts/adapter'
 import { storeFault } from '../../../contracts/store-fault'
+import { laterDate } from '../../../timing/later-date'
 import type { Folder } from './folder'
 import type { Form, Parts } from './form'
 import { nextGeneration } from './names'
@@ -65,7 +66,7 @@ export async function change<T>(
     const { seen, current } = await find(store, place)
     if ((current?.state.version ?? null) !== expected) return { ok: false, current: current?.state }
     const generation = nextGeneration(seen?.head)
-    const modifiedMs = Math.max(Math.floor(store.now()), current?.state.lastModified.getTime() ?? 0)
+    const modifiedMs = laterDate(current?.state.lastModified.getTime(), Math.floor(store.now()))
     const staged = await stage(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
     if (!(await isAsFound(store, place, expected, staged))) continue
     // Before the change, for after it the next ones may take it away.

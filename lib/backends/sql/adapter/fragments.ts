@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../../timing/later-date'
 import type { SqlDialect } from '../client'
 import { namesIn } from './names'
 
@@ -22,7 +23,8 @@ export interface Fragments {
   dateOf(column: string): Fragment
   integer(text: string): Fragment
   uuid(text: string): Fragment
-  later(column: string, value: unknown): Fragment
+  /** What a row that is changed is dated with, as `laterDate` has it. `second` is `value` without its parts of a second. */
+  later(column: string, type: 'date' | 'ms', value: unknown, second: unknown): Fragment
 }
 
 /** better-sqlite3 binds a number as a float, which a column of text keeps as 5.0; SQLite knows integers. */
@@ -40,6 +42,17 @@ export function fragmentsOf(dialect: SqlDialect): Fragments {
   return { postgres, mysql, sqlite }[dialect](namesIn(dialect))
 }
 
+function laterMs(before: Fragment, value: unknown, second: unknown, seconds: (ms: Fragment) => Fragment): Fragment {
+  const ahead = sql`(${seconds(sql`(${before} - ${second})`)})`
+  return laterOf(before, value, second, ahead, sql`(${seconds(before)} + 1) * 1000`)
+}
+
+/** NULL is not later than anything. */
+function laterOf(was: Fragment, value: unknown, is: unknown, ahead: Fragment, next: Fragment, before = was): Fragment {
+  const isFarthest = sql`${ahead} % ${sql.lit(AHEAD_CYCLE_S)} = ${sql.lit(FURTHEST_AHEAD_S)}`
+  return sql`case when ${was} >= ${is} then case when ${isFarthest} then ${before} else ${next} end else ${value} end`
+}
+
 type Names = ReturnType<typeof namesIn>
 
 const postgres = (nameOf: Names): Fragments => ({
@@ -55,7 +68,12 @@ const postgres = (nameOf: Names): Fragments => ({
   dateOf: (column) => sql`to_json(${nameOf(column)}) #>> '{}'`,
   integer: (text) => sql`cast(${text} as bigint)`,
   uuid: (text) => sql`cast(${text} as uuid)`,
-  later: (column, value) => sql`greatest(${nameOf(column)}, ${value})`,
+  later(column, type, value, second) {
+    const before = nameOf(column)
+    if (type === 'ms') return laterMs(before, value, second, (ms) => sql`${ms} / 1000`)
+    const ahead = sql`cast(extract(epoch from date_trunc('second', ${before}) - ${second}) as bigint)`
+    return laterOf(before, value, second, ahead, sql`date_trunc('second', ${before}) + interval '1 second'`)
+  },
 })
 
 /** `convert` first: the column may be in another character set, and bytes of two sets do not compare. */
@@ -83,8 +101,12 @@ const mysql = (nameOf: Names): Fragments => ({
   dateOf: nameOf,
   integer: (text) => sql`cast(${text} as signed)`,
   uuid: (text) => sql`${text}`,
-  // Here greatest() of NULL is NULL.
-  later: (column, value) => sql`greatest(coalesce(${nameOf(column)}, ${value}), ${value})`,
+  later(column, type, value, second) {
+    const before = nameOf(column)
+    if (type === 'ms') return laterMs(before, value, second, (ms) => sql`${ms} div 1000`)
+    const ahead = sql`timestampdiff(second, ${second}, ${before})`
+    return laterOf(before, value, second, ahead, sql`timestampadd(second, ${ahead} + 1, ${second})`)
+  },
 })
 
 const sqlite = (nameOf: Names): Fragments => ({
@@ -100,5 +122,13 @@ const sqlite = (nameOf: Names): Fragments => ({
   dateOf: nameOf,
   integer: (text) => sql`cast(${text} as integer)`,
   uuid: (text) => sql`${text}`,
-  later: (column, value) => sql`max(coalesce(${nameOf(column)}, ${value}), ${value})`,
+  later(column, type, value, second) {
+    const before = nameOf(column)
+    // Without the cast a bound number is a float, and so is what comes of it.
+    if (type === 'ms') return laterMs(before, value, sql`cast(${second} as integer)`, (ms) => sql`${ms} / 1000`)
+    // As numbers: the app's own statements may write a date with a space in place of the T.
+    const [was, is] = [sql`cast(strftime('%s', ${before}) as integer)`, sql`cast(strftime('%s', ${second}) as integer)`]
+    const next = sql`strftime('%Y-%m-%dT%H:%M:%S.000Z', ${was} + 1, 'unixepoch')`
+    return laterOf(was, value, is, sql`(${was} - ${is})`, next, before)
+  },
 })

@@ -33,7 +33,6 @@ export function operationsAt<T>(
   plan: TablePlan,
   rows: ReturnType<typeof rowsOf<T>>,
   dialect: SqlDialect,
-  now: () => number,
 ): Operations<T> {
   const { keys, values, versions } = rows
 
@@ -101,8 +100,8 @@ export function operationsAt<T>(
     const seen = await read(key).catch(() => undefined)
     if (seen?.version === version) return seen
     // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
-    const state = { value: JSON.parse(JSON.stringify(value)) as T, version }
-    return plan.lastModified ? { ...state, lastModified: new Date(now()) } : state
+    // Its date is not known.
+    return { value: JSON.parse(JSON.stringify(value)) as T, version }
   }
 
   /** Only a read tells the hash of a row that was changed, and it has to come before others may change it again. */

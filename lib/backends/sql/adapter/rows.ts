@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../../contracts/adapter'
 import type { SqlDialect } from '../client'
-import { fragmentsOf, wholeNumber } from './fragments'
+import { type Fragment, fragmentsOf, wholeNumber } from './fragments'
 import { keysOf } from './keys'
 import { settledText, strictVerbs } from './names'
 import type { TablePlan } from './plan'
@@ -85,9 +85,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       const ms = now()
       const all = [
         ...set,
-        ...(lastModified
-          ? [[lastModified.column, fragments.later(lastModified.column, moment(lastModified.type, ms))] as const]
-          : []),
+        ...(lastModified ? [[lastModified.column, later(lastModified, ms)] as const] : []),
         ...(softDelete
           ? [[softDelete.column, isGone ? goneMark(softDelete.type, ms) : aliveMark(softDelete.type)] as const]
           : []),
@@ -116,6 +114,10 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
 
     remove: (where: Condition): Statement =>
       sql<Row>`delete from ${table} where ${where}${dialect === 'mysql' ? NOTHING : RETURNING_ONE}`,
+  }
+
+  function later({ column, type }: NonNullable<TablePlan['lastModified']>, ms: number): Fragment {
+    return fragments.later(column, type, moment(type, ms), moment(type, Math.floor(ms / 1000) * 1000))
   }
 
   function goneMark(type: 'date' | 'boolean', ms: number): unknown {

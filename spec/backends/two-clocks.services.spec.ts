@@ -1,0 +1,143 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Redis from 'ioredis'
+import request from 'supertest'
+import { type ConflictOptions, memoryAdapter, type ResourceAdapter, resourceRouter } from '../../lib'
+import { fileAdapter } from '../../lib/backends/file'
+import { prismaAdapter } from '../../lib/backends/prisma'
+import { redisAdapter } from '../../lib/backends/redis'
+import { createTableStatements, sqlAdapter } from '../../lib/backends/sql'
+import { describeWith, ownName } from '../services'
+import { appOf, type Doc } from '../stories/app'
+import { SQL_SERVERS } from './sql/servers'
+
+type Clocked = (now: () => number) => ResourceAdapter<Doc>
+
+/** An hour ago: every date that comes of it can be shown. */
+const START = Math.floor(Date.now() / 1000) * 1000 - 3_600_000
+
+function twoClocksKeepDatesApart(open: () => Clocked): void {
+  const appOver = (adapter: ResourceAdapter<Doc>) => {
+    const options: ConflictOptions<Doc> = { name: ownName('doc'), adapter, preconditions: { required: false } }
+    return appOf((all) => all.use('/docs', resourceRouter<Doc>(options)))
+  }
+  const dateOf = async (app: ReturnType<typeof appOver>) =>
+    String((await request(app).get('/docs/1').expect(200)).headers['last-modified'])
+
+  test.each([
+    ['another process is 3 s behind', -3_000],
+    ['another process is 3 s ahead', 3_000],
+    ['it all happens in one second', 0],
+    ['the clock was set back by an hour', -3_600_000],
+    ['the clock was set back by 13 s and some', -14_500],
+  ])('%s: no two states have one date, and the date of an old one is refused', async (_, apartMs) => {
+    const adapterAt = open()
+    const [one, two] = [START + 500, START + 700 + apartMs].map((ms) => appOver(adapterAt(() => ms)))
+    const put = (app = one!, title: string) => request(app).put('/docs/1').send({ title })
+    await put(one, 'first').expect(201)
+    const seen = [await dateOf(two!)]
+    for (const [app, title] of [
+      [two, 'second'],
+      [one, 'third'],
+      [two, 'fourth'],
+    ] as const) {
+      await put(app, title).expect(200)
+      seen.push(await dateOf(one!))
+    }
+    expect(new Set(seen).size).toBe(4)
+    expect(seen.map((date) => Date.parse(date))).toEqual(seen.map((date) => Date.parse(date)).sort())
+    for (const old of seen.slice(0, -1)) await put(two, 'stale').set('If-Unmodified-Since', old).expect(412)
+    await put(two, 'fifth').set('If-Unmodified-Since', seen[3]!).expect(200)
+  })
+}
+
+describe('in memory', () => {
+  twoClocksKeepDatesApart(() => {
+    let clock = () => 0
+    const adapter = memoryAdapter<Doc>({ now: () => clock() })
+    // One store, asked from two sides.
+    return (now) => ({
+      ...adapter,
+      write(key, value, expected) {
+        clock = now
+        return adapter.write(key, value, expected)
+      },
+    })
+  })
+})
+
+describe('in files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'two-clocks-'))
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+  twoClocksKeepDatesApart(() => {
+    const own = mkdtempSync(join(folder, 'case-'))
+    return (now) => fileAdapter<Doc>({ folder: own, now })
+  })
+})
+
+describeWith('Redis', 'in Redis', (url) => {
+  const client = new Redis(url)
+  afterAll(() => client.quit())
+  twoClocksKeepDatesApart(() => {
+    const prefix = ownName('clocks')
+    return (now) => redisAdapter<Doc>({ client, prefix, ttlMs: 60_000, now })
+  })
+})
+
+describe.each(SQL_SERVERS)('in SQL', (server) => {
+  describeWith(server.service, `on ${server.service}`, (url) => {
+    const path = mkdtempSync(join(tmpdir(), 'two-clocks-'))
+    const { client, run, close } = server.open(server.dialect === 'sqlite' ? join(path, 'db') : url)
+    const tables: string[] = []
+    afterAll(async () => {
+      for (const table of tables) await run(`drop table ${table}`)
+      await close()
+      rmSync(path, { recursive: true, force: true })
+    })
+    describe.each(['date', 'ms'] as const)('with a column of %s', (type) => {
+      const made = new Map<string, Promise<unknown>>()
+      twoClocksKeepDatesApart(() => {
+        const table = ownName('clocks')
+        const options = { table, json: 'value', lastModified: { column: 'modified', type } } as const
+        tables.push(table)
+        const ready = (async () => {
+          for (const statement of createTableStatements(server.dialect, options)) await run(statement)
+        })()
+        made.set(table, ready)
+        return (now) => {
+          const inner = sqlAdapter<Doc>({ client, ...options, now })
+          return {
+            ...inner,
+            read: async (key) => ready.then(() => inner.read(key)),
+          }
+        }
+      })
+    })
+  })
+})
+
+describe('in Prisma', () => {
+  twoClocksKeepDatesApart(() => {
+    const rows = new Map<unknown, Record<string, unknown>>()
+    const matches = (row: Record<string, unknown>, where: Record<string, unknown>) =>
+      Object.entries(where).every(([name, wanted]) => {
+        const limit = (wanted as { lte?: Date } | null)?.lte
+        return limit ? (row[name] as Date) <= limit : row[name] === wanted
+      })
+    const model = {
+      findUnique: async ({ where }: { where: Record<string, unknown> }) => rows.get(where.id) ?? null,
+      create: async ({ data }: { data: Record<string, unknown> }) => {
+        rows.set(data.id, data)
+        return data
+      },
+      updateMany: async ({ where, data }: { where: Record<string, unknown>; data: Record<string, unknown> }) => {
+        const found = [...rows.values()].filter((row) => matches(row, where))
+        for (const row of found) Object.assign(row, data)
+        return { count: found.length }
+      },
+      deleteMany: async () => ({ count: 0 }),
+    }
+    return (now) => prismaAdapter<Doc>({ model, fields: ['title'], lastModified: 'modified', now })
+  })
+})
