@@ -55,7 +55,7 @@ export function parseLockToken(field: string): string | undefined {
 
 /**
  * Whether two URIs name the same resource of this host: by their paths, decoded segment by segment (RFC 3986 §6.2.2), a
- * slash at the end aside. An encoded slash is part of its segment.
+ * slash at the end aside. An encoded slash is part of its segment. The host is not compared: proxies change it.
  */
 export function isSamePath(one: string, other: string): boolean {
   const path = pathOf(one)

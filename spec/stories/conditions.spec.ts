@@ -151,6 +151,23 @@ test.each([998, 2000])(
   },
 )
 
+test.each([
+  ['Express’s own', 'W/"2a-nGPrCs0Q6D/bZrr3mBcVdmHpIB4"', true],
+  ['several weak ones', 'W/"a", W/"b"', true],
+  ['a weak and a strong one', 'W/"a", "b"', false],
+  ['none at all', ',', false],
+])('a 412 for %s tags asks where the GET was served: %s', async (_, tags, isAsked) => {
+  const it = await articles()
+  for (const method of ['put', 'patch', 'delete'] as const) {
+    const { status, body } = await request(it.app)
+      [method]('/articles/1')
+      .set('If-Match', tags)
+      .send({ title: 'second' })
+    expect([status, body.code]).toEqual([412, 'precondition_failed'])
+    expect(/weak tag .* Was the GET served through the chain\?/.test(body.detail)).toBe(isAsked)
+  }
+})
+
 describe('what is not there', () => {
   test.each<[string, Partial<ConflictOptions<Doc>>, Headers, number, string]>([
     ['put', {}, { 'If-Match': '"old"' }, 412, 'precondition_failed'],

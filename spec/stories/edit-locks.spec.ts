@@ -682,3 +682,20 @@ test('a malformed If is 400, locked or not: 423 would say that the token is wron
   }
   expect((await it.put('ann', undefined, { If: `(${token} ["with a space"]) (${token})` })).status).toBe(200)
 })
+
+test.each<[string, string, number]>([
+  ['the path', '/notes/1', 200],
+  ['the path with encoded letters, dots and a slash', '/x/../%6eotes/%31/', 200],
+  ['a URL of this host', 'http://app.example/notes/1', 200],
+  ['a URL of the host that a proxy in front has', 'HTTPS://front.example:443/notes/1', 200],
+  ['a URL without a path', 'http://app.example', 412],
+  ['another path', '/notes/2', 412],
+])('a list about %s', async (_, resource, status) => {
+  const it = await desk()
+  const token = tokenIn(await it.take('ann'))
+  const answer = await it.put('ann', undefined, { If: `<${resource}> (${token})` })
+  expect([answer.status, answer.body.field]).toEqual([status, status === 412 ? 'If' : undefined])
+  // What is not so of another resource is not known here.
+  const not = await it.put('ann', undefined, { If: `<${resource}> (Not <DAV:no-lock> ${token})` })
+  expect(not.status).toBe(status)
+})

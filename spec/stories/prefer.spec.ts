@@ -61,6 +61,10 @@ describe('Prefer (RFC 7240)', () => {
     ['return=minimalist', 200],
     ['return=other', 200],
     ['note="a, return=minimal, b"', 200],
+    ['note="a\\", return=minimal, b"', 200],
+    ['note="a\\\\", return=minimal', 204],
+    ['return="", return=minimal', 200],
+    ['return=minimal;a="b, return=other"', 204],
     [undefined, 200],
   ])('Prefer: %s is %d', async (prefer, status) => {
     const { response } = await sent('put', prefer)
