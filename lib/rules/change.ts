@@ -124,6 +124,7 @@ function kindOfChange(was: unknown, is: unknown): MemberChange['kind'] | undefin
 export function namesOtherKey(value: unknown, key: string | undefined, rules: MemberRules): boolean {
   const named = rules.keyPointer && valueAt(value, rules.keyPointer)
   if (named === undefined) return false
-  // A store that counts its keys keeps numbers. Anything else only looks like the key: String(['1']) is '1'.
-  return String(named) !== key || (typeof named !== 'string' && typeof named !== 'number')
+  // A store that counts its keys keeps numbers. Anything else only looks like the key: String(['1']) is '1', and a parser
+  // may have rounded a number to it.
+  return String(named) !== key || !(typeof named === 'string' || Number.isSafeInteger(named))
 }

@@ -1,8 +1,8 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import express from 'express'
 import request from 'supertest'
-import { memoryStore, resourceRouter, respondToConflicts } from '../../lib'
-import { type Doc, shelf } from './app'
+import { memoryStore, refuseInexactNumbers, resourceRouter, respondToConflicts } from '../../lib'
+import { type Doc, raw, shelf } from './app'
 
 async function articles(isParsedByApp: boolean) {
   const it = await shelf()
@@ -72,5 +72,30 @@ describe.each([
     await remove(version).expect(204)
     expect((await remove(version).expect(204)).headers['idempotency-replayed']).toBe('true')
     expect(await stored()).toBeUndefined()
+  })
+})
+
+describe('refuseInexactNumbers lets a body of nothing through where none is needed', () => {
+  const empty = [
+    ['a length of 0', ['Content-Length: 0']],
+    // raw() ends the head behind these lines.
+    ['no chunk', ['Transfer-Encoding: chunked', '', '0', '']],
+  ] as const
+  const app = async () => {
+    const it = await shelf()
+    const all = express().use(express.json({ verify: refuseInexactNumbers }))
+    all.post('/logout', (_req, res) => void res.sendStatus(204))
+    all.use('/articles', resourceRouter<Doc>({ name: 'article', adapter: it.adapter }), respondToConflicts())
+    return { ...it, all }
+  }
+
+  test.each(empty)('of %s', async (_, lines) => {
+    const { all, tag, stored } = await app()
+    const send = async (head: string) =>
+      (await raw(all, [`${head} HTTP/1.1`, 'Content-Type: application/json', `If-Match: ${tag}`, ...lines])).status
+    expect(await send('POST /logout')).toBe(204)
+    expect(await send('PUT /articles/1')).toBe(400)
+    expect(await stored()).toEqual({ title: 'first' })
+    expect(await send('DELETE /articles/1')).toBe(204)
   })
 })

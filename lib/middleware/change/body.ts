@@ -3,7 +3,7 @@ import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
 import { valueAt, withoutValueAt } from '../../json/pointer'
 import type { GuardedRequest, Sent } from '../request/guarded-request'
-import { wasFilled } from './json-parser'
+import { contentOf } from './json-parser'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const JSON_PATCH = 'application/json-patch+json'
@@ -32,9 +32,9 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
   const document: unknown = req.body
   if (isStoredFile(document)) return { format: 'value', document, version: undefined }
-  if (!hasBody(headers) || wasEmpty(req)) return malformed('The request has no body.')
+  if (!hasBody(headers) || wasEmpty(req) || contentOf(req) === 'empty') return malformed('The request has no body.')
   if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
-  if (isEmptyObject(document) && !wasFilled(req) && mayHaveBeenEmpty(headers))
+  if (isEmptyObject(document) && contentOf(req) === undefined && mayHaveBeenEmpty(headers))
     return malformed('The body is empty, or an empty object that cannot be told from an empty body. Send {} alone.')
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe

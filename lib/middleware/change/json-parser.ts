@@ -7,24 +7,25 @@ import { inexactNumber, shortened } from '../../json/exact-numbers'
  * JavaScript would change, such as `9007199254740993`. Behind a parser without it nobody can tell that it was changed.
  */
 export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
-  // Express takes nothing at all for {}: a PUT of it would empty the resource.
-  if (isEmpty(bytes)) throw new ConflictError('malformed_body', { detail: 'The request has no body.' })
-  if (typeof req === 'object' && req !== null) noteFilled(req)
+  const content = isEmpty(bytes) ? 'empty' : 'filled'
+  if (typeof req === 'object' && req !== null) noteContent(req, content)
+  // Express takes it for {}. A PUT of it is refused by the chain; an action or a route without a chain may well have no body.
+  if (content === 'empty') return
   const number = inexactNumber(textOf(bytes, encoding))
   if (number === undefined) return
   const detail = `The number ${shortened(number)} cannot be kept exactly. Send it as a string, or with fewer digits.`
   throw new ConflictError('malformed_body', { detail })
 }
 
-/** The requests whose body was looked at before it was parsed, and was not empty. */
-const filled = new WeakSet<object>()
+/** Of the requests whose body was looked at before it was parsed. */
+const contents = new WeakMap<object, 'empty' | 'filled'>()
 
-export function noteFilled(req: object): void {
-  filled.add(req)
+export function noteContent(req: object, content: 'empty' | 'filled'): void {
+  contents.set(req, content)
 }
 
-export function wasFilled(req: object): boolean {
-  return filled.has(req)
+export function contentOf(req: object): 'empty' | 'filled' | undefined {
+  return contents.get(req)
 }
 
 /** Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too. */
@@ -42,10 +43,15 @@ function isEmpty(bytes: Buffer): boolean {
 /** Of UTF-8, and of UTF-16 in both orders. */
 const BYTE_ORDER_MARKS = ['', 'efbbbf', 'feff', 'fffe']
 
+/** As Express's parser finds it: by the mark, or by the zero byte in front of the ASCII character that JSON begins with. */
+function utf16Of(bytes: Buffer): string {
+  return bytes[0] === 0 || bytes.subarray(0, 2).toString('hex') === 'feff' ? 'utf-16be' : 'utf-16le'
+}
+
 function textOf(bytes: Buffer, encoding: string): string {
   if (encoding === 'utf-8') return bytes.toString('utf8')
   try {
-    return new TextDecoder(encoding).decode(bytes)
+    return new TextDecoder(encoding === 'utf-16' ? utf16Of(bytes) : encoding).decode(bytes)
   } catch {
     // JSON between systems is UTF-8 (RFC 8259 §8.1). What cannot be read here cannot be looked at.
     throw new ConflictError('unsupported_media_type', { detail: `Send JSON in UTF-8, not ${encoding}.` })

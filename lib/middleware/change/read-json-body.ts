@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Request, RequestHandler } from 'express'
 import { inexactNumber } from '../../json/exact-numbers'
-import { noteFilled, parse } from './json-parser'
+import { contentOf, noteContent, parse } from './json-parser'
 
 /**
  * Parses bodies that nothing has read yet. Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too.
@@ -34,7 +34,7 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
       req.body = read.value
       // For a parser of Express 4 behind this one.
       Object.assign(req, { _body: true })
-      noteFilled(req)
+      noteContent(req, 'filled')
       next()
     })
   }
@@ -57,7 +57,8 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
     const body = bodyAgain(req.headers, chunks, end)
     parse(body, res, (error?: unknown) => {
       if ('body' in body) req.body = body.body
-      if (error === undefined) noteFilled(req)
+      const content = contentOf(body)
+      if (content) noteContent(req, content)
       next(error)
     })
   }
