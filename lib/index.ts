@@ -12,6 +12,7 @@ export {
   type Resolution,
 } from './conflicts/conflicts'
 export type { ConflictChannel, ConflictEvents, ResourceMessage } from './conflicts/events'
+export { type RetryOptions, retryOnConflict } from './conflicts/retry-on-conflict'
 export type {
   RemoveResult,
   ResourceAdapter,
@@ -61,4 +62,3 @@ export { type SendFileOptions, sendFile } from './middleware/uploads/send-file'
 export { resourceRouter } from './resource-router'
 export type { Action, Change } from './rules/change'
 export { contentHash, type SignatureOptions, signature, type TagScheme } from './rules/tag'
-export { type RetryOptions, retryOnConflict } from './timing/retry-on-conflict'

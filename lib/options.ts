@@ -1,4 +1,4 @@
-import { isPointer } from './json/pointer'
+import { isObject, isPointer } from './json/pointer'
 
 /** What an option has to be, as a test and in words. */
 export interface Expectation {
@@ -82,10 +82,6 @@ export function recordOf({ holds, what }: Expectation): Expectation {
     holds: (value) => isObject(value) && Object.values(value).every(holds),
     what: `an object, each member of it ${what}`,
   }
-}
-
-export function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function show(value: unknown): string {

@@ -23,8 +23,6 @@ const SHARED_BY_BACK_ENDS = [
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'http/': ['http/', 'json/'],
   'json/': ['json/'],
-  // It asks the catalogue of conflicts what may be tried again.
-  'timing/retry-on-conflict.ts': ['timing/', 'conflicts/', 'node:timers/promises'],
   'timing/': ['timing/', 'node:timers/promises'],
   'options.ts': ['json/'],
   'contracts/': ['contracts/', 'node:stream'],

@@ -1,5 +1,5 @@
 import { PROBLEM_JSON, type Problem } from '../http/problem'
-import { isObject } from '../json/member'
+import { isObject } from '../json/pointer'
 
 const JSON_TYPE = /^application\/([^;]*\+)?json/i
 const BRAND = Symbol.for('express-conflict.problem-error')

@@ -98,3 +98,8 @@ export function subscribe<K extends ConflictChannel>(
   CHANNELS[name].subscribe(onMessage)
   return () => void CHANNELS[name].unsubscribe(onMessage)
 }
+
+/** Tells the operator what no client has to know. */
+export function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+}

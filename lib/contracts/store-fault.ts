@@ -21,6 +21,11 @@ export function storeFault(cause: unknown, { applied }: { readonly applied: 'no'
   return Object.assign(fault, { applied, [BRAND]: true })
 }
 
+/** The fault of a call that was sent and has had no answer in time. */
+export function noAnswerWithin(ms: number, applied: 'no' | 'unknown' = 'unknown'): StoreFault {
+  return storeFault(new Error(`no answer within ${ms} ms`), { applied })
+}
+
 /** Known by brand, not by class: two copies of this package may be loaded. */
 export function isStoreFault(error: unknown): error is StoreFault {
   return error instanceof Error && BRAND in error

@@ -1,4 +1,5 @@
 import { type Line, line } from '../timing/line'
+import { pollingMs } from '../timing/pause'
 import type { Claimed } from './claim'
 
 /** The client that waits for an answer: a response of Node, for instance. */
@@ -76,7 +77,7 @@ export async function lookTogether(
           handOver('pause')
           return group.seen
         }
-        await sleep(Math.min(leftMs, group.pauseMs * (0.5 + Math.random() / 2)))
+        await sleep(Math.min(leftMs, pollingMs(group.pauseMs)))
         group.pauseMs = Math.min(2 * group.pauseMs, LONGEST_PAUSE_MS)
       }
       const found = await look(group.seen)

@@ -1,5 +1,5 @@
 import type { ExpiringStore } from '../contracts/store'
-import { storeFault } from '../contracts/store-fault'
+import { noAnswerWithin } from '../contracts/store-fault'
 import { withDeadline } from '../timing/deadline'
 import { retryLater } from './retry-later'
 
@@ -14,7 +14,7 @@ export interface StoreWithDeadline extends ExpiringStore {
 
 export function storeWithDeadline(store: ExpiringStore, ms: number): StoreWithDeadline {
   const inTime = <R>(work: Promise<R>, applied: 'no' | 'unknown' = 'unknown') =>
-    withDeadline(work, ms, () => storeFault(new Error(`no answer within ${ms} ms`), { applied }))
+    withDeadline(work, ms, () => noAnswerWithin(ms, applied))
 
   return {
     read: (key) => inTime(store.read(key), 'no'),

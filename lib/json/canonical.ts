@@ -1,4 +1,4 @@
-import { isContainer, type JsonObject } from './member'
+import { isContainer, type JsonObject } from './pointer'
 
 /**
  * Writes the one canonical text of a value (RFC 8785): the same JSON always gives the same text, so it can be hashed.

@@ -1,4 +1,4 @@
-import { isContainer, isObject, type JsonContainer, type JsonObject, memberOf } from './member'
+import { isContainer, isObject, type JsonContainer, type JsonObject, memberOf } from './pointer'
 
 export type Unsafe = 'too-deep' | 'prototype-key' | 'infinite-number' | 'broken-text'
 

@@ -1,5 +1,4 @@
-import { arrayIndex, isContainer, type JsonContainer, memberOf, setMember } from './member'
-import { valueAt } from './pointer'
+import { arrayIndex, isContainer, type JsonContainer, memberOf, setMember, valueAt } from './pointer'
 
 type Tokens = readonly string[]
 

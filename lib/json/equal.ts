@@ -1,4 +1,4 @@
-import { isContainer, type JsonObject } from './member'
+import { formatPointer, isContainer, isObject, type JsonObject, memberOf } from './pointer'
 
 /**
  * Whether two values are the same JSON: `1` and `1.0`, `0` and `-0`, members in any order. Own members only.
@@ -39,4 +39,21 @@ function isWrittenAs(a: unknown, b: unknown): boolean {
 
 function written(value: unknown): unknown {
   return isContainer(value) && !Array.isArray(value) && typeof value.toJSON === 'function' ? value.toJSON() : value
+}
+
+/** Pointers to the members in which two documents differ, as deep as both are objects, `most` of them. */
+export function changedPointers(before: unknown, after: unknown, most: number): string[] {
+  const pointers: string[] = []
+  walk(before, after, [])
+  return pointers
+
+  function walk(before: unknown, after: unknown, path: readonly string[]): void {
+    if (pointers.length >= most || sameJson(before, after)) return
+    if (!isObject(before) || !isObject(after)) {
+      pointers.push(formatPointer(path))
+      return
+    }
+    for (const name of new Set([...Object.keys(before), ...Object.keys(after)]))
+      walk(memberOf(before, name), memberOf(after, name), [...path, name])
+  }
 }

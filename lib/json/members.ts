@@ -1,8 +1,16 @@
 import { sameJson } from './equal'
-import { hasIdentity, type Identity, type ItemPair, pairItems } from './item-pairs'
+import { hasIdentity, type Identity, type ItemPair, pairItems } from './keyed-items'
 import { type ArrayKeys, identitiesOf, type Marks, type PatternTree } from './marks'
-import { isContainer, type JsonContainer, memberOf, setMember } from './member'
-import { formatPointer, parsePointer, valueAt, withValueAt } from './pointer'
+import {
+  formatPointer,
+  isContainer,
+  type JsonContainer,
+  memberOf,
+  parsePointer,
+  setMember,
+  valueAt,
+  withValueAt,
+} from './pointer'
 
 /** What is marked in two documents. A schema may annotate other members in the one than in the other. */
 export interface MarkedPair {

@@ -1,5 +1,4 @@
-import { isObject, type JsonObject, memberOf } from './member'
-import { isPointer, parsePointer } from './pointer'
+import { isObject, isPointer, type JsonObject, memberOf, parsePointer } from './pointer'
 
 /** One operation of a JSON Patch (RFC 6902 §4), with its pointers read. */
 export type PatchOperation =

@@ -1,3 +1,85 @@
+/**
+ * Reads JSON, and refuses a number that JavaScript cannot keep: `9007199254740993` would become `9007199254740992`, and
+ * be written back as that by somebody who never touched it.
+ */
+export function parseJson(text: string, caller: string): unknown {
+  const value: unknown = JSON.parse(text)
+  const number = inexactNumber(text)
+  if (number === undefined) return value
+  throw new TypeError(
+    `${caller}: the stored JSON has the number ${shortened(number)}, which JavaScript cannot hold exactly. Store it as a string.`,
+  )
+}
+
+/** The first number of a JSON text that JavaScript would change. One pass, and none at all for most texts. */
+export function inexactNumber(text: string): string | undefined {
+  if (!MAY_BE_INEXACT.test(text)) return undefined
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    if (code === QUOTE) at = endOfString(text, at)
+    else if (code === MINUS || (code >= ZERO && code <= NINE)) {
+      const start = at
+      while (IN_NUMBER.has(text.charCodeAt(at + 1))) at++
+      const number = text.slice(start, at + 1)
+      if (!isExact(number)) return number
+    }
+  }
+  return undefined
+}
+
+/**
+ * Whether a decimal stands for the same number after JavaScript has read and written it. The 17 digits with which other
+ * languages write a double, such as 0.10000000000000001, count as that double. Infinity and NaN are never exact.
+ */
+export function isExact(decimal: string): boolean {
+  // 15 digits always come back, as long as the number is far from the ends of what a double can be.
+  if (decimal.length <= 15 && Math.abs(Number(decimal.split(/e/i)[1] ?? 0)) < 280) return true
+  const number = Number(decimal)
+  if (!Number.isFinite(number)) return false
+  const { digits, exponent } = normalised(decimal)
+  const same = (other: string) => {
+    const written = normalised(other)
+    return written.digits === digits && written.exponent === exponent
+  }
+  if (same(String(number))) return true
+  const isFraction = digits.length > exponent
+  return isFraction && digits.length <= 17 && same(number.toPrecision(digits.length))
+}
+
+/** The part of a number that is shown in a message. */
+export function shortened(number: string): string {
+  return number.length > 40 ? `${number.slice(0, 40)}…` : number
+}
+
+// 15 digits and a usual exponent always fit. A date or a hash in a string looks like more, and costs the second pass.
+const MAY_BE_INEXACT = /\d[\d.]{15}|\d[eE]/
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const MINUS = 0x2d
+const ZERO = 0x30
+const NINE = 0x39
+const IN_NUMBER = new Set([...'0123456789.eE+-'].map((character) => character.charCodeAt(0)))
+
+function endOfString(text: string, start: number): number {
+  let at = start + 1
+  while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1
+  return at
+}
+
+/** `-12.50e3` as the digits `125` and the power of ten by which `0.125` is multiplied. Zero has no digits. */
+function normalised(decimal: string): { readonly digits: string; readonly exponent: number } {
+  const [mantissa = '', power = '0'] = decimal.toLowerCase().split('e')
+  const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
+  const all = whole + fraction
+  let first = 0
+  while (all[first] === '0') first++
+  let end = all.length
+  while (end > first && all[end - 1] === '0') end--
+  const digits = all.slice(first, end)
+  return { digits, exponent: digits === '' ? 0 : whole.length - first + Number(power) }
+}
+
 /** The JSON of a value. What JSON cannot hold is refused, where `JSON.stringify` drops it or makes null of it. */
 export function jsonText(value: unknown, who: string): string {
   const text: string | undefined = JSON.stringify(value)

@@ -2,8 +2,7 @@ import { isTooDeep } from './document'
 import { sameJson } from './equal'
 import { type ChangedBy, changedBy, keyedItems, orderTogether } from './keyed-items'
 import type { ArrayKeys } from './marks'
-import { isObject, type JsonObject, memberOf, setMember } from './member'
-import { formatPointer, parsePointer } from './pointer'
+import { formatPointer, isObject, type JsonObject, memberOf, parsePointer, setMember } from './pointer'
 
 /** A member that differs from the base. `alike`: both sides made the same of it; `both`: they did not, a conflict. */
 export interface ThreeWayChange {

@@ -1,5 +1,5 @@
 import type { Marks } from '../json/marks'
-import { isContainer, isObject, type JsonObject } from '../json/member'
+import { isContainer, isObject, type JsonObject } from '../json/pointer'
 import { type Engine, type SchemaGraph, type SchemaNode, schemaGraph } from './schema-node'
 
 export type Annotation = 'readOnly' | 'writeOnly'

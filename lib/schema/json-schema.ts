@@ -1,6 +1,5 @@
 import type { Ajv, ErrorObject, ValidateFunction } from 'ajv'
-import { isObject, type JsonObject } from '../json/member'
-import { valueAt } from '../json/pointer'
+import { isObject, type JsonObject, valueAt } from '../json/pointer'
 import { type AjvInstance, type CompiledSchema, newAjv, quietAjv } from './ajv'
 import { type Annotations, annotationsIn } from './annotations'
 import type { Checked, SchemaCheck, SchemaError } from './schema-check'

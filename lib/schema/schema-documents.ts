@@ -1,5 +1,4 @@
-import { isObject, type JsonObject, memberOf } from '../json/member'
-import { parsePointer } from '../json/pointer'
+import { isObject, type JsonObject, memberOf, parsePointer } from '../json/pointer'
 
 /** A subschema, and the URI of the resource that it belongs to. */
 export interface Place {

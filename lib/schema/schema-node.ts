@@ -1,4 +1,4 @@
-import { isObject, type JsonObject } from '../json/member'
+import { isObject, type JsonObject } from '../json/pointer'
 import { type Documents, type Place, schemaDocuments } from './schema-documents'
 
 /** Says whether a value satisfies the assertions of one subschema, but not those of the subschemas in it. */

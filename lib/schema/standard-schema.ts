@@ -1,5 +1,4 @@
-import { isContainer } from '../json/member'
-import { formatPointer, valueAt, withValueAt } from '../json/pointer'
+import { formatPointer, isContainer, valueAt, withValueAt } from '../json/pointer'
 import { quietAjv } from './ajv'
 import { type Annotations, annotationsIn } from './annotations'
 import type { Checked, SchemaCheck, SchemaError } from './schema-check'

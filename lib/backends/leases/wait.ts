@@ -1,3 +1,5 @@
+import { pollingMs } from '../../timing/pause'
+
 /** How long somebody waits for a lock. */
 export interface Patience {
   readonly waitMs: number
@@ -25,7 +27,7 @@ export async function pollFor<R>(attempt: Attempt<R>, { waitMs, signal }: Patien
     const leftMs = until - performance.now()
     if (granted !== undefined || leftMs <= 0) return granted
     // Jitter keeps waiters of several processes from asking in step. The last look is at the very end.
-    await sleeper(Math.min(leftMs, pollMs * (0.5 + Math.random() / 2)), signal).woken
+    await sleeper(Math.min(leftMs, pollingMs(pollMs)), signal).woken
   }
   return undefined
 }

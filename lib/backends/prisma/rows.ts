@@ -1,8 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
-import { parseJson } from '../../json/exact-numbers'
-import { jsonText } from '../../json/text'
+import { jsonText, parseJson } from '../../json/text'
 import { storableText } from '../sql/storable-text'
 import type { PrismaField, PrismaPlan, PrismaVersionType } from './options'
 

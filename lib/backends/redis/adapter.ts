@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
-import { parseJson } from '../../json/exact-numbers'
-import { jsonText } from '../../json/text'
+import { jsonText, parseJson } from '../../json/text'
 import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../timing/later-date'
 import { redisFault } from './faults'
 import { isRedisClient, type RedisClient, type Script, script, scriptRunner } from './scripts'

@@ -1,10 +1,12 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { mendOf } from '../../conflicts/store-error-shape'
 import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
+import { pause } from '../../timing/pause'
 
 /** How often a statement is tried that others were in the way of. */
 export const MOST_TRIES = 8
+
+const PAUSES = { firstMs: 2, longestMs: 256 }
 
 /**
  * Runs one statement, again where the database says that it only was in another's way: nothing was written then, and the
@@ -18,7 +20,7 @@ export async function attempted<R>(run: () => Promise<R>, who: string): Promise<
       if (isStoreFault(error)) throw error
       const known = recogniseStoreError(error)
       if (!known || !isInTheWay(known, error) || tries >= MOST_TRIES) throw faultOf(error, known, who)
-      await wait(Math.random() * 2 ** tries)
+      await pause(tries, PAUSES)
     }
   }
 }

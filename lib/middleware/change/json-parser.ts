@@ -1,6 +1,6 @@
 import express from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
-import { inexactNumber, shortened } from '../../json/exact-numbers'
+import { inexactNumber, shortened } from '../../json/text'
 
 /**
  * For the app's own parser: `express.json({ verify: refuseInexactNumbers })`. Answers 400 to a body with a number that

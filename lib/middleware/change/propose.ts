@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
+import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { alike, carryMembers } from '../../json/members'
-import { applyMergePatch, removeNulled } from '../../json/merge-patch'
-import { applyPatch } from '../../json/patch'
+import { applyMergePatch, applyPatch, removeNulled } from '../../json/patch'
 import type { PatchFailure } from '../../json/patch-document'
+import { show } from '../../options'
 import {
   type MemberRules,
   misplacedUnseen,
@@ -14,11 +16,10 @@ import {
   withStoredMembers,
 } from '../../rules/change'
 import type { Checked, SchemaError } from '../../schema/schema-check'
-import type { Definition } from '../options/definition'
+import { belowRequest, type Definition } from '../options/definition'
 import type { Attempt, GuardedRequest, Sent } from '../request/guarded-request'
 import { representationOf, shownMembers } from '../request/validators'
 import { unsafeDocument } from './body'
-import { keyOfNew } from './key-of-new'
 
 /** What a request would make of a state. */
 export interface Proposal {
@@ -157,5 +158,43 @@ function patchConflict(failure: PatchFailure): ConflictError {
       const { index, pointer, op, detail } = failure
       return new ConflictError('patch_failed', { detail, conflicts: [{ pointer, kind: op, index }] })
     }
+  }
+}
+
+/** The key under which a new resource is stored, where the store does not give one. */
+export function keyOfNew<T>({ settings, req }: GuardedRequest<T>, value: T | undefined): string {
+  const key: unknown = value === undefined ? undefined : settings.generateKey(value, req)
+  if (typeof key === 'string' && key !== '') return key
+  throw new Error(`generateKey of the ${settings.name} gave ${JSON.stringify(key)}; it has to give a non-empty string.`)
+}
+
+const known = new WeakSet<object>()
+
+/**
+ * Where the app has a `key` of its own, the Location of what POST creates has to lead back to it: otherwise the client gets
+ * 201 and the address of nothing. Tried once, before anything is written.
+ */
+export function mustLeadBack<T>({ settings, req }: GuardedRequest<T>): void {
+  const { options, location, name } = settings
+  if (options.key === undefined || location !== belowRequest || known.has(options)) return
+  // Made by the store, the key is a number or a UUID, and `key` may insist on either.
+  const made =
+    settings.adapter.create || options.generateKey === undefined ? ['1', randomUUID()] : ['1', 'a', randomUUID()]
+  if (!made.some((key) => keyAt(req, settings, key) === key)) {
+    const key = made.at(-1) ?? ''
+    throw new Error(
+      `express-conflict: what POST creates as a ${name} would get the Location ${belowRequest(req, '<key>')}, and the key option makes ${show(keyAt(req, settings, key))} of <key> = ${show(key)}, which is another resource. Give generateKey: (value, req) => the whole key, and location: (req, key) => the path that leads back to it.`,
+    )
+  }
+  known.add(options)
+}
+
+/** The key of a request to the Location: whatever parameter `key` looks for stands there. */
+function keyAt<T>(req: Request, { options }: Definition<T>, made: string): unknown {
+  const params = new Proxy(req.params, { get: (own, parameter) => Reflect.get(own, parameter) ?? made })
+  try {
+    return options.key?.(Object.create(req, { params: { value: params } }), params as Record<string, string>)
+  } catch {
+    return undefined
   }
 }

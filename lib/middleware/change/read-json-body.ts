@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Request, RequestHandler } from 'express'
-import { inexactNumber } from '../../json/exact-numbers'
+import { inexactNumber } from '../../json/text'
 import { contentOf, noteContent, parse } from './json-parser'
 
 /**

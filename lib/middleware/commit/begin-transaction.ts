@@ -1,5 +1,4 @@
-import { conditionsOf, NO_CONDITIONS } from '../preconditions/conditions'
-import { versionNamedBy } from '../preconditions/named-version'
+import { conditionsOf, NO_CONDITIONS, versionNamedBy } from '../preconditions/conditions'
 import { verdictOf } from '../preconditions/verdict'
 import { newAttempt } from '../request/attempt'
 import { type GuardedRequest, guardedOn, isDone } from '../request/guarded-request'

@@ -3,6 +3,7 @@ import type { ResourceState } from '../../contracts/adapter'
 import { formatEntityTag } from '../../http/entity-tag'
 import type { KeptAnswer } from '../../idempotency/record'
 import type { Change } from '../../rules/change'
+import { retryAfterS } from '../../timing/retry-after'
 import { claimOn } from '../request/claimed-request'
 import type { GuardedRequest } from '../request/guarded-request'
 import { locationOfNew, tagAfterChange } from './after-change'
@@ -23,7 +24,7 @@ export async function recordChange<T>(
   const answer = answerOfChange(guarded, change, state)
   if (await claimed.claim.carryOut(answer, store)) return
   // Taken for dead, and carried out by another one: what this one did must not count.
-  throw new ConflictError('idempotency_in_progress', { retryAfterS: 1 })
+  throw new ConflictError('idempotency_in_progress', { retryAfterS: retryAfterS() })
 }
 
 /** Should what comes behind the commit fail: the change was made all the same. */

@@ -1,9 +1,9 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
+import { retryAfterS } from '../../timing/retry-after'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
-import { lostRace } from '../preconditions/lost-race'
-import { takenKey } from '../preconditions/taken-key'
+import { lostRace, takenKey } from '../preconditions/refusals'
 import { judgedAgain } from '../request/attempt'
 import { type Attempt, type GuardedRequest, isDone, leasesOn } from '../request/guarded-request'
 import type { OpenTransaction } from '../request/open-transaction'
@@ -31,7 +31,7 @@ export async function commitInTransaction<T>(
     for (const run of guarded.beforeCommit ?? []) await run(transaction.adapter.transactionHandle)
     await recordChange(guarded, change, state, transaction.adapter.transactionHandle)
     if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
-      throw new ConflictError('lock_lost', { retryAfterS: 1 })
+      throw new ConflictError('lock_lost', { retryAfterS: retryAfterS() })
     await transaction.commit().catch(async (error: unknown) => {
       throw await storeRefusal(guarded, error, 'write')
     })

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
+import { pause } from '../../timing/pause'
+import { retryAfterS } from '../../timing/retry-after'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
-import { lostRace } from '../preconditions/lost-race'
-import { takenKey } from '../preconditions/taken-key'
+import { lostRace, takenKey } from '../preconditions/refusals'
 import { judgedAgain } from '../request/attempt'
 import { type Attempt, type GuardedRequest, leasesOn } from '../request/guarded-request'
 import { report } from '../request/refuse'
@@ -17,8 +17,7 @@ import { commitInTransaction } from './commit-in-transaction'
 import { isContended, lineUp, outlastsOthers, type Turn } from './line-up'
 import { swap } from './swap'
 
-const FIRST_PAUSE_MS = 10
-const LONGEST_PAUSE_MS = 100
+const PAUSES = { firstMs: 10, longestMs: 100 }
 
 /**
  * Compare-and-swap with the version that the checks were made against. After a lost race the checks run on the state
@@ -46,7 +45,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       const intended = intendedChange(guarded, attempt, intent)
       const change = intended instanceof Promise ? await intended : intended
       if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
-        throw new ConflictError('lock_lost', { retryAfterS: 1 })
+        throw new ConflictError('lock_lost', { retryAfterS: retryAfterS() })
       // From the first write on: what the handler takes to make a value is not the store's.
       const leftMs = until === undefined ? deadlineMs : until - Date.now()
       until ??= Date.now() + deadlineMs
@@ -70,7 +69,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
         if (!guarded.settings.reportsOnly) throw end(guarded, lostRace(guarded))
         report(guarded, lostRace(guarded))
       }
-      if (turn) await pause(guarded, tries, until)
+      if (turn) await pauseInTurn(guarded, tries, until)
       else {
         turn = await lineUp(guarded, until)
         if (turn.hasWaited) attempt = await readAgain(guarded, attempt)
@@ -128,15 +127,12 @@ function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
   return attempt
 }
 
-/** Full jitter, so that processes which lost the same race do not meet again. */
-export async function pause<T>({ res }: GuardedRequest<T>, tries: number, until: number): Promise<void> {
-  const ms = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (tries - 2)) * Math.random()
-  const isOver = Date.now() + ms >= until
-  if (!isOver) await sleep(ms)
+export async function pauseInTurn<T>({ res }: GuardedRequest<T>, tries: number, untilMs: number): Promise<void> {
+  const isInTime = await pause(tries - 1, { ...PAUSES, untilMs })
   // When the client has left, the others are served sooner.
-  if (isOver || res.destroyed) throw tooMany()
+  if (!isInTime || res.destroyed) throw tooMany()
 }
 
 function tooMany(): ConflictError {
-  return new ConflictError('concurrent_update', { retryAfterS: 1 + Math.floor(Math.random() * 2) })
+  return new ConflictError('concurrent_update', { retryAfterS: retryAfterS() })
 }

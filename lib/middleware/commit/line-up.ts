@@ -1,8 +1,7 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { Intent } from '../change/intended-change'
 import { type LockQueue, lockQueue } from '../lock/lock-queue'
-import { conditionsOf } from '../preconditions/conditions'
-import { versionNamedBy } from '../preconditions/named-version'
+import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
 import type { GuardedRequest } from '../request/guarded-request'
 import { settledOf } from '../request/settled'
 

@@ -1,6 +1,6 @@
 import type { ResourceState } from '../../contracts/adapter'
 import type { Change } from '../../rules/change'
-import { keyOfNew, mustLeadBack } from '../change/key-of-new'
+import { keyOfNew, mustLeadBack } from '../change/propose'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { checkedResult, checkedState, mustHaveState, storeOf, writeState } from '../state/store-call'
 

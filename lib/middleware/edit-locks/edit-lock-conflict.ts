@@ -1,6 +1,7 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import { strongMatch } from '../../http/entity-tag'
 import { type IfCondition, type IfList, isSamePath, parseIf } from '../../http/if-header'
+import { retryAfterEndS } from '../../timing/retry-after'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { tagsOf } from '../request/validators'
@@ -41,8 +42,7 @@ export async function lockedBy<T>(
     detail: isOwn ? 'You hold this lock yourself: name its token in If, as (<urn:uuid:…>).' : undefined,
     holder,
     lockedUntil: until.toISOString(),
-    // Jitter keeps those who wait from coming back all at once.
-    retryAfterS: Math.ceil(leftMs / 1000) + Math.floor(Math.random() * 3) || 1,
+    retryAfterS: retryAfterEndS(leftMs),
   })
 }
 

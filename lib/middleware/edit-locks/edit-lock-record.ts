@@ -2,6 +2,7 @@ import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import type { ExpiringStore } from '../../contracts/store'
 import { withDeadline } from '../../timing/deadline'
+import { retryAfterS } from '../../timing/retry-after'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import type { GuardedRequest } from '../request/guarded-request'
 import { isMistake } from '../state/store-conflict'
@@ -104,6 +105,6 @@ async function inTime<T, R>({ settings }: GuardedRequest<T>, work: () => Promise
     return await withDeadline(work(), deadlineMs, late)
   } catch (cause) {
     if (isMistake(cause) || isConflictError(cause)) throw cause
-    throw new ConflictError('backend_unavailable', { cause, retryAfterS: 1 + Math.floor(Math.random() * 4) })
+    throw new ConflictError('backend_unavailable', { cause, retryAfterS: retryAfterS() })
   }
 }

@@ -2,11 +2,11 @@ import type { Request } from 'express'
 import { conflictOf } from '../../conflicts/conflicts'
 import { show } from '../../options'
 import { type Committed, unchanged } from '../commit/after-change'
-import { pause } from '../commit/commit'
+import { pauseInTurn } from '../commit/commit'
 import { commitAndTell, type Resource, resourceFor } from '../commit/resource'
 import { changeWritten, isLost, stateWritten, type WriteOutcome, writable } from '../commit/written'
 import { refuseMounted } from '../options/mount'
-import { lostRace } from '../preconditions/lost-race'
+import { lostRace } from '../preconditions/refusals'
 import { judgedAgain } from '../request/attempt'
 import { type ConflictMiddleware, conflictMiddleware } from '../request/conflict-middleware'
 import { failing } from '../request/failure'
@@ -56,7 +56,7 @@ async function writeUntilWritten<T>(guarded: GuardedRequest<T>, write: WriteChan
     try {
       const attempt = await judgedAgain(guarded, await readState(guarded))
       if (attempt.verdict?.outcome === 'already-applied') return unchanged(guarded, attempt)
-      await pause(guarded, tries, until)
+      await pauseInTurn(guarded, tries, until)
     } catch (error) {
       const conflict = conflictOf(error)
       throw conflict ? await refusal(guarded, conflict) : error

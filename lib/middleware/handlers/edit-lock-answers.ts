@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { parseLockToken } from '../../http/if-header'
+import { retryAfterS } from '../../timing/retry-after'
 import { lockedBy } from '../edit-locks/edit-lock-conflict'
 import { endLock, findLock, isHeldBy, renewLock, takeLock } from '../edit-locks/edit-lock-record'
 import type { EditLock, EditLocks } from '../options/edit-locks'
@@ -57,7 +58,7 @@ export async function takeOrRenew<T>(guarded: GuardedRequest<T>, locks: EditLock
     const renewed = await renewLock(guarded, locks, lock)
     if (renewed) return { outcome: 'renewed', token, view: ownView(renewed), state: await stateOf(guarded) }
   }
-  throw new ConflictError('resource_busy', { retryAfterS: 1 })
+  throw new ConflictError('resource_busy', { retryAfterS: retryAfterS() })
 }
 
 async function granted<T>(
@@ -99,7 +100,7 @@ export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): 
     if (refusal) throw refusal
     if (await endLock(guarded, locks, lock)) return
   }
-  throw new ConflictError('resource_busy', { retryAfterS: 1 })
+  throw new ConflictError('resource_busy', { retryAfterS: retryAfterS() })
 }
 
 /** The same answer for what is not there as for what the caller may not see, whether somebody edits it or not. */

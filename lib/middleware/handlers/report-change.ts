@@ -1,6 +1,6 @@
-import { changedPointers } from '../../json/changed-pointers'
+import { changedPointers } from '../../json/equal'
 import { refuseMounted } from '../options/mount'
-import { takenKey } from '../preconditions/taken-key'
+import { takenKey } from '../preconditions/refusals'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import { refusal } from '../request/refuse'
 import { shownMembers } from '../request/validators'

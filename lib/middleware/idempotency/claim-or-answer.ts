@@ -6,6 +6,7 @@ import { lookTogether } from '../../idempotency/look-together'
 import type { KeptAnswer } from '../../idempotency/record'
 import { storeWithDeadline } from '../../idempotency/store-with-deadline'
 import { claimUnkeyed } from '../../idempotency/unkeyed-claim'
+import { retryAfterS } from '../../timing/retry-after'
 import type { IdempotencySettings } from '../options/idempotency-settings'
 import type { GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
@@ -77,7 +78,7 @@ export async function claimOrShare<T>(
 /** Without a claim no request begins, so nothing was changed. */
 function unavailable(error: unknown): never {
   if (isMistake(error)) throw error
-  throw new ConflictError('backend_unavailable', { cause: error, retryAfterS: soonS() })
+  throw new ConflictError('backend_unavailable', { cause: error, retryAfterS: retryAfterS() })
 }
 
 async function replay<T>(guarded: GuardedRequest<T>, answer: KeptAnswer): Promise<Answered> {
@@ -105,7 +106,7 @@ function answerAgain(res: Response, { status, headers, body }: KeptAnswer): void
 function inProgress(settings: IdempotencySettings, title?: string): ConflictError {
   return new ConflictError('idempotency_in_progress', {
     title,
-    retryAfterS: soonS(),
+    retryAfterS: retryAfterS(),
     headers: documentedAt(settings),
   })
 }
@@ -113,9 +114,4 @@ function inProgress(settings: IdempotencySettings, title?: string): ConflictErro
 /** Sections 2.6 and 2.7 of the draft: a refusal of a key links to the place where the API documents its keys. */
 export function documentedAt({ docsUrl }: IdempotencySettings): Readonly<Record<string, string>> {
   return { Link: `<${docsUrl}>; rel="describedby"` }
-}
-
-/** Jitter, so that not all clients come back in the same second. */
-function soonS(): number {
-  return 1 + Math.floor(Math.random() * 2)
 }

@@ -1,5 +1,5 @@
 import { ConflictError } from '../../conflicts/conflicts'
-import { type ConflictEvents, publish } from '../../conflicts/events'
+import { type ConflictEvents, publish, warn } from '../../conflicts/events'
 import type { Lease, LockManager } from '../../contracts/lock'
 import type { LockSettings } from '../options/definition'
 import type { GuardedRequest } from '../request/guarded-request'
@@ -36,11 +36,6 @@ export async function holdAll<T>(
   }
   onSettled(lock.maxHoldMs, () => void release())
   return undefined
-}
-
-/** A lock that cannot be given back runs out by itself. */
-function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
 }
 
 const HELD = Symbol.for('express-conflict.held')

@@ -1,4 +1,5 @@
 import { type Line, line } from '../../timing/line'
+import { retryAfterS } from '../../timing/retry-after'
 
 /** How waiting for a turn ended. `done` gives the turn to the next one; it may be called twice. */
 export type Waited =
@@ -77,8 +78,7 @@ export function lockQueue(now: () => number = () => performance.now()): LockQueu
 
     retryAfterS(key) {
       const ahead = 1 + (lines.get(key)?.length ?? 0)
-      // Not all at the same second: whoever comes back early finds the line that the others made.
-      return Math.min(60, Math.max(1, Math.ceil((ahead * turnMs * (1 + Math.random())) / 1000)))
+      return retryAfterS(ahead * turnMs)
     },
 
     get size() {

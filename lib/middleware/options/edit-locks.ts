@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import type { ExpiringStore } from '../../contracts/store'
-import { aFunction, checkOptions, type Expectation, isObject, show, storedMilliseconds } from '../../options'
+import { isObject } from '../../json/pointer'
+import { aFunction, checkOptions, type Expectation, show, storedMilliseconds } from '../../options'
 
 /** Who holds an edit lock, as the app knows it. */
 export interface EditLockHolder {

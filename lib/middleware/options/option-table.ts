@@ -1,4 +1,4 @@
-import { isPointer } from '../../json/pointer'
+import { isObject, isPointer } from '../../json/pointer'
 import {
   aFunction,
   aMethod,
@@ -6,7 +6,6 @@ import {
   aPointer,
   aText,
   type Expectation,
-  isObject,
   listOf,
   milliseconds,
   oneOf,

@@ -7,9 +7,8 @@ import { ifConflict } from '../edit-locks/edit-lock-conflict'
 import type { Attempt, GuardedRequest, Verdict } from '../request/guarded-request'
 import { report } from '../request/refuse'
 import { tagsOf } from '../request/validators'
-import { disagreement, failedCondition, staleVersionConflict } from './condition-conflicts'
-import { conditionsOf, NO_CONDITIONS } from './conditions'
-import { versionNamedBy } from './named-version'
+import { conditionsOf, disagreement, NO_CONDITIONS, versionNamedBy } from './conditions'
+import { failedCondition, staleVersionConflict } from './refusals'
 
 const PROCEED: Verdict = { outcome: 'proceed' }
 const ALREADY_APPLIED: Verdict = { outcome: 'already-applied' }

@@ -1,5 +1,5 @@
 import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adapter'
-import { storeFault } from '../../contracts/store-fault'
+import { noAnswerWithin } from '../../contracts/store-fault'
 import { withDeadline } from '../../timing/deadline'
 
 /** An adapter's transaction, turned inside out: it stays open until one of its ends is called. */
@@ -33,7 +33,7 @@ export async function openTransaction<T>(
     () => begun.reject(new TypeError('transaction() of the adapter never ran what it was given.')),
     begun.reject,
   )
-  const adapter = await withDeadline(begun.promise, ms, () => late(ms)).catch((error: unknown) => {
+  const adapter = await withDeadline(begun.promise, ms, () => noAnswerWithin(ms)).catch((error: unknown) => {
     end.reject(GIVEN_UP)
     throw error
   })
@@ -53,7 +53,7 @@ export async function openTransaction<T>(
       end.resolve()
       return withDeadline(done, ms, () => {
         adapter.abandon?.()
-        return late(ms)
+        return noAnswerWithin(ms)
       })
     },
     async rollBack() {
@@ -61,17 +61,13 @@ export async function openTransaction<T>(
       open.isOpen = false
       end.reject(GIVEN_UP)
       // However it comes back, nothing was committed.
-      await withDeadline(done, ms, () => late(ms)).catch((error: unknown) => {
+      await withDeadline(done, ms, () => noAnswerWithin(ms)).catch((error: unknown) => {
         if (error !== GIVEN_UP) adapter.abandon?.()
       })
     },
     abandon,
   }
   return open
-}
-
-function late(ms: number): Error {
-  return storeFault(new Error(`no answer within ${ms} ms`), { applied: 'unknown' })
 }
 
 function deferred<V>() {

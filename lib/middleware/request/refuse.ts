@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
-import { publish } from '../../conflicts/events'
-import { changedPointers } from '../../json/changed-pointers'
+import { publish, warn } from '../../conflicts/events'
+import { changedPointers } from '../../json/equal'
 import type { ConflictEvent } from '../options/options'
 import { noteConflict } from './claimed-request'
 import { loggerFor } from './conflict-logger'
@@ -104,10 +104,6 @@ export function tell(listener: () => unknown): void {
   } catch (error) {
     warn(error)
   }
-}
-
-export function warn(error: unknown): void {
-  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
 }
 
 async function withExposedState<T>(

@@ -1,7 +1,7 @@
 import { isHeard, publish } from '../../conflicts/events'
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
-import { storeFault } from '../../contracts/store-fault'
+import { noAnswerWithin } from '../../contracts/store-fault'
 import { show } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import type { GuardedRequest } from '../request/guarded-request'
@@ -25,7 +25,7 @@ export async function readState<T>(guarded: GuardedRequest<T>): Promise<Resource
   const since = isHeard('read') ? performance.now() : undefined
   let failed = true
   try {
-    const state = await withDeadline(storeOf(guarded).read(key), deadlineMs, () => late(deadlineMs))
+    const state = await withDeadline(storeOf(guarded).read(key), deadlineMs, () => noAnswerWithin(deadlineMs))
     failed = false
     return checkedState(state, name)
   } catch (error) {
@@ -43,14 +43,10 @@ export async function readState<T>(guarded: GuardedRequest<T>): Promise<Resource
 /** A call that changes something. What nobody can know is never called a failure: it may have been carried out. */
 export async function writeState<T, R>(guarded: GuardedRequest<T>, ms: number, call: () => Promise<R>): Promise<R> {
   try {
-    return await withDeadline(call(), ms, () => late(ms))
+    return await withDeadline(call(), ms, () => noAnswerWithin(ms))
   } catch (error) {
     throw await storeRefusal(guarded, error, 'write')
   }
-}
-
-function late(ms: number): Error {
-  return storeFault(new Error(`no answer within ${ms} ms`), { applied: 'unknown' })
 }
 
 /** A state without a version would make every condition on it pass or fail by accident. */

@@ -2,13 +2,11 @@ import { ConflictError, type ConflictKind } from '../../conflicts/conflicts'
 import { recogniseStoreError, type StoreError, type StoreErrorKind } from '../../conflicts/store-errors'
 import { isStoreFault } from '../../contracts/store-fault'
 import { withDeadline } from '../../timing/deadline'
-import { conditionsOf } from '../preconditions/conditions'
-import { lostRace } from '../preconditions/lost-race'
-import { versionNamedBy } from '../preconditions/named-version'
-import { takenKey } from '../preconditions/taken-key'
+import { retryAfterS } from '../../timing/retry-after'
+import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
+import { lostRace, takenKey } from '../preconditions/refusals'
 import { claimOn } from '../request/claimed-request'
 import { type GuardedRequest, isDone } from '../request/guarded-request'
-import { pointersOf } from './constraint-pointers'
 
 /** What to throw for an error of the back end: the conflict that the client is told of, or a mistake as it is. */
 export async function storeRefusal<T>(
@@ -38,7 +36,7 @@ export async function storeConflict<T>(
   // A read has no value that could be refused: its statement is wrong.
   if (known && refused) return during === 'read' ? undefined : refusedValue(guarded, known, refused, error)
   const code = (kind && IN_THE_WAY[kind]) ?? 'backend_unavailable'
-  return new ConflictError(code, { cause: error, retryAfterS: 1 + Math.floor(Math.random() * 4) })
+  return new ConflictError(code, { cause: error, retryAfterS: retryAfterS() })
 }
 
 /** A key that its column cannot hold, such as `abc` for an integer, names nothing; nor does a row that had to be there. */
@@ -161,7 +159,7 @@ async function isKeyTaken<T>({ attempt, key, settings }: GuardedRequest<T>): Pro
 
 function unknownOutcome<T>(guarded: GuardedRequest<T>, cause: unknown): ConflictError {
   const retryable = isCarriedOutOnce(guarded)
-  return new ConflictError('outcome_unknown', { cause, retryable, retryAfterS: retryable ? 1 : undefined })
+  return new ConflictError('outcome_unknown', { cause, retryable, retryAfterS: retryable ? retryAfterS() : undefined })
 }
 
 /** Would the same request, sent again, change nothing where the first one was carried out? */
@@ -177,4 +175,20 @@ function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
   if (ifNoneMatch === '*' && !isNew) return true
   // RFC 9110 §9.2.2: to carry these out twice is to carry them out once.
   return (method === 'PUT' || method === 'DELETE') && (ifMatch !== undefined || ifNoneMatch !== undefined)
+}
+
+type Constraints = Readonly<Record<string, string | readonly string[]>>
+
+/**
+ * The members that a constraint is about. Drivers give its name, its name behind the table (MySQL), or columns (SQLite:
+ * `articles.tenant, articles.slug`; Prisma without the table): what the app wrote may leave the table out.
+ */
+export function pointersOf(
+  constraints: Constraints | undefined,
+  constraint: string | undefined,
+): readonly string[] | undefined {
+  if (constraints === undefined || constraint === undefined) return undefined
+  const bare = constraint.replace(/[^\s,.]+\./g, '')
+  const name = [constraint, bare].find((each) => Object.hasOwn(constraints, each))
+  return name === undefined ? undefined : [constraints[name] ?? []].flat()
 }

@@ -6,6 +6,7 @@ import { isStoredFile, type StoredFile } from '../../contracts/stored-file'
 import { isRangeCurrent } from '../../http/if-range'
 import { byteRangeOf } from '../../http/range'
 import { refuseUnknown } from '../../options'
+import { retryAfterS } from '../../timing/retry-after'
 import { stockHandler } from '../handlers/commit-change'
 import { refuseMounted } from '../options/mount'
 import { wasRemoved } from '../request/attempt'
@@ -116,5 +117,5 @@ async function replaced(guarded: GuardedRequest<unknown>): Promise<ConflictError
   if (stored === undefined) return new ConflictError('not_found')
   return wasRemoved(guarded, stored)
     ? new ConflictError('gone')
-    : new ConflictError('concurrent_update', { retryAfterS: 1 })
+    : new ConflictError('concurrent_update', { retryAfterS: retryAfterS() })
 }

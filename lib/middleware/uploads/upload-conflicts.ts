@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import { isStoreFault } from '../../contracts/store-fault'
 import { type Digest, parseDigests } from '../../http/content-digest'
+import { retryAfterS } from '../../timing/retry-after'
 
 /** How browsers send forms. Stored as it comes, a form would be a file with the boundaries of the form in it. */
 const FORM = /^[ \t]*(?:multipart\/form-data|application\/x-www-form-urlencoded)[ \t]*(?:;|$)/i
@@ -59,5 +60,5 @@ export function malformed(detail: string, cause?: unknown): ConflictError {
 /** The disk was asked in vain. Any other error is a mistake. */
 export function unavailable(error: unknown): unknown {
   if (!isStoreFault(error)) return error
-  return new ConflictError('backend_unavailable', { cause: error, retryAfterS: 1 + Math.floor(Math.random() * 4) })
+  return new ConflictError('backend_unavailable', { cause: error, retryAfterS: retryAfterS() })
 }

@@ -1,5 +1,4 @@
-import { parseJson } from '../../../json/exact-numbers'
-import { jsonText } from '../../../json/text'
+import { jsonText, parseJson } from '../../../json/text'
 
 /** How values of one kind are kept in files. */
 export interface Form<T> {

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../../contracts/adapter'
-import { parseJson } from '../../../json/exact-numbers'
+import { parseJson } from '../../../json/text'
 import type { SqlDialect } from '../client'
 import { type Fragment, fragmentsOf } from './fragments'
 import type { Keys } from './keys'

@@ -1,7 +1,7 @@
-import { setTimeout as wait } from 'node:timers/promises'
 import { type QueryResult, type RawBuilder, sql } from 'kysely'
 import { recogniseStoreError } from '../../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../../contracts/adapter'
+import { pause } from '../../../timing/pause'
 import type { Execute, SqlDialect } from '../client'
 import { MOST_TRIES } from '../faults'
 import type { TablePlan } from './plan'
@@ -139,7 +139,7 @@ export function operationsAt<T>(
       // hides, or a trigger.
       if (tries === MOST_TRIES)
         throw 'taken' in outcome ? outcome.taken : forbidden(`the database does not let "${plan.table}" take this row`)
-      await wait(Math.random() * tries)
+      await pause(tries, { firstMs: 1, longestMs: 256 })
     }
   }
 

@@ -1,3 +1,4 @@
+import { isObject } from '../../../json/pointer'
 import { HISTORY_COLUMNS, type HistoryPlan } from './history'
 import type { SqlKeyType } from './keys'
 import type { SqlHistory, SqlTable } from './options'
@@ -92,10 +93,6 @@ function checkParts(option: string, named: unknown, required: readonly string[],
   if (stranger !== undefined) fail(`${option} has no "${stranger}"; it takes column and type.`)
   const missing = required.find((name) => !(name in named))
   if (missing !== undefined) fail(`${option} is ${JSON.stringify(named)}, without its ${missing}.`)
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function checkHistory(history: SqlHistory, plan: TablePlan, fail: Fail): void {

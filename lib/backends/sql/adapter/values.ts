@@ -1,6 +1,5 @@
 import { sql } from 'kysely'
-import { isExact, parseJson, shortened } from '../../../json/exact-numbers'
-import { jsonText } from '../../../json/text'
+import { isExact, jsonText, parseJson, shortened } from '../../../json/text'
 import type { SqlDialect } from '../client'
 import type { Fragment, Fragments } from './fragments'
 import { unfit } from './unfit'

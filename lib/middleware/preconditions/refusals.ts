@@ -2,6 +2,10 @@ import { ConflictError } from '../../conflicts/conflicts'
 import type { TagForm } from '../../http/current-tags'
 import { formatEntityTag, type TagList } from '../../http/entity-tag'
 import type { ConditionField, Preconditions } from '../../http/preconditions'
+import { retryAfterS } from '../../timing/retry-after'
+import type { GuardedRequest } from '../request/guarded-request'
+import { tagsOf } from '../request/validators'
+import { conditionsOf, versionNamedBy } from './conditions'
 
 /** `current` is the tag of what is there now, where that is known. */
 export function failedCondition(
@@ -45,12 +49,36 @@ export function staleVersionConflict(version: string, current: string | undefine
   })
 }
 
-export function disagreement(one: string, other: string): ConflictError {
-  return new ConflictError('conflicting_conditions', {
-    detail: `The version in the ${one} is not the one in ${other === 'query' ? 'the query' : other}.`,
-  })
-}
-
 function shortened(text: string): string {
   return text.length > 256 ? `${text.slice(0, 255)}…` : text
+}
+
+/** What a write that found another version comes to: 412 where the client sent a condition, else 409. */
+export function lostRace<T>(guarded: GuardedRequest<T>): ConflictError {
+  const conditions = conditionsOf(guarded)
+  if (conditions instanceof ConflictError) return conditions
+  const { ifMatch, ifNoneMatch, ifUnmodifiedSince } = conditions
+  const current = currentTag(guarded)
+  if (ifMatch !== undefined) return failedCondition(conditions, 'If-Match', { current })
+  if (ifUnmodifiedSince !== undefined) return failedCondition(conditions, 'If-Unmodified-Since', { current })
+  if (ifNoneMatch !== undefined) return failedCondition(conditions, 'If-None-Match', { current })
+  const version = versionNamedBy(guarded)
+  if (typeof version === 'string') return staleVersionConflict(version, current)
+  return new ConflictError('concurrent_update', { retryAfterS: retryAfterS() })
+}
+
+/** What was read before the race is not current any more: only what won it is told. */
+function currentTag<T>(guarded: GuardedRequest<T>): string | undefined {
+  const { attempt } = guarded
+  const tag = attempt?.afterLostRace && attempt.change.current ? tagsOf(guarded, attempt)[0] : undefined
+  return tag && formatEntityTag(tag)
+}
+
+/** The key of a new resource is taken. By what is nothing that the request asked for: it is neither checked nor shown. */
+export function takenKey<T>(guarded: GuardedRequest<T>): ConflictError {
+  const conditions = conditionsOf(guarded)
+  const isEnforced = !guarded.settings.reportsOnly
+  if (isEnforced && !(conditions instanceof ConflictError) && conditions.ifNoneMatch === '*')
+    return failedCondition(conditions, 'If-None-Match', {})
+  return new ConflictError('already_exists')
 }

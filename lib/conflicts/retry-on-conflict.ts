@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { type ConflictError, conflictOf } from '../conflicts/conflicts'
+import { pause } from '../timing/pause'
+import { type ConflictError, conflictOf } from './conflicts'
 
 /** How often, how long and until when. */
 export interface RetryOptions {
@@ -27,15 +27,14 @@ export async function retryOnConflict<R>(
 ): Promise<R> {
   const { tries, firstPauseMs, longestPauseMs, deadlineMs } = checked(options)
   const { signal } = options
-  const until = Date.now() + deadlineMs
+  const untilMs = Date.now() + deadlineMs
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted()
     try {
       return await run(attempt)
     } catch (error) {
-      const pauseMs = Math.random() * Math.min(longestPauseMs, firstPauseMs * 2 ** (attempt - 1))
-      if (!isPassing(error) || attempt >= tries || Date.now() + pauseMs >= until) throw error
-      await sleep(pauseMs, undefined, signal && { signal }).catch(() => signal?.throwIfAborted())
+      if (!isPassing(error) || attempt >= tries) throw error
+      if (!(await pause(attempt, { firstMs: firstPauseMs, longestMs: longestPauseMs, untilMs, signal }))) throw error
     }
   }
 }

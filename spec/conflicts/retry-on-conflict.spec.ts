@@ -1,5 +1,5 @@
 import { ConflictError } from '../../lib/conflicts/conflicts'
-import { type RetryOptions, retryOnConflict } from '../../lib/timing/retry-on-conflict'
+import { type RetryOptions, retryOnConflict } from '../../lib/conflicts/retry-on-conflict'
 
 const busy = () => new ConflictError('concurrent_update')
 
