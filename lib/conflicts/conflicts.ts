@@ -167,6 +167,21 @@ export class ConflictError extends Error {
   }
 }
 
+/**
+ * A conflict that is only an answer to a client. It has no stack: that would show nothing but this package, and to take it
+ * costs a tenth of a 412.
+ */
+export function answerOf(code: ConflictKind, facts?: ConflictFacts): ConflictError {
+  const { stackTraceLimit } = Error
+  // Not by assignment, which throws where intrinsics are frozen.
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  try {
+    return new ConflictError(code, facts)
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  }
+}
+
 function definitionOf(code: ConflictKind): ConflictDefinition {
   if (Object.hasOwn(CONFLICTS, code)) return CONFLICTS[code]
   throw new TypeError(`ConflictError: there is no kind "${code}". Known are ${Object.keys(CONFLICTS).join(', ')}.`)

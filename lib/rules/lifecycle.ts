@@ -1,4 +1,4 @@
-import { ConflictError } from '../conflicts/conflicts'
+import { answerOf, type ConflictError } from '../conflicts/conflicts'
 import { formatPointer, valueAt } from '../json/pointer'
 
 /** The states that a resource goes through, as told by one of its members. */
@@ -29,7 +29,7 @@ export function isGone(lifecycle: Lifecycle, value: unknown): boolean {
 export function frozenConflict(lifecycle: Lifecycle, value: unknown): ConflictError | undefined {
   const state = stateOf(lifecycle, value)
   if (state === undefined || !lifecycle.frozen.has(state)) return undefined
-  return new ConflictError('frozen', { detail: `It is "${state}".`, from: state })
+  return answerOf('frozen', { detail: `It is "${state}".`, from: state })
 }
 
 /** `before` is `undefined` for a resource that is being created. */
@@ -42,7 +42,7 @@ export function transitionConflict(lifecycle: Lifecycle, before: unknown, after:
   const step = from === undefined ? 'begin as' : `go from "${from}" to`
   const detail = `It cannot ${step} ${to === undefined ? 'no state at all' : `"${to}"`}.`
   const conflicts = [{ pointer: formatPointer(lifecycle.field), kind: 'transition' }]
-  return new ConflictError('transition_not_allowed', { detail, from, to, allowed: [...allowed], conflicts })
+  return answerOf('transition_not_allowed', { detail, from, to, allowed: [...allowed], conflicts })
 }
 
 /** What has no state yet begins, whether it is being created or was stored without one. `undefined`: any. */

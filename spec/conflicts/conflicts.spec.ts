@@ -1,4 +1,5 @@
 import {
+  answerOf,
   CONFLICTS,
   ConflictError,
   type ConflictFacts,
@@ -210,5 +211,21 @@ describe('toProblem', () => {
     const { conflicts, errors } = problem('immutable_field', { conflicts: many, errors: many })
     expect(conflicts).toEqual(many.slice(0, 50))
     expect(errors).toEqual(many.slice(0, 50))
+  })
+})
+
+describe('the stack of a conflict', () => {
+  const frames = ({ stack }: Error) => (stack ?? '').split('\n    at ').length - 1
+
+  test('is taken of one that an app makes, and not of one that is only an answer', () => {
+    const limit = Error.stackTraceLimit
+    expect(frames(new ConflictError('frozen'))).toBeGreaterThan(0)
+    const answer = answerOf('frozen', { detail: 'It is done.' })
+    expect([frames(answer), answer.stack, answer.message]).toEqual([0, 'ConflictError: It is done.', 'It is done.'])
+    expect(answer).toBeInstanceOf(ConflictError)
+    expect(Error.stackTraceLimit).toBe(limit)
+    expect(() => answerOf('no kind' as never)).toThrow('there is no kind "no kind"')
+    expect(Error.stackTraceLimit).toBe(limit)
+    expect(frames(new ConflictError('frozen'))).toBeGreaterThan(0)
   })
 })

@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
 import { valueAt, withoutValueAt } from '../../json/pointer'
@@ -131,7 +131,7 @@ function unparsed<T>({ method, headers }: GuardedRequest<T>): string {
 }
 
 function malformed(detail: string): ConflictError {
-  return new ConflictError('malformed_body', { detail })
+  return answerOf('malformed_body', { detail })
 }
 
 export function unsupported(type: string, headers: Record<string, string>): ConflictError {
@@ -139,5 +139,5 @@ export function unsupported(type: string, headers: Record<string, string>): Conf
     type === ''
       ? 'The request does not say of which type its body is: Content-Type.'
       : `Bodies of type ${type} are not understood here.`
-  return new ConflictError('unsupported_media_type', { detail, headers })
+  return answerOf('unsupported_media_type', { detail, headers })
 }

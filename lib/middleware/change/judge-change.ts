@@ -1,4 +1,4 @@
-import { ConflictError, type MemberConflict } from '../../conflicts/conflicts'
+import { answerOf, type ConflictError, type MemberConflict } from '../../conflicts/conflicts'
 import { withoutMembers } from '../../json/members'
 import { formatPointer, parsePointer, valueAt } from '../../json/pointer'
 import { type Change, changesIn, forbiddenChanges, namesOtherKey } from '../../rules/change'
@@ -76,7 +76,7 @@ function immutable<T>(
     .map(({ pointer }) => pointer)
     .join(', ')
   const detail = `${pointers}${conflicts.length > 3 ? ` and ${conflicts.length - 3} more` : ''} cannot be changed.`
-  return new ConflictError('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
+  return answerOf('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
 }
 
 /** Said without a word of what is hidden: the client cannot know that there is something. */
@@ -88,7 +88,7 @@ function misplacedConflict<T>({ settings }: GuardedRequest<T>, pointers: readonl
   )
   const detail = `Nothing tells the items of ${first === '' ? 'the resource' : first} apart: they can be added to at the end, but not changed, moved or removed one by one.`
   const conflicts = pointers.map((pointer) => ({ pointer, kind: 'changed' }))
-  return new ConflictError('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
+  return answerOf('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
 }
 
 const warned = new WeakSet<object>()
@@ -125,5 +125,5 @@ async function brokenRule<T>(
 
 function ruleConflict({ detail, type, title, pointers }: RuleConflict): ConflictError {
   const conflicts = pointers?.map((pointer) => ({ pointer, kind: 'rule' }))
-  return new ConflictError('rule_violation', { detail, type, title, conflicts })
+  return answerOf('rule_violation', { detail, type, title, conflicts })
 }

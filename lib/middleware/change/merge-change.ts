@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, ConflictError } from '../../conflicts/conflicts'
 import { warn } from '../../conflicts/events'
 import type { ResourceAdapter, ResourceState, Version } from '../../contracts/adapter'
 import { isStoredFile } from '../../contracts/stored-file'
@@ -174,5 +174,5 @@ function withConflicts<T>(
     }
   })
   const conflicts = [...kinds].map(([pointer, kind]) => ({ pointer, kind }))
-  return new ConflictError(refusal.code, { ...refusal.facts, conflicts })
+  return answerOf(refusal.code, { ...refusal.facts, conflicts })
 }

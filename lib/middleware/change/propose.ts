@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { alike, carryMembers } from '../../json/members'
 import { applyMergePatch, applyPatch, removeNulled } from '../../json/patch'
@@ -140,7 +140,7 @@ export function schemaConflict<T>(
 ): ConflictError {
   const [first] = errors
   const detail = first && `${first.instancePath === '' ? 'The resource' : first.instancePath} ${first.message}.`
-  return new ConflictError('schema_invalid', { status: options.status?.schema_invalid, detail, errors: [...errors] })
+  return answerOf('schema_invalid', { status: options.status?.schema_invalid, detail, errors: [...errors] })
 }
 
 /** Goes on at once where nothing has to be waited for: most schemas answer at once. */
@@ -151,12 +151,12 @@ export function after<A, B>(value: A | Promise<A>, next: (value: A) => B): B | P
 function patchConflict(failure: PatchFailure): ConflictError {
   switch (failure.reason) {
     case 'malformed':
-      return new ConflictError('malformed_body', { detail: failure.detail })
+      return answerOf('malformed_body', { detail: failure.detail })
     case 'too-large':
-      return new ConflictError('content_too_large', { detail: failure.detail })
+      return answerOf('content_too_large', { detail: failure.detail })
     case 'failed': {
       const { index, pointer, op, detail } = failure
-      return new ConflictError('patch_failed', { detail, conflicts: [{ pointer, kind: op, index }] })
+      return answerOf('patch_failed', { detail, conflicts: [{ pointer, kind: op, index }] })
     }
   }
 }

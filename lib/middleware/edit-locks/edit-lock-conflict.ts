@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { strongMatch } from '../../http/entity-tag'
 import { type IfCondition, type IfList, isSamePath, parseIf } from '../../http/if-header'
 import { retryAfterEndS } from '../../timing/retry-after'
@@ -25,7 +25,7 @@ export async function editLockConflict<T>(
 }
 
 function malformedIf(): ConflictError {
-  return new ConflictError('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
+  return answerOf('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
 }
 
 /** What others are told: until when, and of the holder what the app says. */
@@ -38,7 +38,7 @@ export async function lockedBy<T>(
   const holder = await locks.describeHolder?.({ owner, since, until }, req)
   // Clocks of processes differ, and can be set; the store's decides when it ends.
   const leftMs = Math.min(Math.max(until.getTime() - Date.now(), 0), locks.leaseMs)
-  return new ConflictError('locked', {
+  return answerOf('locked', {
     detail: isOwn ? 'You hold this lock yourself: name its token in If, as (<urn:uuid:…>).' : undefined,
     holder,
     lockedUntil: until.toISOString(),
@@ -59,7 +59,7 @@ export function ifConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): 
   )
     return undefined
   const detail = 'The lock that If names has ended, or the resource is not in the state that it names.'
-  return new ConflictError('precondition_failed', { field: 'If', detail })
+  return answerOf('precondition_failed', { field: 'If', detail })
 }
 
 /** Who removes a resource has no more use for the lock on it. What cannot be removed runs out. */

@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { parseEntityTag } from '../../http/entity-tag'
 import { type Preconditions, parsePreconditions } from '../../http/preconditions'
 import { valueAt } from '../../json/pointer'
@@ -12,7 +12,7 @@ export function conditionsOf<T>(guarded: GuardedRequest<T>): Preconditions | Con
   guarded.conditions ??= parseConditions(guarded)
   if (guarded.conditions.outcome === 'parsed') return guarded.conditions.preconditions
   const { field } = guarded.conditions
-  return new ConflictError('malformed_condition', { field, detail: `${field} holds no list of entity tags.` })
+  return answerOf('malformed_condition', { field, detail: `${field} holds no list of entity tags.` })
 }
 
 function parseConditions<T>({ req, headers, isSafe }: GuardedRequest<T>) {
@@ -49,7 +49,7 @@ export function hasConditions<T>({ conditions }: GuardedRequest<T>): boolean {
 }
 
 export function disagreement(one: string, other: string): ConflictError {
-  return new ConflictError('conflicting_conditions', {
+  return answerOf('conflicting_conditions', {
     detail: `The version in the ${one} is not the one in ${other === 'query' ? 'the query' : other}.`,
   })
 }
@@ -66,7 +66,7 @@ export function versionNamedBy<T>({
   const inBody = unquoted(sent ? sent.version : versionInAction(req.body, members.versionField))
   const given = versionQuery === undefined ? undefined : req.query[versionQuery]
   if (given !== undefined && typeof given !== 'string')
-    return new ConflictError('malformed_condition', {
+    return answerOf('malformed_condition', {
       field: versionQuery,
       detail: `The query names ${versionQuery} more than once.`,
     })

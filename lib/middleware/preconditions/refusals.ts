@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, ConflictError } from '../../conflicts/conflicts'
 import type { TagForm } from '../../http/current-tags'
 import { formatEntityTag, type TagList } from '../../http/entity-tag'
 import type { ConditionField, Preconditions } from '../../http/preconditions'
@@ -13,7 +13,7 @@ export function failedCondition(
   field: ConditionField,
   { current, form }: { readonly current?: string | undefined; readonly form?: TagForm | undefined },
 ): ConflictError {
-  return new ConflictError(form === undefined ? 'precondition_failed' : 'weak_validator', {
+  return answerOf(form === undefined ? 'precondition_failed' : 'weak_validator', {
     field,
     detail: detailOf(preconditions, field, form),
     expected: expectedBy(preconditions, field),
@@ -42,7 +42,7 @@ function expectedBy({ ifMatch, ifNoneMatch }: Preconditions, field: ConditionFie
 }
 
 export function staleVersionConflict(version: string, current: string | undefined): ConflictError {
-  return new ConflictError('stale_version', {
+  return answerOf('stale_version', {
     detail: 'The resource is not, or no longer, in the version that the request names.',
     expected: shortened(version),
     current,
@@ -64,7 +64,7 @@ export function lostRace<T>(guarded: GuardedRequest<T>): ConflictError {
   if (ifNoneMatch !== undefined) return failedCondition(conditions, 'If-None-Match', { current })
   const version = versionNamedBy(guarded)
   if (typeof version === 'string') return staleVersionConflict(version, current)
-  return new ConflictError('concurrent_update', { retryAfterS: retryAfterS() })
+  return answerOf('concurrent_update', { retryAfterS: retryAfterS() })
 }
 
 /** What was read before the race is not current any more: only what won it is told. */
@@ -80,5 +80,5 @@ export function takenKey<T>(guarded: GuardedRequest<T>): ConflictError {
   const isEnforced = !guarded.settings.reportsOnly
   if (isEnforced && !(conditions instanceof ConflictError) && conditions.ifNoneMatch === '*')
     return failedCondition(conditions, 'If-None-Match', {})
-  return new ConflictError('already_exists')
+  return answerOf('already_exists')
 }

@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { formatEntityTag } from '../../http/entity-tag'
 import { evaluatePreconditions, type Preconditions } from '../../http/preconditions'
@@ -32,7 +32,7 @@ export function enforced<T>(
   report(guarded, conflict)
   attempt.verdict = PROCEED
   const { stored, change } = attempt
-  return change.action === 'remove' && stored && !change.current ? new ConflictError('gone') : undefined
+  return change.action === 'remove' && stored && !change.current ? answerOf('gone') : undefined
 }
 
 /** Whether the request says on which state it is meant to act: what `required: true` asks for. */
@@ -81,7 +81,7 @@ function missingCondition<T>(
   if (action !== 'replace' && action !== 'patch' && action !== 'remove') return undefined
   if (version !== undefined || (conditions.ifMatch !== undefined && conditions.ifMatch !== '*')) return undefined
   if (required === true && hasCondition(conditions, current)) return undefined
-  return new ConflictError('precondition_required', {
+  return answerOf('precondition_required', {
     field: 'If-Match',
     detail: 'Send the ETag of the state that the change was made from as If-Match.',
   })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { publish, warn } from '../../conflicts/events'
 import { changedPointers } from '../../json/equal'
 import type { ConflictEvent } from '../options/options'
@@ -116,5 +116,5 @@ async function withExposedState<T>(
   if (expose === undefined || current === undefined || conflict.code === 'denied' || conflict.code === 'not_found')
     return conflict
   const state = await expose(current, req)
-  return state === undefined ? conflict : new ConflictError(conflict.code, { ...conflict.facts, state })
+  return state === undefined ? conflict : answerOf(conflict.code, { ...conflict.facts, state })
 }

@@ -1,4 +1,4 @@
-import { ConflictError } from '../../conflicts/conflicts'
+import { answerOf, ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { frozenConflict } from '../../rules/lifecycle'
 import { chainOf } from '../chain/chain'
@@ -37,11 +37,11 @@ export const stateStage: Stage = {
   prepare: ({ req }) => truncatedHeaders(req),
   check(guarded, attempt) {
     const { stored } = attempt
-    if (isMissing(guarded, attempt)) return new ConflictError('not_found')
+    if (isMissing(guarded, attempt)) return answerOf('not_found')
     const { options, editLocks } = guarded.settings
     const { allow } = options
     if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded) && !isRestored(guarded, stored))
-      return allow ? goneOrHidden(guarded, stored, allow) : new ConflictError('gone')
+      return allow ? goneOrHidden(guarded, stored, allow) : answerOf('gone')
     const conflict = allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
     return editLocks && !guarded.isSafe ? orLocked(guarded, attempt, editLocks, conflict) : conflict
   },
@@ -73,7 +73,7 @@ async function goneOrHidden<T>(
   allow: Allow<T>,
 ): Promise<ConflictError> {
   const conflict = denial(await allow(req, stored))
-  return conflict?.code === 'not_found' ? conflict : new ConflictError('gone')
+  return conflict?.code === 'not_found' ? conflict : answerOf('gone')
 }
 
 /** A PUT that says that nothing may be there takes a tombstone for nothing, and brings the resource back. */
@@ -123,5 +123,5 @@ function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | un
     type,
     as = 'denied',
   } = typeof answer === 'object' ? answer : { detail: answer === false ? undefined : String(answer) }
-  return new ConflictError(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
+  return answerOf(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
 }
