@@ -8,7 +8,7 @@ const { exports } = JSON.parse(readFileSync('package.json', 'utf8'))
 /** Every entry of `exports` is one file beside its types. What entries share is one chunk, so that it is there once. */
 const input = Object.fromEntries(
   Object.keys(exports)
-    .filter((subpath) => subpath !== './package.json')
+    .filter((subpath) => !/\.(json|mjs)$/.test(subpath))
     .map((subpath) => [subpath.slice(2) || 'index', sourceOf(subpath)]),
 )
 

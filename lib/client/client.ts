@@ -13,28 +13,28 @@ import { requestsOf } from './requests'
 import { mustBeMade } from './resolvers'
 import { type Again, askResolver, putResolving, refusalOf, unknownOutcome } from './resolving'
 
-/** Requests that never undo what somebody else did. What a server refuses is thrown as a `ProblemError`. */
+/** Requests that never undo what somebody else did. They throw a `ProblemError` for what the server refuses. */
 export interface Client {
-  /** Reads a resource. What is remembered of it is sent as `If-None-Match`, and given when nothing is new. */
+  /** Reads a resource. Sends the remembered tag as `If-None-Match`, and returns the remembered value if nothing is new. */
   get<T>(url: string, options?: RequestOptions): Promise<Answer<T>>
-  /** Replaces what was read; creates what was not (`If-None-Match: *`). Without a resolver a conflict is thrown. */
+  /** Replaces a resource that was read; creates one that was not (`If-None-Match: *`). Without a resolver it throws on a conflict. */
   put<T>(url: string, value: T, options?: ResolvingOptions<T>): Promise<Answer<T | undefined>>
-  /** Changes what was read, by a merge patch, or by a JSON Patch (an array). */
+  /** Changes a resource that was read, by a merge patch, or by a JSON Patch if `patch` is an array. */
   patch<T>(url: string, patch: unknown, options?: ChangeOptions): Promise<Answer<T | undefined>>
-  /** Removes what was read. It succeeds with 404 or 410 where an earlier try, whose answer was lost, may have removed it. */
+  /** Removes a resource that was read. 404 or 410 is a success if an earlier try, whose answer was lost, may have removed it. */
   delete<T>(url: string, options?: ChangeOptions): Promise<Answer<T | undefined>>
-  /** Creates, or carries out an action: once, however often it has to be sent. */
+  /** Creates a resource, or runs an action: once, however often the request has to be sent. */
   post<T>(url: string, value?: unknown, options?: PostOptions): Promise<Answer<T | undefined>>
   /**
-   * Reads, calls `change`, and stores what it gives; `undefined`, or the same value, stores nothing. Where somebody was
-   * faster `resolve` decides; without it `change` is called again with what they stored.
+   * Reads, calls `change`, and stores what it returns; `undefined`, or the same value, stores nothing. If somebody else was
+   * faster, `resolve` decides; without it, `change` is called again with what they stored.
    */
   update<T>(
     url: string,
     change: (current: T) => T | undefined | Promise<T | undefined>,
-    options?: Omit<ResolvingOptions<T>, 'condition'>,
+    options?: Omit<ResolvingOptions<T>, 'condition' | 'from'>,
   ): Promise<Answer<T>>
-  /** Drops what is remembered of one resource, or of all: after a change of the user. */
+  /** Drops what is remembered of one resource, or of all. Call it when another user signs in. */
   forget(url?: string): void
 }
 
@@ -53,7 +53,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
   async function change<T>(method: string, relative: string, value: unknown, own: ChangeOptions): Promise<Answer<T>> {
     const url = absolute(relative)
-    const changed = await requests.change(method, url, value, memory.get(url), own)
+    const changed = await requests.change(method, url, value, requests.seenBy(url, own), own)
     if (changed.refusal) throw refusalOf(changed)
     return changed.answer as Answer<T>
   }
@@ -65,10 +65,11 @@ export function createClient(options: ClientOptions = {}): Client {
 
     async put(relative, value, own = {}) {
       const url = absolute(relative)
-      const seen = memory.get(url)
+      const seen = requests.seenBy(url, own)
       const resolving = withResolver(own)
-      // Of another state than the one remembered there is no base to compare with.
-      const again = seen && own.condition === undefined ? askResolver(url, seen, value, resolving, merging) : undefined
+      // With a condition of the caller's own nothing says which value the change was made from.
+      const again =
+        seen?.text && own.condition === undefined ? askResolver(url, seen, value, resolving, merging) : undefined
       return putResolving(requests, url, value, seen, resolving, again, tries) as Promise<Answer<never>>
     },
 
@@ -95,7 +96,7 @@ export function createClient(options: ClientOptions = {}): Client {
       const resolving = withResolver(own)
       const again = askResolver(url, read.seen, mine, resolving, merging) ?? anew
       const answer = await putResolving(requests, url, mine, read.seen, resolving, again, tries)
-      // Where something else was stored than what was sent, only reading tells what.
+      // If something else was stored than what was sent, only a read shows what.
       return (answer.etag ? answer : (await requests.read(url, own)).answer) as Answer<T>
     },
 

@@ -1,5 +1,5 @@
+import { deadline, pause, retryDelayMs } from './delays'
 import { type ProblemError, refusalOf } from './problem-error'
-import { deadline, pause, retryDelayMs } from './retry'
 
 export interface Message {
   readonly method: string
@@ -18,7 +18,7 @@ interface Received {
 }
 
 export interface Reply extends Received {
-  /** An earlier try got no answer that says whether it was carried out. */
+  /** No answer to an earlier try says whether it was carried out. */
   readonly afterUnknown: boolean
 }
 
@@ -27,7 +27,7 @@ export interface Bounds {
   readonly deadlineMs: number
 }
 
-/** Sends a request, and again while that can help and cannot hurt. What it gets in the end may still be a refusal. */
+/** Sends a request, and repeats it while that can help and cannot do harm. The reply may still be a refusal. */
 export async function exchange(send: typeof fetch, message: Message, bounds: Bounds): Promise<Reply> {
   const endsAt = Date.now() + bounds.deadlineMs
   const signal = deadline(bounds.deadlineMs, message.signal)
@@ -43,10 +43,8 @@ export async function exchange(send: typeof fetch, message: Message, bounds: Bou
       failure = error
     }
     const isUnknown = !reply || leavesUnknown(reply)
-    const mayHelp = reply?.refusal?.problem.retryable ?? isUnknown
-    const mayRetry = mayHelp === true && (!isUnknown || isRepeatable(message)) && attempt < bounds.tries
     const delayMs = retryDelayMs(attempt, reply?.headers.get('Retry-After') ?? '', Date.now())
-    if (!mayRetry || Date.now() + delayMs >= endsAt) {
+    if (attempt >= bounds.tries || Date.now() + delayMs >= endsAt || !mayRetry(message, reply, isUnknown)) {
       if (reply) return { ...reply, afterUnknown }
       throw failure
     }
@@ -55,23 +53,23 @@ export async function exchange(send: typeof fetch, message: Message, bounds: Bou
   }
 }
 
+/** May the same request be sent again? Only if that can help, and if it then happens once. */
+function mayRetry(message: Message, reply: Received | undefined, isUnknown: boolean): boolean {
+  const canHelp = reply?.refusal?.problem.retryable ?? isUnknown
+  return canHelp === true && (!isUnknown || isRepeatable(message))
+}
+
 async function once(
   send: typeof fetch,
   { method, url, headers, body }: Message,
   signal: AbortSignal,
 ): Promise<Received> {
-  // What a cache between here and the server holds is no state to make a change from. A redirect is ours to follow: `fetch`
-  // would send a change to a login page, and the headers to another origin.
-  const init: RequestInit & { readonly cache: 'no-store' } = {
-    method,
-    headers,
-    signal,
-    cache: 'no-store',
-    redirect: 'manual',
-  }
+  // A change must not be made from a cached state. Redirects are followed here, because `fetch` would send a change to a
+  // login page, and the headers to another origin.
+  const init = { method, headers, body, signal, cache: 'no-store', redirect: 'manual' } as RequestInit
   let at = url
   for (let hops = 0; ; hops++) {
-    const response = await send(at, body === undefined ? init : { ...init, body })
+    const response = await send(at, init)
     const text = await response.text()
     const { status, headers: fields } = response
     const location = fields.get('Location')
@@ -82,7 +80,7 @@ async function once(
   }
 }
 
-/** Sent twice it does what it does once: it only reads, names the state that it changes, or carries a key. */
+/** Has it the same effect if it is sent twice? It only reads, names the state that it changes, or carries a key. */
 function isRepeatable({ method, headers }: Message): boolean {
   if (method === 'GET') return true
   return headers.get('If-Match') !== '*' && CONDITIONS.some((name) => headers.has(name))
@@ -90,7 +88,7 @@ function isRepeatable({ method, headers }: Message): boolean {
 
 const CONDITIONS = ['If-Match', 'If-None-Match', 'If-Unmodified-Since', 'Idempotency-Key']
 
-// Without a problem that says more, nobody knows what became of the request.
+// Without a problem that says more, the client cannot know whether the request was carried out.
 const SILENT = [429, 502, 503, 504]
 
 function leavesUnknown({ status, refusal }: Received): boolean {

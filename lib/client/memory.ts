@@ -1,9 +1,14 @@
-/** What is known of a resource since it was last seen. */
+/** A resource as it was last seen. */
 export interface Seen {
   readonly etag: string | null
   readonly lastModified: string | null
-  /** The representation, as text: nobody can change it by changing a value. */
+  /** The representation as text, so that changing a value does not change it. */
   readonly text: string
+}
+
+/** What an answer showed. */
+export function seenIn(headers: Headers, text: string): Seen {
+  return { etag: headers.get('ETag'), lastModified: headers.get('Last-Modified'), text }
 }
 
 export interface Memory {
@@ -12,7 +17,7 @@ export interface Memory {
   forget(url?: string): void
 }
 
-/** Remembers so many states and no more: what was not used for longest goes first. */
+/** Remembers at most `most` states; the least recently used one is dropped first. */
 export function memoryOf(most: number): Memory {
   const states = new Map<string, Seen>()
   const put = (url: string, seen: Seen) => {
@@ -28,9 +33,6 @@ export function memoryOf(most: number): Memory {
       return seen
     },
     set: put,
-    forget(url) {
-      if (url === undefined) states.clear()
-      else states.delete(url)
-    },
+    forget: (url) => void (url === undefined ? states.clear() : states.delete(url)),
   }
 }

@@ -1,6 +1,6 @@
 import type { ProblemError } from './problem-error'
 
-/** What a resolver decides on: three values of one resource, and where two of them meet. */
+/** What a resolver decides on: three values of one resource, and the members that both sides changed. */
 export interface Conflict<T> {
   readonly url: string
   /** What the change was made from. */
@@ -16,52 +16,57 @@ export interface Conflict<T> {
   readonly signal: AbortSignal | undefined
 }
 
-/** Gives the value to store on top of theirs; `undefined` gives up, and the refusal is thrown. */
+/** Returns the value to store on top of theirs; with `undefined` the refusal is thrown. */
 export type Resolver<T> = (conflict: Conflict<T>) => T | undefined | Promise<T | undefined>
 
-/** What holds for all requests of a client. */
+/** Options of all requests of a client. */
 export interface ClientOptions {
-  /** What relative URLs are relative to. The page, where there is one. */
+  /** What relative URLs are relative to, with or without a slash at its end. Default: the page. */
   readonly baseUrl?: string | undefined
   /** Header fields of every request. For those that change, such as a token, give a `fetch` of your own. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** For requests that bring no resolver of their own. Without one a refusal is thrown. */
+  /** For requests without a resolver of their own. Without any, a refusal is thrown. */
   readonly resolve?: (<T>(conflict: Conflict<T>) => T | undefined | Promise<T | undefined>) | undefined
   /** How the items of arrays are told apart in `conflicts`: `{ '/items': '/id' }`. */
   readonly arrayKeys?: Readonly<Record<string, string>> | undefined
-  /** One request with its retries, without the time that a resolver takes. 30,000 by default. */
+  /** For one request with its retries, without the time that a resolver takes. Default: 30,000. */
   readonly deadlineMs?: number | undefined
-  /** How often a request is sent at the most, and how often a conflict is resolved. 5 by default. */
+  /** How often a request is sent, and how often a conflict is resolved, at most. Default: 5. */
   readonly tries?: number | undefined
-  /** How many states are remembered. 500 by default; what was not used for longest goes first. */
+  /** How many states are remembered. The least recently used one is dropped first. Default: 500. */
   readonly maxRemembered?: number | undefined
-  /** `false` for a server that does not know Idempotency-Keys: a POST is then not repeated after a lost answer. */
+  /** `false` for a server that ignores Idempotency-Keys: a POST is then not repeated after a lost answer. */
   readonly idempotencyKeys?: boolean | undefined
   /** In place of the global `fetch`. */
   readonly fetch?: typeof fetch | undefined
 }
 
-/** What holds for one request. */
+/** Options of one request. */
 export interface RequestOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly signal?: AbortSignal | undefined
   readonly deadlineMs?: number | undefined
 }
 
-/** What holds for one change. */
+/** Options of one change. */
 export interface ChangeOptions extends RequestOptions {
   /** An `If-Match` in place of what is remembered: an entity tag, or `*` for whatever is stored. */
   readonly condition?: string | undefined
+  /**
+   * The answer that the change was made from, in place of what is remembered. A form needs it whose resource may be read
+   * again while it is open, as data libraries do in the background: otherwise the change passes for one of the newer state.
+   */
+  readonly from?: Answer<unknown> | undefined
 }
 
-/** What holds for a change that can be made on top of another one. */
+/** Options of a change that can be made on top of another one. */
 export interface ResolvingOptions<T> extends ChangeOptions {
   readonly resolve?: Resolver<T> | undefined
 }
 
-/** What holds for one POST. */
+/** Options of one POST. */
 export interface PostOptions extends RequestOptions {
-  /** In place of a random one, so that a page that was reloaded can ask again. */
+  /** In place of a random one, so that the page can send the same request again after it was reloaded. */
   readonly idempotencyKey?: string | undefined
 }
 

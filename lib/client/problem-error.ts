@@ -4,11 +4,12 @@ import { isObject } from '../json/pointer'
 const JSON_TYPE = /^application\/([^;]*\+)?json/i
 const BRAND = Symbol.for('express-conflict.problem-error')
 
-/** A refusal. `problem` is the server's own (RFC 9457), or made from the status where it sent none. */
+/** A refusal. `problem` is the server's own (RFC 9457), or made from the status if it sent none. */
 export class ProblemError extends Error {
-  readonly problem: Problem
-  readonly status: number
-  readonly headers: Headers
+  // Declared only: each field that is emitted is sent to every page.
+  declare readonly problem: Problem
+  declare readonly status: number
+  declare readonly headers: Headers
 
   constructor(problem: Problem, headers: Headers) {
     super(problem.detail ?? problem.title)
@@ -20,14 +21,14 @@ export class ProblemError extends Error {
   }
 }
 
-/** Known by brand: a page may have loaded two copies of this. */
+/** Recognises the error by its brand, because a page may have loaded two copies of this module. */
 export function isProblemError(error: unknown): error is ProblemError {
   return error instanceof Error && BRAND in error
 }
 
 /**
- * What an answer refuses with; `undefined` for one that says that the request was carried out. A redirect, a page of HTML
- * and a 304 to a change say nothing of the kind: they come from a login page, a proxy or a cache.
+ * The refusal that an answer is, or `undefined` if it says that the request was carried out. A redirect, a page of HTML
+ * and a 304 to a change do not say so: they come from a login page, a proxy or a cache.
  */
 export function refusalOf(method: string, response: Response, text: string): ProblemError | undefined {
   const { ok, status, headers } = response

@@ -1,20 +1,22 @@
 import { sameJson } from '../json/equal'
 import { changeCondition, readCondition } from './conditions'
 import { exchange, type Reply } from './exchange'
-import { type Memory, memoryOf, type Seen } from './memory'
+import { type Memory, memoryOf, type Seen, seenIn } from './memory'
 import type { Answer, ChangeOptions, ClientOptions, PostOptions, RequestOptions } from './options'
 import { ProblemError } from './problem-error'
 
-/** A state that was read: what the server showed, and by what it is known. */
+/** A state that was read, with its validators and the answer that showed it. */
 export interface Read {
   readonly seen: Seen
   readonly answer: Answer<unknown>
 }
 
-/** The requests of a client, each once with its retries; what they were refused with is thrown. */
+/** The requests of a client, each with its retries. */
 export interface Requests {
   readonly memory: Memory
   absolute(url: string): string
+  /** The state that a change is made from. */
+  seenBy(url: string, options: ChangeOptions): Seen | undefined
   read(url: string, options: RequestOptions): Promise<Read>
   change(method: string, url: string, value: unknown, seen: Seen | undefined, options: ChangeOptions): Promise<Changed>
   post(url: string, value: unknown, options: PostOptions): Promise<Answer<unknown>>
@@ -32,7 +34,8 @@ export interface Refused {
 export function requestsOf(options: ClientOptions): Requests {
   const { deadlineMs = 30_000, tries = 5, maxRemembered = 500, idempotencyKeys = true } = options
   const memory = memoryOf(maxRemembered)
-  const base = options.baseUrl && new URL(options.baseUrl, pageUrl())
+  // As people write it, with or without a slash at its end.
+  const base = options.baseUrl && new URL(options.baseUrl.replace(/\/?$/, '/'), pageUrl())
 
   async function send(
     method: string,
@@ -42,20 +45,18 @@ export function requestsOf(options: ClientOptions): Requests {
     own: RequestOptions,
   ): Promise<Reply> {
     const headers = new Headers({ Accept: 'application/json, application/problem+json', ...options.headers })
-    const type = value === undefined ? {} : { 'Content-Type': typeOf(method, value) }
-    const prefer = method === 'GET' ? {} : { Prefer: 'return=representation' }
-    for (const [name, text] of Object.entries({ ...type, ...prefer, ...fields, ...own.headers }))
-      headers.set(name, text)
-    const body = value === undefined ? undefined : JSON.stringify(value)
-    const message = { method, url, headers, body, signal: own.signal }
+    if (value !== undefined) headers.set('Content-Type', typeOf(method, value))
+    if (method !== 'GET') headers.set('Prefer', 'return=representation')
+    for (const [name, text] of Object.entries({ ...fields, ...own.headers })) headers.set(name, text)
+    const message = { method, url, headers, body: JSON.stringify(value), signal: own.signal }
     const reply = await exchange(options.fetch ?? fetch, message, { tries, deadlineMs: own.deadlineMs ?? deadlineMs })
     if (isGone(reply)) memory.forget(url)
     return reply
   }
 
-  /** A representation stands under its URL from now on. */
+  /** Remembers a representation under its URL. */
   function remember(url: string, reply: Reply, text: string): Seen {
-    const seen = seenIn(reply, text)
+    const seen = seenIn(reply.headers, text)
     memory.set(url, seen)
     return seen
   }
@@ -64,14 +65,14 @@ export function requestsOf(options: ClientOptions): Requests {
     const known = memory.get(url)
     const reply = await send('GET', url, undefined, readCondition(known), own)
     if (reply.refusal) throw reply.refusal
-    // 304 to a condition of the caller's own: nothing is known of what it has.
-    const seen = reply.status === 304 ? (known ?? seenIn(reply, '')) : remember(url, reply, reply.text)
+    // 304 to a condition of the caller's own: the value is the caller's.
+    const seen = reply.status === 304 ? (known ?? seenIn(reply.headers, '')) : remember(url, reply, reply.text)
     return { seen, answer: { ...answerOf(url, reply, seen.text), etag: seen.etag } }
   }
 
-  /** What a change left behind is sometimes known without its validators: whoever reads the same knows them too. */
+  /** After a change the value may be known without its validators: a read that shows the same value brings them. */
   async function named(url: string, seen: Seen | undefined, own: RequestOptions): Promise<Seen | undefined> {
-    if (!seen || seen.etag || seen.lastModified) return seen
+    if (!seen?.text || seen.etag || seen.lastModified) return seen
     const now = await read(url, own)
     return sameJson(now.answer.value, JSON.parse(seen.text)) ? now.seen : undefined
   }
@@ -79,6 +80,7 @@ export function requestsOf(options: ClientOptions): Requests {
   return {
     memory,
     absolute: (url) => new URL(url, base ?? pageUrl()).href,
+    seenBy: (url, { from }) => (from ? seenIn(from.headers, JSON.stringify(from.value) ?? '') : memory.get(url)),
     read,
 
     async change(method, url, value, known, own) {
@@ -88,10 +90,10 @@ export function requestsOf(options: ClientOptions): Requests {
         send(method, url, value, changeCondition(method, url, seen, condition), own)
       let reply = await sendIf(own.condition)
       const problem = reply.refusal?.problem
-      // A proxy has changed the tag on its way here. The server says that the state is the same, and what its tag is.
+      // A proxy has changed the tag on its way here. The server says that the state is the same, and names its tag.
       if (problem?.code === 'weak_validator' && problem.current) reply = await sendIf(`${problem.current}`)
       const { refusal, afterUnknown } = reply
-      // What was to be removed is not there: by the try whose answer was lost, if nobody else was faster.
+      // It is not there any more: an earlier try, whose answer was lost, has removed it, or somebody else was faster.
       if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
       if (refusal) return { refusal, afterUnknown }
       const asSent = method === 'PUT' ? JSON.stringify(value) : undefined
@@ -105,8 +107,8 @@ export function requestsOf(options: ClientOptions): Requests {
 
     async post(url, value, { idempotencyKey, ...own }) {
       const key = idempotencyKey ?? (idempotencyKeys ? randomKey() : undefined)
-      // A string of RFC 9651 §3.3.3.
-      const fields = key === undefined ? {} : { 'Idempotency-Key': `"${key.replace(/["\\]/g, '\\$&')}"` }
+      // A string of RFC 9651 §3.3.3: of these characters it is written as it is in JSON.
+      const fields = key === undefined ? {} : { 'Idempotency-Key': JSON.stringify(key) }
       const reply = await send('POST', url, value, fields, own)
       if (reply.refusal) throw reply.refusal
       const answer = answerOf(url, reply, reply.text)
@@ -117,16 +119,12 @@ export function requestsOf(options: ClientOptions): Requests {
 }
 
 function isGone({ status }: Reply): boolean {
-  return [404, 410].includes(status)
-}
-
-function seenIn({ headers }: Reply, text: string): Seen {
-  return { etag: headers.get('ETag'), lastModified: headers.get('Last-Modified'), text }
+  return status === 404 || status === 410
 }
 
 function changedMeanwhile(): ProblemError {
-  const title = 'It has changed'
-  return new ProblemError({ type: 'about:blank', title, status: 412, code: 'precondition_failed' }, new Headers())
+  const problem = { type: 'about:blank', title: 'It has changed', status: 412, code: 'precondition_failed' }
+  return new ProblemError(problem, new Headers())
 }
 
 function answerOf(url: string, { status, headers }: Reply, text: string): Answer<unknown> {
@@ -145,7 +143,7 @@ function showsResource(url: string, { headers, text }: Reply): boolean {
   if (!text) return false
   const shown = headers.get('Content-Location')
   if (shown) return new URL(shown, url).href === url
-  return /(?:^|,)\s*return\s*=\s*"?representation/i.test(headers.get('Preference-Applied') ?? '')
+  return /\breturn\s*=\s*"?representation/i.test(headers.get('Preference-Applied') ?? '')
 }
 
 /** A PATCH with an array is a JSON Patch (RFC 6902), with anything else a merge patch (RFC 7396). */

@@ -2,9 +2,9 @@ import { parseArrayKeys } from '../json/members'
 import { mergeThreeWay } from '../json/three-way'
 import type { Conflict } from './options'
 
-/** Both sides changed the same members, and differently. `pointers` says which. */
+/** Both sides changed the same members, differently. `pointers` says which. */
 export class UnmergeableError extends Error {
-  readonly pointers: readonly string[]
+  declare readonly pointers: readonly string[]
 
   constructor(pointers: readonly string[]) {
     super(`Both changed ${pointers.join(', ')}.`)
@@ -13,17 +13,17 @@ export class UnmergeableError extends Error {
   }
 }
 
-/** Drops what was to be stored: nothing is sent, and what is stored is the result. */
+/** Drops your change: nothing is sent, and what is stored is the result. */
 export function takeTheirs<T>({ theirs }: Conflict<T>): T {
   return theirs
 }
 
-/** Stores what was to be stored over whatever is there. What others did meanwhile is lost: ask the user first. */
+/** Stores your value over whatever is there. What others did meanwhile is lost: ask the user first. */
 export function keepMine<T>({ mine }: Conflict<T>): T {
   return mine
 }
 
-/** Takes each member from whoever changed it. Throws an `UnmergeableError` where both did, and differently. */
+/** Takes each member from the side that changed it. Throws an `UnmergeableError` if both did, differently. */
 export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonly<Record<string, string>> } = {}) {
   const keys = parseArrayKeys(arrayKeys)
   return function mergeDisjointly<T>({ base, theirs, mine }: Conflict<T>): T {
@@ -33,7 +33,7 @@ export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonl
   }
 }
 
-/** `mergeDisjoint` makes a resolver, and is none itself: it would be asked, and give a function to store. */
+/** `mergeDisjoint` makes a resolver. Given without parentheses it would be called as one, and its result, a function, would be stored. */
 export function mustBeMade<R>(resolve: R): R {
   if ((resolve as unknown) === mergeDisjoint)
     throw new TypeError('resolve: write mergeDisjoint(), with the parentheses.')

@@ -5,12 +5,12 @@ import type { Answer, ResolvingOptions } from './options'
 import { ProblemError } from './problem-error'
 import type { Read, Refused, Requests } from './requests'
 
-/** What to do about a state that another one has made: the value to store on top of it, `undefined` to give up. */
+/** Given a newer state, returns the value to store on top of it, or `undefined` to give up. */
 export type Again<T> = (theirs: Read, refusal: ProblemError, afterUnknown: boolean) => Promise<T | undefined>
 
 /**
- * Stores a value; where somebody was faster, reads what they stored, asks what to store on top of it, and tries again.
- * Ends without a request when that is what is stored already.
+ * Stores a value. If somebody else was faster, reads what they stored, asks what to store on top of it, and tries again.
+ * Sends nothing if that is what is stored already.
  */
 export async function putResolving<T>(
   requests: Requests,
@@ -39,7 +39,7 @@ export async function putResolving<T>(
   }
 }
 
-/** Lets a resolver decide, with both changes and where they meet. */
+/** Lets a resolver decide, with both changes and the members that both made. */
 export function askResolver<T>(
   url: string,
   seen: Seen,
@@ -60,17 +60,17 @@ export function askResolver<T>(
   }
 }
 
-/** The state was another one. That a proxy weakened the tag is no such case: the next try would end there too. */
+/** Was it refused for another state? A tag that a proxy weakened is not: the next try would end in the same way. */
 function isStale({ status, problem: { code } }: ProblemError): boolean {
   return code === undefined ? status === 412 : code === 'precondition_failed' || code === 'stale_version'
 }
 
-/** What refuses a change now may be its own doing: by an earlier try whose answer was lost. */
+/** After a lost answer the refusal may be due to the change itself. */
 export function refusalOf({ refusal, afterUnknown }: Refused): ProblemError {
   return afterUnknown ? unknownOutcome(refusal) : refusal
 }
 
-/** A function of the state cannot tell a change of its own from another one's: carried out twice, it might count twice. */
+/** A function of the state cannot tell its own change from another client's: run twice, it might count twice. */
 export function unknownOutcome({ problem, headers }: ProblemError): ProblemError {
   const code = 'outcome_unknown'
   const title = 'Nobody knows if it was changed'

@@ -141,7 +141,7 @@ describe('options', () => {
     await expect(client.put(served.url, { title: 'b' }, { resolve: mergeDisjoint as never })).rejects.toThrow(said)
   })
 
-  test('baseUrl is relative to the page', async () => {
+  test('baseUrl is relative to the page, with or without a slash at its end', async () => {
     const asked: string[] = []
     const fetched: typeof fetch = async (url) => {
       asked.push(String(url))
@@ -149,8 +149,8 @@ describe('options', () => {
     }
     Object.assign(globalThis, { location: { href: 'https://page.example/app/' } })
     try {
-      for (const baseUrl of ['/api/articles/', '../api/articles/', 'https://page.example/api/articles/'])
-        await createClient({ baseUrl, fetch: fetched }).get('1')
+      for (const baseUrl of ['/api/articles', '../api/articles', 'https://page.example/api/articles'])
+        for (const slash of ['', '/']) await createClient({ baseUrl: baseUrl + slash, fetch: fetched }).get('1')
     } finally {
       Reflect.deleteProperty(globalThis, 'location')
     }

@@ -54,7 +54,7 @@ describe('what is remembered', () => {
 
   test('forget() drops one, or all', async () => {
     const server = await opened(ourServer())
-    const client = createClient({ baseUrl: server.url })
+    const client = createClient({ baseUrl: server.collection })
     for (const each of ['1', '1?b']) await client.get(each)
     client.forget('1')
     for (const each of ['1', '1?b']) await client.get(each)

@@ -18,6 +18,47 @@ const SERVERS: [string, () => Promise<Store>][] = [
   ['one that gives no ETag on PUT', () => foreignServer(undefined, { answerPut: false })],
 ]
 
+describe.each(SERVERS)('a change that says from which answer it was made, with %s', (_, open) => {
+  /** Read for a form, and read again in the background after somebody else has saved. */
+  let server: Store
+  beforeEach(async () => {
+    server = await open()
+  })
+  afterEach(() => server.close())
+
+  async function refetched() {
+    const client = createClient()
+    const from = await client.get<Doc>(server.url)
+    await server.change({ title: 'theirs' })
+    await client.get(server.url)
+    return { client, from }
+  }
+
+  test('a read in the background does not make an old form look new', async () => {
+    const { client, from } = await refetched()
+    const saved = client.put(server.url, { ...from.value, body: 'mine' }, { from })
+    await expect(saved).rejects.toMatchObject({ status: 412 })
+    await expect(client.patch(server.url, { body: 'mine' }, { from })).rejects.toMatchObject({ status: 412 })
+    await expect(client.delete(server.url, { from })).rejects.toMatchObject({ status: 412 })
+    expect(await server.stored()).toMatchObject({ title: 'theirs', body: 'a' })
+  })
+
+  test('a resolver gets that answer as its base', async () => {
+    const { client, from } = await refetched()
+    await client.put(server.url, { ...from.value, body: 'mine' }, { from, resolve: mergeDisjoint() })
+    expect(await server.stored()).toMatchObject({ title: 'theirs', body: 'mine' })
+  })
+
+  test('what is given back by a put can be put from', async () => {
+    const { client, from } = await refetched()
+    const first = await client.put(server.url, { ...from.value, body: 'mine' }, { from, resolve: mergeDisjoint() })
+    const second = client.put(server.url, { ...first.value, body: 'more' }, { from: first })
+    // The server did not say what it has stored.
+    if (first.value === undefined) await expect(second).rejects.toThrow('would be blind')
+    else expect((await second).value).toMatchObject({ title: 'theirs', body: 'more' })
+  })
+})
+
 describe.each(SERVERS)('update(), with %s', (_, open) => {
   let server: Store
   beforeEach(async () => {
@@ -211,6 +252,5 @@ test.each([
     expect(await server.stored()).toEqual({ id: '1', n: end })
   } finally {
     // What stays open keeps jest from ending when this fails.
-    await server.close()
   }
 })

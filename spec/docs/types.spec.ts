@@ -23,6 +23,7 @@ test('the TypeScript of every page compiles under strict', async () => {
   }
   const paths = {
     'express-conflict': ['../../lib/index.ts'],
+    'express-conflict/client': ['../../lib/client/index.ts'],
     'express-conflict/testing': ['../../lib/testing/index.ts'],
   }
   // A page shows what a name is for; it need not use it up.

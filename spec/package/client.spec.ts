@@ -19,8 +19,11 @@ test('the client is at most 5.3 kB, minified and compressed', () => {
   expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(5300)
 })
 
-test('the client asks for nothing that is not in it', () => {
-  expect(readFileSync(file, 'utf8')).not.toMatch(/\b(?:import|require)\s*[({'"*]|\bfrom\s*['"]|\bprocess\b|\bBuffer\b/)
+/** What an app serves to pages: `require.resolve('express-conflict/client.min.mjs')`. */
+const fileForPages = join(ROOT, 'dist/client.min.mjs')
+
+test.each([file, fileForPages])('%s asks for nothing that is not in it', (path) => {
+  expect(readFileSync(path, 'utf8')).not.toMatch(/\b(?:import|require)\s*[({'"*]|\bfrom\s*['"]|\bprocess\b|\bBuffer\b/)
 })
 
 const PAGE = `<!doctype html><base href="/api/"><script type="module">
@@ -40,7 +43,7 @@ const testInBrowser = chromium !== undefined || isNeeded ? test : test.skip
 testInBrowser('a page loads the file as it is published, and finds what is relative to it', async () => {
   const app = express()
   app.get('/', (_req, res) => void res.type('html').send(PAGE))
-  app.get('/client.mjs', (_req, res) => res.sendFile(file))
+  app.get('/client.mjs', (_req, res) => res.sendFile(fileForPages))
   app.use('/api/notes', resourceRouter({ name: 'note', adapter: memoryAdapter() }))
   app.use(respondToConflicts())
   const server = createServer(app).listen(0, '127.0.0.1')
