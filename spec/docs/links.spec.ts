@@ -41,3 +41,10 @@ describe.each(PAGES.map((page) => [page.path, page] as const))('%s', (_, page) =
     for (const { language, text } of page.blocks) if (language === 'json') JSON.parse(text)
   })
 })
+
+test('docs/README.md leads to every page of docs', () => {
+  const index = PAGES.find(({ path }) => path === 'docs/README.md')
+  const led = index ? linksOf(index).map(({ file }) => file) : []
+  const pages = PAGES.map(({ path }) => path).filter((path) => path.startsWith('docs/') && path !== index?.path)
+  expect(pages.filter((path) => !led.includes(path))).toEqual([])
+})

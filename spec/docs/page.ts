@@ -19,11 +19,9 @@ export interface Page {
   readonly anchors: readonly string[]
 }
 
-export const PAGES: readonly Page[] = [
-  'README.md',
-  'CONTRIBUTING.md',
-  ...pathsIn('docs').map((path) => `docs/${path}`),
-].map(readPage)
+const files = ['README.md', 'CONTRIBUTING.md', ...pathsIn('docs').map((path) => `docs/${path}`)]
+
+export const PAGES: readonly Page[] = files.filter((path) => path.endsWith('.md')).map(readPage)
 
 export function pageAt(path: string): Page {
   const page = PAGES.find((each) => each.path === path)
