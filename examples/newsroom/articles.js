@@ -44,6 +44,9 @@ const article = defineResource({
     mayBreak: () => true,
     leaseMs: 20_000,
   }),
+  // Two clicks on Save send the same words twice. The second one is told that they are stored. For a number that people
+  // count up it would be wrong: two that count from 6 to 7 would both be told so.
+  alreadyApplied: ['PUT', 'DELETE'],
   // What arrives twice with one Idempotency-Key is carried out once. Where the records are in the database of the articles,
   // both are written in one transaction: what has no answer when the newsroom goes down was not done, and may run.
   isolation: 'transaction',
