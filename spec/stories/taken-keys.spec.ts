@@ -32,11 +32,17 @@ describe.each([['compare-and-swap'], ['transaction']] as const)('%s: a made key 
     expect((await it.adapter.read('a'))?.value).toEqual({ title: 'theirs' })
   })
 
-  test('is refused when the same one is made again', async () => {
+  test('gives way, too, where the same one is made twice in turn', async () => {
+    const it = await shop(['a', 'a', 'b'], { isolation })
+    const answer = await it.post().expect(201)
+    expect([answer.headers.location, it.made]).toEqual(['/docs/b', ['a', 'a', 'b']])
+  })
+
+  test('is refused when the same one is made every time', async () => {
     const it = await shop(['a'], { isolation })
     const answer = await it.post().expect(409)
     expect(answer.body.code).toBe('already_exists')
-    expect(it.made).toHaveLength(2)
+    expect(it.made).toHaveLength(5)
   })
 
   test('is looked for five times at the most', async () => {

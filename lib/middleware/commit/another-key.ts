@@ -8,7 +8,7 @@ const MOST_KEYS = 5
 /**
  * Makes another key for a new resource whose first one was taken: the client chose none, so it cannot choose better.
  * `undefined` when that leads nowhere: a value of the handler's own may hold the old key, and a key that is made from the
- * value is the same again. Rejects with what the checks say about the value with its new key.
+ * value is the same every time. Rejects with what the checks say about the value with its new key.
  */
 export async function withAnotherKey<T>(
   guarded: GuardedRequest<T>,
@@ -19,12 +19,15 @@ export async function withAnotherKey<T>(
   if (intent.from === 'value' || tries >= MOST_KEYS || settings.adapter.create) return undefined
   // A client that says "only if it is not there" has one resource in mind.
   if (headers['if-none-match'] !== undefined && !settings.reportsOnly) return undefined
-  guarded.key = undefined
-  const attempt = newAttempt(guarded, undefined, false)
-  guarded.attempt = attempt
-  const conflict = await firstConflict(guarded, attempt, stages)
-  if (conflict) throw conflict
-  if (guarded.key !== taken) return attempt
+  for (let made = tries; made < MOST_KEYS; made++) {
+    guarded.key = undefined
+    const attempt = newAttempt(guarded, undefined, false)
+    guarded.attempt = attempt
+    const conflict = await firstConflict(guarded, attempt, stages)
+    if (conflict) throw conflict
+    // The same again is known to be taken.
+    if (guarded.key !== taken) return attempt
+  }
   guarded.key = taken
   return undefined
 }
