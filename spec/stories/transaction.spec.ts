@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
+import { Readable } from 'node:stream'
 import express, { type RequestHandler } from 'express'
 import request from 'supertest'
 import {
@@ -8,6 +9,7 @@ import {
   detectConflicts,
   type MemoryAdapter,
   memoryAdapter,
+  memoryLocks,
   type ResourceAdapter,
   reportChange,
   resourceOf,
@@ -133,7 +135,7 @@ describe('a request that may change something runs in one transaction', () => {
   })
 
   test('an answer of failure rolls it back', async () => {
-    for (const status of [404, 409, 500, 302]) {
+    for (const status of [400, 404, 409, 500]) {
       const it = await shop(
         handler(async (req, res) => {
           await resourceOf(req, it.chain).transaction.write('log', {}, null)
@@ -178,7 +180,7 @@ describe('a request that may change something runs in one transaction', () => {
   })
 })
 
-describe('an answer of success without a commit', () => {
+describe('an answer below 400 without a commit', () => {
   const answers: Readonly<Record<string, (res: express.Response) => unknown>> = {
     json: (res) => res.json({ saved: true }),
     'end alone': (res) => res.status(204).end(),
@@ -192,6 +194,16 @@ describe('an answer of success without a commit', () => {
       res.flushHeaders()
       res.end('saved')
     },
+    '303 to what a POST has made': (res) => res.status(303).location('/articles/2').end(),
+    'a redirect': (res) => res.redirect('/articles'),
+    'a head of its own, elsewhere': (res) => res.writeHead(307, { Location: '/articles' }).end(),
+    'not modified': (res) => res.status(304).end(),
+    'a file': (res) => {
+      // `send` asks the conditions of the request again, of the file.
+      delete res.req.headers['if-match']
+      res.sendFile(__filename)
+    },
+    'a stream': (res) => Readable.from(['sa', 'ved']).pipe(res),
   }
 
   test.each(Object.entries(answers))('%s: becomes 500, a mistake, and is rolled back', async (_name, answer) => {
@@ -202,10 +214,11 @@ describe('an answer of success without a commit', () => {
       }),
     )
     const { status, body, headers } = await it.put()
-    expect([status, headers['content-type'], body.mistake]).toEqual([
+    expect([status, headers['content-type'], headers.location, body.mistake]).toEqual([
       500,
       'application/json; charset=utf-8',
-      expect.stringMatching(/answered with 20\d before its transaction was committed. It was rolled back/),
+      undefined,
+      expect.stringMatching(/answered with [23]0\d before its transaction was committed. It was rolled back/),
     ])
     expect([it.steps, await it.stored('log'), await it.stored()]).toEqual([
       ['begin', 'roll back'],
@@ -417,6 +430,65 @@ describe('a client that leaves', () => {
     expect(steps).toEqual(['begin', 'abandon', 'roll back'])
     expect(ended).toEqual([expect.stringMatching(/its transaction was rolled back:.* time for it ran out/), 'ended'])
     expect([await stored(), await stored('log')]).toEqual([{ title: 'first' }, undefined])
+  })
+})
+
+describe('a handler that never answers, though its client stays', () => {
+  async function stuck(options: Partial<ConflictOptions<Doc>>) {
+    let isFirst = true
+    let isLost: (reason: unknown) => void = () => undefined
+    let goOn: () => void = () => undefined
+    const losing = new Promise<unknown>((resolve) => (isLost = resolve))
+    const it = await shop(
+      handler(async (req, res) => {
+        const article = resourceOf(req, it.chain)
+        if (isFirst) {
+          isFirst = false
+          await article.transaction.write('log', {}, null)
+          await once(article.signal, 'abort')
+          isLost(article.signal.reason)
+          await new Promise<void>((resolve) => (goOn = resolve))
+        }
+        await article.commit()
+        res.json({})
+      }),
+      options,
+    )
+    const [first, second, lost] = await Promise.all([
+      it.put(),
+      losing.then(() => it.put({ title: 'other' }, {}, 'other')).finally(() => goOn()),
+      losing,
+    ])
+    return { ...it, first, second, lost }
+  }
+
+  test.each([
+    ['maxHoldMs', { maxHoldMs: 20 }],
+    ['that of the lock', { lock: { manager: memoryLocks(), maxHoldMs: 20 } }],
+  ])('loses its transaction at maxHoldMs, and the others go on: %s', async (_, options) => {
+    const { first, second, steps, stored } = await stuck(options)
+    expect([first.status, first.body.code, second.status]).toEqual([409, 'lock_lost', 200])
+    expect(steps).toEqual(['begin', 'abandon', 'roll back', 'begin', 'commit'])
+    expect([await stored(), await stored('log')]).toEqual([{ title: 'first' }, undefined])
+  })
+
+  test('is told by its signal, with the reason', async () => {
+    const { lost } = await stuck({ maxHoldMs: 20 })
+    expect(String(lost)).toMatch(/the transaction was held for maxHoldMs \(20\)/)
+  })
+
+  test('a transaction that has ended is not ended again', async () => {
+    const it = await shop(commitChange(), { maxHoldMs: 20 })
+    await it.put()
+    await new Promise((resolve) => setTimeout(resolve, 40))
+    expect(it.steps).toEqual(['begin', 'commit'])
+  })
+
+  test('maxHoldMs is refused where there is no transaction', () => {
+    const { adapter } = ledgered()
+    expect(() => detectConflicts({ name: 'article', adapter, maxHoldMs: 20 })).toThrow(
+      "detectConflicts(): maxHoldMs is for isolation: 'transaction'. The lock has one of its own: lock: { maxHoldMs: 20 }.",
+    )
   })
 })
 

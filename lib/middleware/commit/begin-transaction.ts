@@ -72,7 +72,9 @@ export async function beginTransaction<T>(
     },
   )
   guarded.transaction = transaction
+  const held = transaction.holdFor(settings.maxHoldMs)
   settledOf(res).onSettled(deadlineMs, (how) => {
+    held.done()
     if (how === 'ended') void transaction.rollBack()
     else if (transaction.isOpen) transaction.abandon()
   })

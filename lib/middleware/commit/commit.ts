@@ -118,6 +118,8 @@ function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
       progress.error,
     )
   }
+  if (transaction?.lost.aborted)
+    throw new ConflictError('lock_lost', { cause: transaction.lost.reason, retryAfterS: 1 })
   if (transaction?.isOpen === false)
     throw mistake(
       transaction.isSent

@@ -9,7 +9,7 @@ interface Refusal {
 type Method = (...args: unknown[]) => unknown
 
 /**
- * Keeps back an answer of success to a change that was not committed, from its first byte to its end; the answer that
+ * Keeps back an answer below 400 to a change that was not committed (303 after a POST is one too), from its first byte to its end; the answer that
  * follows, to the error, passes. Looked at here and not at the head: there the status could still be changed, but not
  * the body that says otherwise.
  */
@@ -21,7 +21,7 @@ export function refuseUncommitted(res: ServerResponse, { isUncommitted, refuse }
 
   const keepsBack = (status: number): boolean => {
     if (isRefused) return false
-    if (keptBack === undefined && !res.headersSent && status >= 200 && status < 300 && isUncommitted())
+    if (keptBack === undefined && !res.headersSent && status >= 200 && status < 400 && isUncommitted())
       keptBack = status
     return keptBack !== undefined
   }

@@ -35,7 +35,7 @@ export interface Resource<T, Handle = unknown> {
   readonly transaction: Handle
   /** Of the lock that is held for this request; its `fence` is for the app's own statements. */
   readonly lease: Lease | undefined
-  /** Aborted when the client has left, or a lock that is held for this request was lost. */
+  /** Aborted when the client has left, or a lock or transaction that is held for this request was lost. */
   readonly signal: AbortSignal
   /**
    * Stores what was proposed if nothing has changed since it was checked; removes on DELETE.
@@ -107,8 +107,9 @@ const SHARED: Shared & ThisType<FoundResource> = {
     return this[FOUND].leases[0]
   },
   get signal() {
-    const { req, res } = this[FOUND]
-    return AbortSignal.any([settledOf(res).left, ...leasesOn(req).map((lease) => lease.signal)])
+    const { req, res, transaction } = this[FOUND]
+    const lost = leasesOn(req).map((lease) => lease.signal)
+    return AbortSignal.any([settledOf(res).left, ...lost, ...(transaction ? [transaction.lost] : [])])
   },
 }
 

@@ -42,6 +42,8 @@ export interface Definition<T> {
   readonly safeMethods: ReadonlySet<string>
   readonly schema: SchemaCheck | undefined
   readonly lock: LockSettings | undefined
+  /** How long a transaction is held. */
+  readonly maxHoldMs: number
   readonly idempotency: IdempotencySettings | undefined
   readonly editLocks: EditLocks | undefined
   readonly members: MemberRules
@@ -68,6 +70,7 @@ export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'method
   readonly methods: ReadonlySet<string> | undefined
 }
 
+const MAX_HOLD_MS = 60_000
 /** RFC 9110 §9.2.1, and QUERY (RFC 10008). */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']
 /** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
@@ -142,6 +145,7 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
   // A copy: what is written into the object later was not checked.
   const options = { ...given }
   const { adapter, path, preconditions = {}, tag = 'version' } = options
+  const lock = options.lock && readLock(options.lock)
   const parameter = path === undefined ? 'id' : lastParameter(path)
   return {
     [DEFINITION]: true,
@@ -153,7 +157,8 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
     key: options.key ?? ((_, params) => params[parameter]),
     safeMethods: new Set([...SAFE_METHODS, ...(options.safeMethods ?? [])]),
     schema: options.schema && compileSchema(options.schema, options.ajv),
-    lock: options.lock && readLock(options.lock),
+    lock,
+    maxHoldMs: options.maxHoldMs ?? lock?.maxHoldMs ?? MAX_HOLD_MS,
     idempotency: options.idempotency && readIdempotency(`${caller}(): idempotency`, options.idempotency),
     editLocks: options.editLocks,
     members: readMembers(options),
@@ -188,6 +193,10 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
   if (options.isolation === 'transaction' && typeof options.adapter.transaction !== 'function')
     throw new TypeError(
       `${caller}: isolation: 'transaction' needs an adapter with a transaction method, such as sqlAdapter() has; leave isolation out, and a compare-and-swap keeps one resource right.`,
+    )
+  if (options.maxHoldMs !== undefined && options.isolation !== 'transaction')
+    throw new TypeError(
+      `${caller}: maxHoldMs is for isolation: 'transaction'. The lock has one of its own: lock: { maxHoldMs: ${options.maxHoldMs} }.`,
     )
   if (options.merge !== undefined) checkMerge(caller, options)
   if (options.lifecycle) checkLifecycle(`${caller}: lifecycle`, options.lifecycle)
@@ -251,7 +260,7 @@ function readLock({ manager, waitMs, leaseMs, maxHoldMs, maxWaiting, key, method
     manager,
     waitMs: waitMs ?? 5000,
     leaseMs: leaseMs ?? 10_000,
-    maxHoldMs: maxHoldMs ?? 60_000,
+    maxHoldMs: maxHoldMs ?? MAX_HOLD_MS,
     maxWaiting: maxWaiting ?? 100,
     key,
     methods: methods && new Set(methods),

@@ -54,6 +54,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   allow: aFunction,
   rules: listOf({ ...aFunction, what: 'a function of the change' }),
   isolation: oneOf('compare-and-swap', 'lock', 'transaction'),
+  maxHoldMs: milliseconds,
   lock: anObject,
   idempotency: anObject,
   editLocks: someEditLocks,

@@ -162,6 +162,11 @@ export interface ConflictOptions<T> {
    * something: the read locks, `commit` commits, everything else rolls back. Default: `'compare-and-swap'`.
    */
   readonly isolation?: 'compare-and-swap' | 'lock' | 'transaction'
+  /**
+   * With `isolation: 'transaction'`: when the transaction is rolled back and its connection ended although the handler is
+   * still at work, in milliseconds. Default: that of `lock`, or 60000.
+   */
+  readonly maxHoldMs?: number
   readonly lock?: LockOptions
   /** Honours Idempotency-Keys: a request that arrives twice is carried out once. */
   readonly idempotency?: IdempotencyOptions

@@ -13,6 +13,10 @@ export interface OpenTransaction<T> {
   rollBack(): Promise<void>
   /** Ends it without asking what still runs in it. */
   abandon(): void
+  /** Aborted when it was held for too long, and ended. */
+  readonly lost: AbortSignal
+  /** Ends it when it is held for longer than that. `done`: it is over, and the time does not matter any more. */
+  holdFor(maxHoldMs: number): { done(): void }
 }
 
 /** What `run` rejects with: nobody else is told. */
@@ -43,6 +47,7 @@ export async function openTransaction<T>(
     adapter.abandon?.()
   }
 
+  const lost = new AbortController()
   const open: OpenTransaction<T> = {
     adapter,
     isOpen: true,
@@ -66,6 +71,16 @@ export async function openTransaction<T>(
       })
     },
     abandon,
+    lost: lost.signal,
+    holdFor(maxHoldMs) {
+      const timer = setTimeout(() => {
+        if (!open.isOpen) return
+        abandon()
+        lost.abort(new Error(`the transaction was held for maxHoldMs (${maxHoldMs})`))
+      }, maxHoldMs)
+      timer.unref()
+      return { done: () => clearTimeout(timer) }
+    },
   }
   return open
 }
