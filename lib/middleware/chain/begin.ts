@@ -3,7 +3,7 @@ import { show } from '../../options'
 import type { Definition } from '../options/definition'
 import { isMount, type Mount } from '../options/mount'
 import { find, type GuardedRequest, type Passed, remember } from '../request/guarded-request'
-import { guardHeads, keepOffExpressTag } from './head'
+import { guardHead, keepOffExpressTag } from './head'
 
 /** A chain as it stands in the app: of which resource, and how it finds there what a request is about. */
 export interface Placement<T> {
@@ -27,7 +27,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   const isSafe = definition.safeMethods.has(method)
   if (params === undefined) {
     const isMisplaced = !isSafe && canNeverMatch(req, definition)
-    if (isMisplaced) guardHeads(req, res)
+    if (isMisplaced) guardHead(res)
     return letPass(req, definition, isMisplaced ? 'misplaced' : 'elsewhere')
   }
   const key = placement.key(req, params)
@@ -61,7 +61,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
     readAhead: undefined,
   }
   remember(req, guarded)
-  guardHeads(req, res)
+  guardHead(res)
   if (!isSafe) keepOffExpressTag(req, res)
   return guarded
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { isRetrieval } from '../preconditions/verdict'
+import { answerOf } from '../request/answer'
 import {
   type Attempt,
   find,
@@ -13,53 +14,20 @@ import {
 } from '../request/guarded-request'
 import { conflictOn } from '../request/refuse'
 
-/** What the types of Express leave out, of both its lines. */
-interface ExpressApp {
-  readonly parent?: ExpressApp
-  readonly response: Response & { [GUARDED_HEAD]?: true }
-}
-
-/** What the latest answer was made from. Most processes have one app. */
-let latest: object | null = null
-
-const GUARDED_HEAD = Symbol.for('express-conflict.guarded-head')
-
 /**
  * Looks at the head of an answer at the last moment, when its status is known: a validator that was put there for a
  * state is wrong on an error, and Express's own weak tag hashes the answer, which no later `If-Match` can name.
- *
- * Once for each app, on the prototype that it gives its answers, for a `writeHead` of its own on each of them is dear.
- * The apps that are mounted below inherit it.
  */
-export function guardHeads(req: Request, res: Response): void {
-  const made = Object.getPrototypeOf(res)
-  if (made === latest) return
-  latest = made
-  const prototype = answersOf(req)
-  if (prototype[GUARDED_HEAD]) return
-  prototype[GUARDED_HEAD] = true
-  guardHeadOf(prototype)
-  // The first request comes too late for that where a layer in front has kept the function, as `compression` does.
-  if (Object.hasOwn(res, 'writeHead')) guardHeadOf(res)
+export function guardHead(res: Response): void {
+  answerOf(res).onHead = settleHeads
 }
 
-/** What all answers of the app inherit from, and those of the apps that are mounted below it. */
-export function answersOf(req: Request): ExpressApp['response'] {
-  let root = req.app as unknown as ExpressApp
-  while (root.parent) root = root.parent
-  return root.response
-}
-
-function guardHeadOf(answers: Response): void {
-  const writeHead = answers.writeHead as (...args: unknown[]) => Response
-  answers.writeHead = function writeGuardedHead(this: Response, status: number, ...rest: unknown[]) {
-    if (this.headersSent) return writeHead.call(this, status, ...rest)
-    let settled = status
-    const all = guardedOn(this.req)
-    for (const guarded of all) settled = settleHead(guarded, this, settled)
-    if (all.length === 0 && status >= 200 && status < 300) warnOfMisplaced(this.req)
-    return writeHead.call(this, settled, ...rest)
-  }
+function settleHeads(res: Response, status: number): number {
+  let settled = status
+  const all = guardedOn(res.req)
+  for (const guarded of all) settled = settleHead(guarded, res, settled)
+  if (all.length === 0 && status >= 200 && status < 300) warnOfMisplaced(res.req)
+  return settled
 }
 
 function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {

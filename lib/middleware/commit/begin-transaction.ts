@@ -1,12 +1,12 @@
 import { conditionsOf, NO_CONDITIONS, versionNamedBy } from '../preconditions/conditions'
 import { verdictOf } from '../preconditions/verdict'
+import { answerOnTop, type Refusal } from '../request/answer'
 import { newAttempt } from '../request/attempt'
 import { type GuardedRequest, guardedOn, isDone } from '../request/guarded-request'
 import { openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
 import { readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
-import { refuseUncommitted } from './refuse-uncommitted'
 
 /**
  * In front of `checkPreconditions`: a request that its conditions refuse opens no transaction, and locks no row. The state
@@ -78,8 +78,9 @@ export async function beginTransaction<T>(
     if (how === 'ended') void transaction.rollBack()
     else if (transaction.isOpen) transaction.abandon()
   })
-  refuseUncommitted(res, {
-    isUncommitted: () => guardedOn(req).every((each) => each.transaction !== transaction || !isDone(each)),
+  const answer = answerOnTop(res)
+  const refusal: Refusal = {
+    isDue: () => guardedOn(req).every((each) => each.transaction !== transaction || !isDone(each)),
     async refuse(status) {
       await transaction.rollBack()
       next(
@@ -88,6 +89,7 @@ export async function beginTransaction<T>(
         ),
       )
     },
-  })
+  }
+  answer.refusals = [...answer.refusals, refusal]
   return undefined
 }

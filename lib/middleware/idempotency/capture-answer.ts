@@ -1,7 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import type { Request, Response } from 'express'
 import type { KeptAnswer } from '../../idempotency/record'
-import { answersOf } from '../chain/head'
+import { type Answer, answerOnTop, pass } from '../request/answer'
 
 /** An answer that is held back. */
 interface HeldAnswer {
@@ -14,18 +13,14 @@ interface HeldAnswer {
    */
   onAnswer(answer: KeptAnswer, isWhole: boolean): Promise<void>
   readonly res: ServerResponse
-  /** The object whose methods hold the answer back; the methods of others let it through. */
-  readonly by: object
-  readonly below: Methods
+  readonly answer: Answer
   readonly pieces: Buffer[]
   bytes: number
-  head: Head | undefined
+  head: Omit<KeptAnswer, 'body'> | undefined
   isEnded: boolean
   state: 'holding' | 'storing' | 'sending'
   onEnd: unknown
 }
-
-type Head = Omit<KeptAnswer, 'body'>
 
 /**
  * Holds an answer back until it is known and stored.
@@ -34,19 +29,14 @@ type Head = Omit<KeptAnswer, 'body'>
  * is what stands behind all such layers. To the handler the answer has begun as soon as it writes.
  */
 export function captureAnswer(
-  req: Request,
-  res: Response,
+  res: ServerResponse,
   capture: Pick<HeldAnswer, 'fields' | 'mostBytes' | 'onAnswer'>,
 ): void {
-  const answers: ServerResponse & { [BELOW]?: Methods } = answersOf(req)
-  answers[BELOW] ??= holdOn(answers)
-  // A layer in front has methods of its own, and has kept those below: what it does comes behind what is held here.
-  const isPlain = NAMES.every((name) => (res as ServerResponse)[name] === answers[name])
+  const answer = answerOnTop(res)
   const held: HeldAnswer = {
     ...capture,
     res,
-    by: isPlain ? answers : res,
-    below: isPlain ? answers[BELOW] : holdOn(res),
+    answer,
     pieces: [],
     bytes: 0,
     head: undefined,
@@ -54,60 +44,21 @@ export function captureAnswer(
     state: 'holding',
     onEnd: undefined,
   }
-  const carrier = req.rawHeaders as Carrier
-  carrier[HELD] = held
-}
-
-type Method = (this: ServerResponse, ...args: unknown[]) => unknown
-type Methods = Readonly<Record<(typeof NAMES)[number], Method>>
-
-const NAMES = ['writeHead', 'flushHeaders', 'write', 'end'] as const
-const HELD = Symbol('held')
-const BELOW = Symbol('below')
-
-interface Carrier {
-  [HELD]?: HeldAnswer
-}
-
-/**
- * Puts the methods that hold on what all answers of an app inherit from, once, or on a single answer. Four methods of
- * its own cost an answer 13 µs.
- */
-function holdOn(answers: ServerResponse): Methods {
-  const { writeHead, flushHeaders, write, end } = answers as unknown as Methods
-  const below: Methods = { writeHead, flushHeaders, write, end }
-  const heldHere = (res: ServerResponse): HeldAnswer | undefined => {
-    // A request that a test has made up may have none.
-    const held = (res.req?.rawHeaders as Carrier | undefined)?.[HELD]
-    return held?.by === answers && held.res === res ? held : undefined
+  answer.hold = {
+    writeHead: (args) => takeHead(held, args),
+    flushHeaders: () => begin(held),
+    write: (args) => hold(held, args),
+    end: (args) => holdLast(held, args),
   }
-  const own = answers as unknown as Record<(typeof NAMES)[number], Method>
-  own.writeHead = function writeHeldHead(...args) {
-    const held = heldHere(this)
-    return held ? takeHead(held, args) : writeHead.apply(this, args)
-  }
-  own.flushHeaders = function flushHeldHeaders(...args) {
-    const held = heldHere(this)
-    return held ? begin(held) : flushHeaders.apply(this, args)
-  }
-  own.write = function writeHeld(...args) {
-    const held = heldHere(this)
-    return held ? hold(held, args) : write.apply(this, args)
-  }
-  own.end = function endHeld(...args) {
-    const held = heldHere(this)
-    return held ? holdLast(held, args) : end.apply(this, args)
-  }
-  return below
 }
 
 function takeHead(held: HeldAnswer, args: unknown[]): ServerResponse {
-  const { res, fields, below } = held
+  const { res, fields } = held
   if (!res.headersSent) {
     setFields(res, args)
     held.head = headOf(res, fields)
   }
-  below.writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
+  pass(held.answer).writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
   const { head } = held
   // What was taken off in between was of no use for this status; what was put on is a layer's own.
   held.head = head && { status: res.statusCode, headers: head.headers.filter(([name]) => res.hasHeader(name)) }
@@ -119,8 +70,8 @@ function begin({ res }: HeldAnswer): void {
 }
 
 function hold(held: HeldAnswer, args: unknown[]): unknown {
-  const { res, below } = held
-  if (held.state === 'sending') return below.write.apply(res, args)
+  const { res } = held
+  if (held.state === 'sending') return pass(held.answer).write.apply(res, args)
   const { chunk, callback } = argumentsOf(args)
   // Behind the end: no part of the answer.
   if (held.isEnded) return false
@@ -133,12 +84,12 @@ function hold(held: HeldAnswer, args: unknown[]): unknown {
 }
 
 function holdLast(held: HeldAnswer, args: unknown[]): unknown {
-  const { res, below } = held
+  const { res } = held
   if (held.isEnded) return res
   const { chunk, callback } = argumentsOf(args)
   if (held.state === 'sending') {
     held.isEnded = true
-    return below.end.apply(res, args)
+    return pass(held.answer).end.apply(res, args)
   }
   const piece = chunk === undefined || chunk === null ? undefined : bytesOf(chunk, args[1])
   const isMeasured = !res.headersSent && hasBody(res) && !FRAMED.some((name) => res.hasHeader(name))
@@ -180,15 +131,15 @@ function settle(held: HeldAnswer): void {
 }
 
 function send(held: HeldAnswer): void {
-  const { res, below, pieces } = held
+  const { res, pieces } = held
   held.state = 'sending'
   const last = held.isEnded ? pieces.pop() : undefined
-  for (const chunk of pieces.splice(0)) below.write.call(res, chunk)
-  if (held.isEnded) below.end.call(res, last, undefined, held.onEnd)
+  for (const chunk of pieces.splice(0)) pass(held.answer).write.call(res, chunk)
+  if (held.isEnded) pass(held.answer).end.call(res, last, undefined, held.onEnd)
   else res.emit('drain')
 }
 
-function headOf(res: ServerResponse, fields: ReadonlySet<string>): Head {
+function headOf(res: ServerResponse, fields: ReadonlySet<string>): NonNullable<HeldAnswer['head']> {
   const headers: [string, string | readonly string[]][] = []
   for (const name of res.getHeaderNames()) {
     const value = fields.has(name) ? res.getHeader(name) : undefined

@@ -30,7 +30,7 @@ function storeBeforeAnswer<T>(
   settle: (answer: KeptAnswer, isWhole: boolean) => Promise<unknown>,
 ): void {
   const stop = keepAlive(settings, () => claim.renew())
-  captureAnswer(req, res, {
+  captureAnswer(res, {
     fields: settings.replayHeaders,
     mostBytes: settings.maxAnswerBytes,
     onAnswer(answer, isWhole) {

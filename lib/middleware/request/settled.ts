@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { answerOnTop } from './answer'
 
 /** `ended`: `res.end()` was called. `abandoned`: the client left, and the time for the handler ran out. */
 export type Settlement = 'ended' | 'abandoned'
@@ -33,14 +34,10 @@ function watch(res: ServerResponse): Settled {
   // Who left before anybody watched is not told of again.
   if (res.destroyed && !isEnded) left.abort()
 
-  const end = res.end as (...args: unknown[]) => ServerResponse
-  res.end = function endAndSettle(...args: unknown[]) {
-    // What throws has not ended anything: the error handler is still to answer.
-    const result = end.apply(res, args)
+  answerOnTop(res).onEnd = () => {
     isEnded = true
     settle([...waiting], 'ended')
-    return result
-  } as ServerResponse['end']
+  }
 
   res.once('close', () => {
     if (isEnded) return

@@ -1,0 +1,214 @@
+import type { ServerResponse } from 'node:http'
+import type { Request, Response } from 'express'
+
+type Method = (this: ServerResponse, ...args: unknown[]) => unknown
+type Methods = Readonly<Record<(typeof NAMES)[number], Method>>
+
+/** Whatever sends a part of an answer goes through one of these. */
+const NAMES = ['writeHead', 'flushHeaders', 'write', 'end'] as const
+
+/** What acts on the answer to a guarded request: first to last, on the way from the handler to the socket. */
+export interface Answer {
+  readonly res: ServerResponse
+  /** 1. Keep back an answer that must not go out. */
+  refusals: readonly Refusal[]
+  /** 2. Holds the answer until it is stored. */
+  hold: Hold | undefined
+  /** 3. Corrects status and fields right before the head is written. */
+  onHead: ((res: Response, status: number) => number) | undefined
+  /** 4. Told that `end` was called, and did not throw. */
+  onEnd: (() => void) | undefined
+  /** Only the methods that came last act; those below let everything through. */
+  installed: Installed
+  keptBack: number | undefined
+  isRefused: boolean
+}
+
+export interface Refusal {
+  isDue(): boolean
+  /** Called when the handler has ended its answer, none of which was sent. */
+  refuse(status: number): Promise<void>
+}
+
+/** In place of the methods of the answer: takes what they are given. */
+export interface Hold {
+  writeHead(args: unknown[]): unknown
+  flushHeaders(): unknown
+  write(args: unknown[]): unknown
+  end(args: unknown[]): unknown
+}
+
+interface Installed {
+  readonly own: Methods
+  readonly below: Methods
+}
+
+/** What the types of Express leave out, of both its lines. */
+interface ExpressApp {
+  readonly parent?: ExpressApp
+  readonly response: Response & { [INSTALLED]?: Installed }
+}
+
+// Shared with other copies of this package.
+const ANSWER = Symbol.for('express-conflict.answer')
+const INSTALLED = Symbol.for('express-conflict.answer.methods')
+
+interface Carrier {
+  [ANSWER]?: Answer
+}
+
+/** The guard of an answer: one for each request, made when it is asked for first. */
+export function answerOf(res: ServerResponse): Answer {
+  const carrier = carrierOf(res)
+  const known = carrier?.[ANSWER]
+  if (known?.res === res) return known
+  const answer: Answer = {
+    res,
+    refusals: NONE,
+    hold: undefined,
+    onHead: undefined,
+    onEnd: undefined,
+    installed: installedFor(res),
+    keptBack: undefined,
+    isRefused: false,
+  }
+  if (carrier) carrier[ANSWER] = answer
+  return answer
+}
+
+/**
+ * The same, for what has to see the answer as the handler writes it: in front of a layer, such as `compression`, that has
+ * put methods of its own on it since.
+ */
+export function answerOnTop(res: ServerResponse): Answer {
+  const answer = answerOf(res)
+  const { own } = answer.installed
+  if (!NAMES.every((name) => res[name] === own[name])) answer.installed = install(res)
+  return answer
+}
+
+/** Past what refuses and holds: what is held goes on from here. */
+export function pass({ res, onHead, installed }: Answer): Methods {
+  const { below } = installed
+  if (onHead === undefined) return below
+  return { ...below, writeHead: (status, ...rest) => sendHead(res, onHead, below, status, rest) }
+}
+
+const NONE: readonly Refusal[] = []
+
+/** A request that a test has made up may have none. */
+function carrierOf({ req }: ServerResponse): Carrier | undefined {
+  return req?.rawHeaders as Carrier | undefined
+}
+
+/** Of what answers inherit from. Most processes have one app. */
+let latest: { readonly prototype: unknown; readonly installed: Installed } | null = null
+
+/**
+ * Once for each app, on the prototype that it gives its answers, for methods of its own on each answer are expensive. The
+ * apps that are mounted below inherit it.
+ */
+function installedFor(res: ServerResponse): Installed {
+  const prototype: unknown = Object.getPrototypeOf(res)
+  if (latest !== null && latest.prototype === prototype) return latest.installed
+  const answers = answersOf(res.req as Request | undefined)
+  if (answers === undefined) return install(res)
+  const isPlain = NAMES.every((name) => (res as ServerResponse)[name] === answers[name])
+  const isFirst = answers[INSTALLED] === undefined
+  const installed = answers[INSTALLED] ?? install(answers)
+  answers[INSTALLED] = installed
+  latest = { prototype, installed }
+  // The first request comes too late for that where a layer in front has kept the methods, as `compression` does.
+  return isFirst && !isPlain ? install(res) : installed
+}
+
+/** What all answers of the app inherit from, and those of the apps that are mounted below it. */
+function answersOf(req: Request | undefined): ExpressApp['response'] | undefined {
+  let root = req?.app as unknown as ExpressApp | undefined
+  while (root?.parent) root = root.parent
+  return root?.response
+}
+
+function install(target: ServerResponse): Installed {
+  const { writeHead, flushHeaders, write, end } = target as unknown as Methods
+  const answerHere = (res: ServerResponse): Answer | undefined => {
+    const answer = carrierOf(res)?.[ANSWER]
+    return answer?.installed === installed && answer.res === res ? answer : undefined
+  }
+  const own: Methods = {
+    writeHead(...args) {
+      const answer = answerHere(this)
+      if (answer === undefined) return writeHead.apply(this, args)
+      const [status, ...rest] = args
+      if (isKeptBack(answer, typeof status === 'number' ? status : this.statusCode)) return this
+      if (answer.hold) return answer.hold.writeHead(args)
+      return answer.onHead ? sendHead(this, answer.onHead, below, status, rest) : writeHead.apply(this, args)
+    },
+    flushHeaders() {
+      const answer = answerHere(this)
+      if (answer === undefined) return flushHeaders.call(this)
+      if (isKeptBack(answer, this.statusCode)) return undefined
+      return answer.hold ? answer.hold.flushHeaders() : flushHeaders.call(this)
+    },
+    write(...args) {
+      const answer = answerHere(this)
+      if (answer === undefined) return write.apply(this, args)
+      if (isKeptBack(answer, this.statusCode)) return callBack(args, true)
+      return answer.hold ? answer.hold.write(args) : write.apply(this, args)
+    },
+    end(...args) {
+      const answer = answerHere(this)
+      if (answer === undefined) return end.apply(this, args)
+      if (isKeptBack(answer, this.statusCode)) return refuse(answer, args)
+      // What throws has not ended anything: the error handler is still to answer.
+      const result = answer.hold ? answer.hold.end(args) : end.apply(this, args)
+      answer.onEnd?.()
+      return result
+    },
+  }
+  const below = { writeHead, flushHeaders, write, end }
+  const installed = { own, below }
+  Object.assign(target, own)
+  return installed
+}
+
+function sendHead(
+  res: ServerResponse,
+  onHead: NonNullable<Answer['onHead']>,
+  { writeHead }: Methods,
+  status: unknown,
+  rest: unknown[],
+): unknown {
+  return writeHead.call(res, res.headersSent ? status : onHead(res as Response, status as number), ...rest)
+}
+
+/**
+ * From the first byte of the answer to its end; the answer that follows, to the error, passes. Looked at here and not at
+ * the head: there the status could still be changed, but not the body that says otherwise.
+ */
+function isKeptBack(answer: Answer, status: number): boolean {
+  const { refusals, isRefused, keptBack, res } = answer
+  if (refusals === NONE || isRefused) return false
+  if (keptBack === undefined && !res.headersSent && status >= 200 && status < 400)
+    if (refusals.some((refusal) => refusal.isDue())) answer.keptBack = status
+  return answer.keptBack !== undefined
+}
+
+function refuse(answer: Answer, args: readonly unknown[]): ServerResponse {
+  const { res, refusals, keptBack = res.statusCode } = answer
+  answer.isRefused = true
+  for (const field of OF_THE_ANSWER) res.removeHeader(field)
+  res.statusCode = 500
+  void refusals.find((refusal) => refusal.isDue())?.refuse(keptBack)
+  return callBack(args, res)
+}
+
+/** The others may be of middleware in front: they are kept. */
+const OF_THE_ANSWER =
+  'Content-Type Content-Length Content-Encoding Content-Disposition ETag Last-Modified Location'.split(' ')
+
+function callBack<R>(args: readonly unknown[], result: R): R {
+  const last = args.at(-1)
+  if (typeof last === 'function') process.nextTick(last as () => void)
+  return result
+}
