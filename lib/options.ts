@@ -40,13 +40,13 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 const LONGEST_KEPT_MS = 36_525 * 24 * 60 * 60 * 1000
 
 /** How long a timer runs. Node fires a longer timer at once. */
-export const milliseconds = upTo(
+export const milliseconds = /* @__PURE__ */ upTo(
   LONGEST_TIMER_MS,
-  `A timer of Node runs for ${LONGEST_TIMER_MS} ms (24.8 days) at most.`,
+  'A timer of Node runs for 2147483647 ms (24.8 days) at most.',
 )
 
 /** How long a store keeps something. No timer runs for it. */
-export const storedMilliseconds = upTo(LONGEST_KEPT_MS, `The most is ${LONGEST_KEPT_MS} ms (100 years).`)
+export const storedMilliseconds = /* @__PURE__ */ upTo(LONGEST_KEPT_MS, 'The most is 3155760000000 ms (100 years).')
 
 function upTo(most: number, why: string): Expectation {
   return {
@@ -97,6 +97,7 @@ function hintFor(value: unknown, what: string): string {
 
 /** Refuses option names that nobody reads, with the one that was probably meant. */
 export function refuseUnknown(caller: string, given: object, known: readonly string[]): void {
+  if (!isObject(given)) throw new TypeError(`${caller}: expected options, got ${show(given)}.`)
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue
     const meant = closest(name, known)

@@ -58,7 +58,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'openapi/': ['conflicts/', 'contracts/', 'options.ts', 'openapi/', 'node:http'],
   'metrics/': ['conflicts/', 'contracts/', 'options.ts', 'metrics/', '@opentelemetry/api'],
   'testing/': ['contracts/', 'options.ts', 'testing/', ...NODE],
-  'client/': ['http/', 'json/', 'client/'],
+  'client/': ['http/', 'json/', 'options.ts', 'client/'],
   'index.ts': [
     ...RULES,
     'middleware/',

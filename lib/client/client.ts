@@ -1,10 +1,11 @@
 import { sameJson } from '../json/equal'
 import { parseArrayKeys } from '../json/members'
+import { refuseUnknown } from '../options'
 import {
   type Answer,
   type ChangeOptions,
   type ClientOptions,
-  checkNames,
+  NAMES,
   type PostOptions,
   type RequestOptions,
   type ResolvingOptions,
@@ -40,7 +41,7 @@ export interface Client {
 
 /** A client for any server that speaks RFC 9110, and better still for one that answers with problems of ours. */
 export function createClient(options: ClientOptions = {}): Client {
-  checkNames(options)
+  refuseUnknown('createClient()', options, NAMES)
   mustBeMade(options.resolve)
   const { tries = 5 } = options
   const requests = requestsOf(options)

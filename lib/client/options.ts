@@ -81,14 +81,4 @@ export interface Answer<T> {
   readonly headers: Headers
 }
 
-const NAMES = 'baseUrl headers resolve arrayKeys deadlineMs tries maxRemembered idempotencyKeys fetch'
-
-/** Refuses names that nobody reads. A name that holds another one, in any case, was probably meant to be it. */
-export function checkNames(options: ClientOptions): void {
-  const known = NAMES.split(' ')
-  for (const name of Object.keys(options)) {
-    if (known.includes(name)) continue
-    const meant = known.find((each) => name.toLowerCase().includes(each.toLowerCase().slice(0, 5)))
-    throw new TypeError(`createClient(): there is no option "${name}". ${meant ? `Did you mean "${meant}"?` : NAMES}`)
-  }
-}
+export const NAMES = 'baseUrl headers resolve arrayKeys deadlineMs tries maxRemembered idempotencyKeys fetch'.split(' ')

@@ -1,3 +1,4 @@
+import { refuseUnknown } from '../options'
 import { pause } from '../timing/pause'
 import { type ConflictError, conflictOf } from './conflicts'
 
@@ -47,12 +48,10 @@ function isPassing(error: unknown): error is ConflictError {
 
 const DEFAULTS = { tries: 5, firstPauseMs: 10, longestPauseMs: 1000, deadlineMs: 10_000 }
 
-function checked({ signal: _, ...given }: RetryOptions): typeof DEFAULTS {
+function checked(options: RetryOptions): typeof DEFAULTS {
+  refuseUnknown('retryOnConflict()', options, [...Object.keys(DEFAULTS), 'signal'])
+  const { signal: _, ...given } = options
   for (const [name, value] of Object.entries(given)) {
-    if (!Object.hasOwn(DEFAULTS, name))
-      throw new TypeError(
-        `retryOnConflict(): "${name}" is not an option; it takes ${[...Object.keys(DEFAULTS), 'signal'].join(', ')}.`,
-      )
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`retryOnConflict(): ${name} is ${value}; give a number above 0, or leave it out.`)
   }

@@ -126,7 +126,7 @@ describe('options', () => {
   test.each([
     [{ baseURL: '/' }, 'createClient(): there is no option "baseURL". Did you mean "baseUrl"?'],
     [{ retries: 3 }, 'createClient(): there is no option "retries". Did you mean "tries"?'],
-    [{ timeout: 3 }, 'createClient(): there is no option "timeout". baseUrl headers resolve'],
+    [{ timeout: 3 }, 'createClient(): there is no option "timeout". Known are baseUrl, headers, resolve,'],
   ])('%j is refused with what was meant', (options, message) => {
     expect(() => createClient(options as object)).toThrow(message)
   })

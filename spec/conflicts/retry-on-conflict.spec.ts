@@ -75,7 +75,7 @@ test('a client that leaves ends it: before it begins, and while it waits', async
 test.each([
   [{ tries: 0 }, 'tries is 0; give a number above 0, or leave it out.'],
   [{ deadlineMs: '1' }, 'deadlineMs is 1; give a number above 0, or leave it out.'],
-  [{ retries: 3 }, '"retries" is not an option; it takes tries,'],
+  [{ retries: 3 }, 'there is no option "retries". Did you mean "tries"?'],
 ])('%j is refused', async (options, message) => {
   await expect(retryOnConflict(() => 1, options as RetryOptions)).rejects.toThrow(`retryOnConflict(): ${message}`)
 })

@@ -2,6 +2,7 @@ import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExpiringStore } from '../../contracts/store'
 import { storeFault } from '../../contracts/store-fault'
+import { refuseUnknown } from '../../options'
 import { keyHash } from '../records/stored-form'
 import { ownFolder } from './own-folder'
 import { createNext, newestIn } from './store/generations'
@@ -20,8 +21,9 @@ const DRAFT_MS = 600_000
  * Keeps records in files, for the processes of one machine. Records are spread over 256 folders by the hash of their keys;
  * a change writes all records of its folder that are alive into the next file. For some thousands of records, not for millions.
  */
-export function fileStore({ folder }: FileStoreOptions): ExpiringStore {
-  const root = ownFolder(folder, 'fileStore()')
+export function fileStore(options: FileStoreOptions): ExpiringStore {
+  refuseUnknown('fileStore()', options, ['folder'])
+  const root = ownFolder(options.folder, 'fileStore()')
   const drafts = ownFolder(join(root, 'drafts'), 'fileStore()')
   const format = recordFormat()
   clearDrafts(drafts)

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ResourceAdapter, ResourceState, Version } from '../../contracts/adapter'
 import { storeFault } from '../../contracts/store-fault'
 import { jsonText } from '../../json/text'
+import { refuseUnknown } from '../../options'
 import { laterDate } from '../../timing/later-date'
 import { oneTransactionAtATime } from './transactions'
 
@@ -157,13 +158,8 @@ function full(maxResources: number): Error {
 }
 
 function checked(options: MemoryAdapterOptions): MemoryAdapterOptions {
-  const { maxResources, tombstones, history, now, ...unknown } = options
-  const [name] = Object.keys(unknown)
-  if (name !== undefined) {
-    throw new TypeError(
-      `memoryAdapter(): "${name}" is not an option; it takes maxResources, tombstones, history and now.`,
-    )
-  }
+  refuseUnknown('memoryAdapter()', options, ['maxResources', 'tombstones', 'history', 'now'])
+  const { maxResources, tombstones, history, now } = options
   if (maxResources !== undefined && !(Number.isSafeInteger(maxResources) && maxResources > 0)) {
     throw new TypeError(`memoryAdapter(): maxResources is ${maxResources}; give a positive integer, or leave it out.`)
   }

@@ -1,5 +1,6 @@
 import type { ExpiringStore } from '../../contracts/store'
 import { storeFault } from '../../contracts/store-fault'
+import { refuseUnknown } from '../../options'
 import { type Expiring, expiryQueue } from './expiry-queue'
 
 /** What a memory store may be told. Without any of it: unbounded, by the clock that nobody sets. */
@@ -106,11 +107,8 @@ function full(maxRecords: number): Error {
 }
 
 function checked(options: MemoryStoreOptions): MemoryStoreOptions {
-  const { maxRecords, now, ...unknown } = options
-  const [name] = Object.keys(unknown)
-  if (name !== undefined) {
-    throw new TypeError(`memoryStore(): "${name}" is not an option; it takes maxRecords and now.`)
-  }
+  refuseUnknown('memoryStore()', options, ['maxRecords', 'now'])
+  const { maxRecords, now } = options
   if (maxRecords !== undefined && !(Number.isSafeInteger(maxRecords) && maxRecords > 0)) {
     throw new TypeError(`memoryStore(): maxRecords is ${maxRecords}; give a positive integer, or leave it out.`)
   }

@@ -34,16 +34,16 @@ const IDENTIFY = 'select connection_id() as answer'
  * rounded up to a second. Named locks are not replicated: all have to ask the same server.
  */
 export function mysqlLocks(options: MysqlLocksOptions): ConnectedLocks {
-  const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
-  // A pool of callbacks has the same method, and would never answer.
-  if (typeof pool?.getConnection !== 'function' || 'promise' in pool) {
-    throw new TypeError("mysqlLocks(): pool gives no promises; give one of 'mysql2/promise', or pool.promise().")
-  }
   checkOptions('mysqlLocks()', options, {
     pool: anything,
     prefix: aText('a non-empty string'),
     deadlineMs: milliseconds,
   })
+  const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
+  // A pool of callbacks has the same method, and would never answer.
+  if (typeof pool?.getConnection !== 'function' || 'promise' in pool) {
+    throw new TypeError("mysqlLocks(): pool gives no promises; give one of 'mysql2/promise', or pool.promise().")
+  }
 
   return sessionLocks({
     deadlineMs,

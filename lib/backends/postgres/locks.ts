@@ -52,14 +52,14 @@ const IDENTIFY = 'select pg_backend_pid() as pid'
  * pooler between that shares connections by transaction breaks session locks: connect to the server itself.
  */
 export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
-  const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
-  if (typeof pool?.connect !== 'function')
-    throw new TypeError('postgresLocks(): pool has no connect(); give a pool of pg.')
   checkOptions('postgresLocks()', options, {
     pool: anything,
     prefix: aText('a non-empty string'),
     deadlineMs: milliseconds,
   })
+  const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
+  if (typeof pool?.connect !== 'function')
+    throw new TypeError('postgresLocks(): pool has no connect(); give a pool of pg.')
 
   return sessionLocks({
     deadlineMs,

@@ -1,3 +1,5 @@
+import { refuseUnknown } from '../../options'
+
 type Data = Readonly<Record<string, unknown>>
 type Found = Record<string, unknown>
 
@@ -71,10 +73,9 @@ export interface PrismaPlan {
 const OPTIONS = 'model key keyType json fields version lastModified softDelete generatedKeys now'.split(' ')
 
 export function prismaPlan(options: PrismaAdapterOptions): PrismaPlan {
+  refuseUnknown('prismaAdapter()', options, OPTIONS)
   const { model, key = 'id', keyType = 'text', json, fields = [], version = 'version' } = options
   const { lastModified, softDelete, generatedKeys = false, now = Date.now } = options
-  const stranger = Object.keys(options).find((name) => !OPTIONS.includes(name))
-  if (stranger !== undefined) fail(`"${stranger}" is not an option; it takes ${OPTIONS.join(', ')}.`)
   if (!isDelegate(model)) fail('model is no model of a Prisma client; give one, such as prisma.article.')
   if ((json === undefined) === (options.fields === undefined)) fail('give either json or fields.')
   if (!['text', 'integer'].includes(keyType)) fail(`keyType is ${JSON.stringify(keyType)}; say 'text' or 'integer'.`)

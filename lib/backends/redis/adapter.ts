@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { jsonText, parseJson } from '../../json/text'
+import { refuseUnknown } from '../../options'
 import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../timing/later-date'
 import { redisFault } from './faults'
 import { isRedisClient, type RedisClient, type Script, script, scriptRunner } from './scripts'
@@ -127,13 +128,9 @@ function hashOf(key: string): string {
   return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64url')
 }
 
-const OPTIONS = ['client', 'prefix', 'ttlMs', 'tombstones', 'now']
-
 function checked(options: RedisAdapterOptions): RedisAdapterOptions {
+  refuseUnknown('redisAdapter()', options, ['client', 'prefix', 'ttlMs', 'tombstones', 'now'])
   const { client, prefix, ttlMs } = options
-  const stranger = Object.keys(options).find((name) => !OPTIONS.includes(name))
-  if (stranger !== undefined)
-    throw new TypeError(`redisAdapter(): "${stranger}" is not an option; it takes ${OPTIONS.join(', ')}.`)
   if (!isRedisClient(client)) throw new TypeError('redisAdapter(): client is no client of ioredis or node-redis.')
   // A brace of the prefix would become the hash tag, and put all resources into one slot.
   if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/.test(prefix))

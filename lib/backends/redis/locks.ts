@@ -66,17 +66,17 @@ interface Asked extends Held {
  * is told at the next renewal.
  */
 export function redisLocks(options: RedisLocksOptions): LockManager {
+  checkOptions('redisLocks()', options, {
+    client: anything,
+    prefix: aText('a non-empty string'),
+    deadlineMs: milliseconds,
+  })
   const { client, prefix = 'express-conflict', deadlineMs = 2000 } = options
   if (!isRedisClient(client)) {
     throw new TypeError(
       'redisLocks(): client is none of ioredis or node-redis: it has neither evalsha() nor evalSha().',
     )
   }
-  checkOptions('redisLocks()', options, {
-    client: anything,
-    prefix: aText('a non-empty string'),
-    deadlineMs: milliseconds,
-  })
   const run = scriptRunner(client)
   const late = () => new Error(`Redis gave no answer within deadlineMs (${deadlineMs})`)
   const inTime = (answer: Promise<unknown>) =>

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ExpiringStore } from '../../contracts/store'
+import { refuseUnknown } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
 import { redisFault } from './faults'
 import { isRedisClient, type RedisClient, script, scriptRunner } from './scripts'
@@ -81,13 +82,9 @@ function marks(): () => string {
 
 const MARKS = 36 ** 4
 
-const OPTIONS = ['client', 'prefix']
-
 function checked(options: RedisStoreOptions): RedisStoreOptions {
+  refuseUnknown(WHO, options, ['client', 'prefix'])
   const { client, prefix = 'p' } = options
-  const stranger = Object.keys(options).find((name) => !OPTIONS.includes(name))
-  if (stranger !== undefined)
-    throw new TypeError(`${WHO}: "${stranger}" is not an option; it takes ${OPTIONS.join(' and ')}.`)
   if (!isRedisClient(client)) throw new TypeError(`${WHO}: client is no client of ioredis or node-redis.`)
   // A brace of the prefix would become the hash tag, and put all records into one slot.
   if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/.test(prefix))

@@ -1,5 +1,6 @@
 import type { QueryExecutorProvider } from 'kysely'
 import type { ExpiringStore } from '../../contracts/store'
+import { refuseUnknown } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
 import { type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
 import { compiled } from './compiled'
@@ -100,7 +101,9 @@ function storeOf(statements: StoreStatements, execute: Execute): ExpiringStore {
 }
 
 /** The statements that make the table of a store. They may run again where it is there. */
-export function createStoreTableStatements(dialect: SqlDialect, { table = TABLE }: { table?: string } = {}): string[] {
+export function createStoreTableStatements(dialect: SqlDialect, options: { table?: string } = {}): string[] {
+  refuseUnknown('createStoreTableStatements()', options, ['table'])
+  const { table = TABLE } = options
   return tableStatements(dialect, table).map((statement) => compiled(statement, dialect))
 }
 
@@ -108,13 +111,9 @@ function isKysely(transaction: unknown): transaction is QueryExecutorProvider {
   return typeof transaction === 'object' && transaction !== null && 'getExecutor' in transaction
 }
 
-const OPTIONS = ['client', 'dialect', 'table']
-
 function checked(options: SqlStoreOptions): SqlStoreOptions {
+  refuseUnknown(WHO, options, ['client', 'dialect', 'table'])
   const { client, table = TABLE } = options
-  const stranger = Object.keys(options).find((name) => !OPTIONS.includes(name))
-  if (stranger !== undefined)
-    throw new TypeError(`${WHO}: "${stranger}" is not an option; it takes ${OPTIONS.join(', ')}.`)
   if (typeof client !== 'object' || client === null) throw new TypeError(`${WHO}: client is ${client}; give one.`)
   if (!/^(?:[A-Za-z_]\w{0,62}\.)?[A-Za-z_]\w{0,50}$/.test(table))
     throw new TypeError(`${WHO}: table is ${JSON.stringify(table)}; give a plain name, or schema.table.`)

@@ -42,6 +42,7 @@ const NOT_EMPTY = -111
  * the one in front alone. All locks of a manager are held by one session, and end with it.
  */
 export function zookeeperLocks(options: ZookeeperLocksOptions): ConnectedLocks {
+  checkOptions('zookeeperLocks()', options, { createClient: anything, root: anything, deadlineMs: milliseconds })
   const { createClient, root = '/express-conflict', deadlineMs = 2000 } = options
   if (typeof createClient !== 'function') {
     throw new TypeError('zookeeperLocks(): createClient is no function; it makes a client of node-zookeeper-client.')
@@ -49,7 +50,6 @@ export function zookeeperLocks(options: ZookeeperLocksOptions): ConnectedLocks {
   if (!/^(\/[^/]+)+$/.test(root)) {
     throw new TypeError(`zookeeperLocks(): root is ${JSON.stringify(root)}; give a path such as '/my-app/locks'.`)
   }
-  checkOptions('zookeeperLocks()', options, { createClient: anything, root: anything, deadlineMs: milliseconds })
   return connectedLocks(
     (onEnd) => openSession(createClient(), root, deadlineMs, onEnd),
     (key) => `${root}/${createHash('sha256').update(key).digest('hex')}`,

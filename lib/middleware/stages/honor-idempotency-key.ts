@@ -3,6 +3,7 @@ import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceAdapter } from '../../contracts/adapter'
 import { parseIdempotencyKey } from '../../http/structured-field'
 import { recordKey } from '../../idempotency/record'
+import { isObject } from '../../options'
 import { chainOf } from '../chain/chain'
 import { claimOrAnswer, claimOrShare, documentedAt } from '../idempotency/claim-or-answer'
 import { requestFingerprint } from '../idempotency/request-fingerprint'
@@ -36,9 +37,9 @@ export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
 export function honorIdempotencyKey<T>(
   resource: ResourceDefinition<T> | IdempotencyKeyOptions<T>,
 ): ConflictMiddleware<T> {
-  const { adapter } = resource
+  const { adapter } = Object(resource) as Partial<typeof resource>
   const definition =
-    adapter === undefined
+    adapter === undefined && isObject(resource)
       ? withoutResource(resource)
       : definitionOf('honorIdempotencyKey', resource as ResourceOrOptions<T>)
   if (definition.idempotency === undefined)

@@ -453,7 +453,7 @@ describe('options', () => {
   test.each([
     [{ folder: '' }, 'folder is ""; give the path of a folder.'],
     [{ folder: 5 }, 'folder is 5; give the path of a folder.'],
-    [{ folder: 'x', keep: 1 }, '"keep" is not an option; it takes folder, keepVersions, tombstones, now.'],
+    [{ folder: 'x', keep: 1 }, 'there is no option "keep". Known are folder, keepVersions, tombstones, now.'],
     [{ folder: 'x', keepVersions: -1 }, 'keepVersions is -1; give 0 or a positive integer.'],
     [{ folder: 'x', tombstones: 1 }, 'tombstones is 1; give true or false.'],
     [{ folder: 'x', now: 1 }, 'now is 1; give a function that returns milliseconds, such as Date.now.'],

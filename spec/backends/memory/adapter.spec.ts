@@ -187,7 +187,7 @@ describe('entries', () => {
 describe('options', () => {
   test.each([
     [{ history: -1 }, 'history is -1; give how many versions to keep, or leave it out.'],
-    [{ maxResource: 1 }, '"maxResource" is not an option; it takes maxResources, tombstones, history and now.'],
+    [{ maxResource: 1 }, 'there is no option "maxResource". Did you mean "maxResources"?'],
     [{ maxResources: 0 }, 'maxResources is 0; give a positive integer, or leave it out.'],
     [{ maxResources: 1.5 }, 'maxResources is 1.5; give a positive integer, or leave it out.'],
     [{ maxResources: '7' }, 'maxResources is 7; give a positive integer, or leave it out.'],

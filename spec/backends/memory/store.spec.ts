@@ -151,7 +151,7 @@ describe('memoryStore', () => {
   })
 
   test.each([
-    [{ maxRecord: 1 }, 'memoryStore(): "maxRecord" is not an option; it takes maxRecords and now.'],
+    [{ maxRecord: 1 }, 'memoryStore(): there is no option "maxRecord". Did you mean "maxRecords"?'],
     [{ maxRecords: 0 }, 'memoryStore(): maxRecords is 0; give a positive integer, or leave it out.'],
     [{ now: 5 }, 'memoryStore(): now is 5; give a function that returns milliseconds.'],
   ])('refuses %j at start-up', (wrong, message) => {

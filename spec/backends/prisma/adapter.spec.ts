@@ -152,7 +152,7 @@ test('a BigInt that no number can keep is told, where it was to be one', async (
 test.each([
   [{ model: {} }, 'model is no model of a Prisma client; give one, such as prisma.article.'],
   [{ json: 'value' }, 'give either json or fields.'],
-  [{ columns: [] }, '"columns" is not an option; it takes model, key,'],
+  [{ columns: [] }, 'there is no option "columns". Known are model, key,'],
   [{ keyType: 'uuid' }, `keyType is "uuid"; say 'text' or 'integer'.`],
   [{ fields: { title: 'text' } }, 'the field "title" cannot be of type "text"; say plain, json, number or date.'],
   [{ version: { field: 'version', type: 'int' } }, 'version cannot be of type "int"; say text, bigint or integer.'],

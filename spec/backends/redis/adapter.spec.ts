@@ -9,7 +9,7 @@ test.each([
   [{ prefix: 'a{b}' }, 'prefix is "a{b}"; give 1 to 100 characters without braces.'],
   [{ prefix: undefined }, 'prefix is undefined; give 1 to 100 characters without braces.'],
   [{ ttlMs: 0 }, 'ttlMs is 0; give a positive integer, or leave it out.'],
-  [{ ttl: 5 }, '"ttl" is not an option; it takes client, prefix, ttlMs, tombstones, now.'],
+  [{ ttl: 5 }, 'there is no option "ttl". Did you mean "ttlMs"?'],
 ])('%j is refused at start-up', (options, message) => {
   const make = () => redisAdapter({ client, prefix: 'articles', ...options } as RedisAdapterOptions)
   expect(make).toThrow(new TypeError(`redisAdapter(): ${message}`))

@@ -103,7 +103,7 @@ describeWith('Redis', 'redisStore', (url) => {
 describe('redisStore', () => {
   const client = new Redis({ lazyConnect: true })
   test.each([
-    [{ client, ttlMs: 1 }, 'redisStore(): "ttlMs" is not an option; it takes client and prefix.'],
+    [{ client, ttlMs: 1 }, 'redisStore(): there is no option "ttlMs". Known are client, prefix.'],
     [{ client: {} }, 'redisStore(): client is no client of ioredis or node-redis.'],
     [{ client, prefix: '{a}' }, 'redisStore(): prefix is "{a}"; give 1 to 100 characters without braces.'],
   ])('refuses wrong options at start-up: case %#', (wrong, message) => {

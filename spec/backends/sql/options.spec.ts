@@ -60,7 +60,7 @@ describe('sqlAdapter refuses at start-up', () => {
     [{ history: {} }, 'history.table undefined is not a plain identifier.'],
     [{ history: { table: 'a; b' } }, 'history.table "a; b" is not a plain identifier.'],
     [{ history: { table: 'articles' } }, 'history.table is the table of the resources; give it another one.'],
-    [{ history: { table: 'h', keep: 5 } }, '"keep" is not an option of history; it takes table, keepVersions.'],
+    [{ history: { table: 'h', keep: 5 } }, 'history: there is no option "keep". Known are table, keepVersions.'],
     [
       { history: { table: 'h', keepVersions: 0 } },
       'history.keepVersions is 0; give a positive integer, or leave history out.',
@@ -86,7 +86,7 @@ describe('sqlAdapter refuses at start-up', () => {
 
   test('an option that it does not know', () => {
     expect(() => sqlAdapter({ ...good, tables: 'x' } as SqlAdapterOptions)).toThrow(
-      '"tables" is not an option; it takes table,',
+      'there is no option "tables". Did you mean "table"?',
     )
   })
 

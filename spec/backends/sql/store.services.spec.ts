@@ -198,7 +198,7 @@ describe('sqlStore', () => {
     [{ client: undefined }, 'sqlStore(): client is undefined; give one.'],
     [{ client: {} }, 'sqlStore(): client is no Kysely instance, no pool of pg or mysql2'],
     [{ client: {}, table: 'a b' }, 'sqlStore(): table is "a b"; give a plain name, or schema.table.'],
-    [{ client: {}, tabel: 'a' }, 'sqlStore(): "tabel" is not an option; it takes client, dialect, table.'],
+    [{ client: {}, tabel: 'a' }, 'sqlStore(): there is no option "tabel". Did you mean "table"?'],
   ])('refuses %j at start-up', (wrong, message) => {
     expect(() => sqlStore(wrong as unknown as SqlStoreOptions)).toThrow(message)
   })

@@ -1,3 +1,5 @@
+import { refuseUnknown } from '../../../options'
+
 /** Where resources are kept in files, and how long. */
 export interface FileAdapterOptions {
   /**
@@ -20,10 +22,8 @@ const NAMES = ['folder', 'keepVersions', 'tombstones', 'now']
 
 /** Throws a TypeError that names the value and the way out. */
 export function checked(who: string, options: FileAdapterOptions): Required<FileAdapterOptions> {
+  refuseUnknown(who, options, NAMES)
   const { folder, keepVersions = 1, tombstones = false, now = Date.now } = options
-  const stranger = Object.keys(options).find((name) => !NAMES.includes(name))
-  if (stranger !== undefined)
-    throw new TypeError(`${who}: "${stranger}" is not an option; it takes ${NAMES.join(', ')}.`)
   if (typeof folder !== 'string' || folder === '')
     throw new TypeError(`${who}: folder is ${JSON.stringify(folder)}; give the path of a folder.`)
   if (!Number.isSafeInteger(keepVersions) || keepVersions < 0)

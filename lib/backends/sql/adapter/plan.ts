@@ -1,4 +1,5 @@
 import { isObject } from '../../../json/pointer'
+import { refuseUnknown } from '../../../options'
 import { HISTORY_COLUMNS, type HistoryPlan } from './history'
 import type { SqlKeyType } from './keys'
 import type { SqlHistory, SqlTable } from './options'
@@ -23,7 +24,6 @@ export interface TablePlan {
 const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version lastModified softDelete history'.split(
   ' ',
 )
-const HISTORY_OPTIONS = ['table', 'keepVersions']
 const OWN_COLUMNS = new Set<string>(HISTORY_COLUMNS)
 const ADAPTER_OPTIONS = [...TABLE_OPTIONS, 'client', 'dialect', 'generatedKeys', 'now']
 
@@ -31,10 +31,9 @@ export function planOf(options: SqlTable, who: string): TablePlan {
   const fail: Fail = (what) => {
     throw new TypeError(`${who}: ${what}`)
   }
+  refuseUnknown(who, options, ADAPTER_OPTIONS)
   checkShapes(options, fail)
   const plan = filledIn(options)
-  const stranger = Object.keys(options).find((name) => !ADAPTER_OPTIONS.includes(name))
-  if (stranger !== undefined) fail(`"${stranger}" is not an option; it takes ${ADAPTER_OPTIONS.join(', ')}.`)
   if ((options.json === undefined) === (options.columns === undefined)) fail('give either json or columns.')
   if (plan.key.length === 0) fail('key names no column.')
   if (plan.keyTypes.length !== plan.key.length)
@@ -55,7 +54,7 @@ export function planOf(options: SqlTable, who: string): TablePlan {
   const named = [...keyColumns, ...marks, ...members, ...(plan.json === undefined ? [] : [plan.json])]
   const twice = named.find((name, index) => named.indexOf(name) !== index)
   if (twice !== undefined) fail(`the column "${twice}" is named for two purposes.`)
-  if (options.history !== undefined) checkHistory(options.history, plan, fail)
+  if (options.history !== undefined) checkHistory(options.history, plan, who, fail)
   return plan
 }
 
@@ -95,11 +94,10 @@ function checkParts(option: string, named: unknown, required: readonly string[],
   if (missing !== undefined) fail(`${option} is ${JSON.stringify(named)}, without its ${missing}.`)
 }
 
-function checkHistory(history: SqlHistory, plan: TablePlan, fail: Fail): void {
+function checkHistory(history: SqlHistory, plan: TablePlan, who: string, fail: Fail): void {
   if (typeof history !== 'object' || history === null)
     fail(`history is ${JSON.stringify(history)}; give { table, keepVersions }.`)
-  const stranger = Object.keys(history).find((name) => !HISTORY_OPTIONS.includes(name))
-  if (stranger !== undefined) fail(`"${stranger}" is not an option of history; it takes ${HISTORY_OPTIONS.join(', ')}.`)
+  refuseUnknown(`${who}: history`, history, ['table', 'keepVersions'])
   const { table, keepVersions = 1 } = history
   if (!isIdentifier(table, 2)) fail(`history.table ${JSON.stringify(table)} is not a plain identifier.`)
   if (table === plan.table) fail('history.table is the table of the resources; give it another one.')
