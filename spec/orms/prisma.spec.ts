@@ -189,7 +189,9 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
       const over = (options: object) => () => prismaAdapter({ model: one.article, fields: ['title'], ...options })
       expect(over({ model: one })).toThrow('prismaAdapter(): model is no model of a Prisma client')
       expect(over({ json: 'value' })).toThrow('prismaAdapter(): give either json or fields.')
-      expect(over({ columns: ['title'] })).toThrow('prismaAdapter(): there is no option "columns". Known are model, key')
+      expect(over({ columns: ['title'] })).toThrow(
+        'prismaAdapter(): there is no option "columns". Known are model, key',
+      )
       expect(over({ lastModified: 'version' })).toThrow('the field "version" is named for two purposes.')
     })
   })
