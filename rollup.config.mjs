@@ -38,9 +38,12 @@ const typescript = {
 /** What is not of the library comes from the app's node_modules. */
 const external = (id) => !/^[./]|^lib\//.test(id)
 
+/** What the conformance kits start as processes of their own. */
+const started = { 'processes/racer': 'lib/testing/processes/racer.ts' }
+
 export default [
   {
-    input,
+    input: { ...input, ...started },
     external,
     plugins: [nodeResolve({ extensions: ['.ts'] }), typescript],
     output: {

@@ -12,6 +12,8 @@ import { ownershipChecks, valueChecks } from './adapter/values'
 import { dateChecks, freshVersionChecks, versionChecks } from './adapter/versions'
 import { creationChecks, readingChecks, writingChecks } from './adapter/writing'
 import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
+import { demandProcesses, type Processes } from './processes'
+import { processChecks } from './processes/adapter-races'
 import { copyOf, sameJson } from './same-json'
 
 /** What the kit needs to know of an adapter. What is optional checks more. */
@@ -32,6 +34,8 @@ export interface AdapterKitOptions<T> {
    * its answer gets lost, as when a connection breaks.
    */
   readonly makeFaulty?: (adapter: ResourceAdapter<T>, when: FaultMoment) => Made<ResourceAdapter<T>>
+  /** Races between processes: how they get at the same store. What holds in one process alone fails. */
+  readonly processes?: Processes
   /** Called for every adapter that a case made, whether it passed or failed. */
   readonly disposeAdapter?: (adapter: ResourceAdapter<T>) => Promise<void> | void
   /** Moves the clock behind `lastModified`, backwards too, where the adapter takes a clock. */
@@ -47,8 +51,9 @@ export interface AdapterKitOptions<T> {
 /** The rules of `ResourceAdapter` as cases. A case fails with an error that says what the contract demands. */
 export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
   demandUsable('adapterKit()', options, RULES)
-  const { values, abilities, extraValues = [], makeFailing, makeFaulty, advance, keepVersions } = options
+  const { values, abilities, extraValues = [], makeFailing, makeFaulty, processes, advance, keepVersions } = options
   const { makeAdapter, makeSecond, disposeAdapter = () => {}, rounds = 20, writers = 8 } = options
+  demandProcesses('adapterKit()', processes)
   demandDifferent(values)
   const isFresh = !abilities.contentVersions
   return casesOf<ResourceAdapter<T>, Trial<T>>(
@@ -74,6 +79,7 @@ export function adapterKit<T>(options: AdapterKitOptions<T>): KitCase[] {
       abilities.transaction && isolationChecks(abilities),
       abilities.readVersion && historyChecks(abilities),
       abilities.readVersion && keepVersions !== undefined && keptVersionChecks(keepVersions),
+      processes && processChecks(processes, abilities),
       makeFailing && faultChecks(makeFailing, abilities),
       makeFaulty && lostAnswerChecks(makeFaulty, disposeAdapter, abilities),
     ],
@@ -102,6 +108,7 @@ const RULES: KitRules = {
     'makeSecond',
     'makeFailing',
     'makeFaulty',
+    'processes',
     'disposeAdapter',
     'advance',
     'keepVersions',

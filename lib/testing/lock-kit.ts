@@ -5,6 +5,8 @@ import { fenceChecks, leaseChecks } from './lock/leases'
 import { faultChecks, leftoverChecks, lossChecks } from './lock/loss'
 import type { Trial } from './lock/trial'
 import { waitingChecks } from './lock/waiting'
+import { demandProcesses, type Processes } from './processes'
+import { processChecks } from './processes/lock-races'
 
 /** What a lock manager can do, said by its author. */
 export interface LockAbilities {
@@ -27,6 +29,8 @@ export interface LockKitOptions<M extends LockManager = LockManager> {
   readonly takeAway?: (key: string) => Promise<void> | void
   /** What a manager, or its service, keeps for locks; as much before as after they were held. */
   readonly countEntries?: (manager: M) => Made<number>
+  /** Races between processes: how they get at the same locks. What holds in one process alone fails. */
+  readonly processes?: Processes
   /** Called for every manager that a case made, whether it passed or failed. */
   readonly disposeManager?: (manager: M) => Promise<void> | void
   /** Lets time pass, where the clock is the test runner's. Without it the kit waits. */
@@ -45,7 +49,8 @@ export interface LockKitOptions<M extends LockManager = LockManager> {
 export function lockKit<M extends LockManager>(options: LockKitOptions<M>): KitCase[] {
   demandUsable('lockKit()', options, RULES)
   const { abilities, makeManager, makeSecond, disposeManager, makeFailing, takeAway, countEntries, advance } = options
-  const { leaseMs = 300, slackMs = 2000, rounds = 10, workers = 8 } = options
+  const { processes, leaseMs = 300, slackMs = 2000, rounds = 10, workers = 8 } = options
+  demandProcesses('lockKit()', processes, advance)
   if (abilities.acrossProcesses !== (makeSecond !== undefined)) {
     const needed = abilities.acrossProcesses ? 'give makeSecond' : 'leave makeSecond out'
     throw new TypeError(`lockKit(): abilities.acrossProcesses is ${abilities.acrossProcesses}; ${needed}.`)
@@ -58,6 +63,7 @@ export function lockKit<M extends LockManager>(options: LockKitOptions<M>): KitC
       fenceChecks(abilities.fence, takeAway),
       takeAway && lossChecks(takeAway),
       countEntries && leftoverChecks((manager) => countEntries(manager as M)),
+      processes && processChecks(processes, abilities.fence),
       makeFailing && faultChecks(makeFailing),
     ],
     {
@@ -78,6 +84,7 @@ const RULES: KitRules = {
     'makeFailing',
     'takeAway',
     'countEntries',
+    'processes',
     'disposeManager',
     'advance',
     'leaseMs',

@@ -1,6 +1,8 @@
 import type { ExpiringStore } from '../contracts/store'
 import { demand } from './demand'
 import { type Check, casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
+import { demandProcesses, type Processes } from './processes'
+import { processChecks } from './processes/store-races'
 import { expiryChecks } from './store/expiry'
 import { raceChecks } from './store/races'
 import { faultChecks, recordChecks } from './store/records'
@@ -27,6 +29,8 @@ export interface StoreKitOptions<S extends ExpiringStore = ExpiringStore> {
   readonly makeFailing?: () => Made<S>
   /** Begins a transaction of the store's database, and commits it when `run` resolves. */
   readonly transact?: Transact
+  /** Races between processes: how they get at the same records. What holds in one process alone fails. */
+  readonly processes?: Processes
   /** Called for every store that a case made, whether it passed or failed. */
   readonly disposeStore?: (store: S) => Promise<void> | void
   /** Lets time pass, where the clock is the test runner's. Without it the kit waits. */
@@ -45,7 +49,8 @@ export interface StoreKitOptions<S extends ExpiringStore = ExpiringStore> {
 export function storeKit<S extends ExpiringStore>(options: StoreKitOptions<S>): KitCase[] {
   demandUsable('storeKit()', options, RULES)
   const { abilities, makeStore, makeSecond, disposeStore, makeFailing, transact, advance } = options
-  const { ttlMs = 250, slackMs = 50, rounds = 10, workers = 8 } = options
+  const { processes, ttlMs = 250, slackMs = 50, rounds = 10, workers = 8 } = options
+  demandProcesses('storeKit()', processes, advance)
   demandGivenFor('within', abilities.within, 'transact', transact)
   demandGivenFor('acrossProcesses', abilities.acrossProcesses, 'makeSecond', makeSecond)
   return casesOf<S, Trial>(
@@ -56,6 +61,7 @@ export function storeKit<S extends ExpiringStore>(options: StoreKitOptions<S>): 
       raceChecks(),
       textChecks(),
       transact && transactionChecks(transact),
+      processes && processChecks(processes),
       makeFailing && faultChecks(makeFailing),
     ],
     {
@@ -83,6 +89,7 @@ const RULES: KitRules = {
     'makeSecond',
     'makeFailing',
     'transact',
+    'processes',
     'disposeStore',
     'advance',
     'ttlMs',

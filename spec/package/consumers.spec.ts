@@ -71,4 +71,11 @@ describe.each(['4', '5'])('an app with Express %s that installs the package', (e
   test('the conformance kit runs under node:test', async () => {
     expect(await output(folder, '--test', 'kit.test.mjs')).toMatch(/^# fail 0$/m)
   })
+
+  test('the conformance kits race processes, whose module is of either kind', async () => {
+    await compile(folder, { module: 'nodenext', outDir: 'node' }, ['kit-files.cts', 'kit-files.mts'])
+    const report = await output(folder, '--test', 'kit-in-processes.test.mjs')
+    expect(report).toMatch(/^# fail 0$/m)
+    expect(report).toMatch(/^# pass 12$/m)
+  })
 })

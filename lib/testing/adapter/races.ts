@@ -16,27 +16,14 @@ export function freshRaceChecks<T>(): Checks<T> {
     },
 
     'several writers that count at once lose no count': async (trial) => {
-      const { adapter, values, rounds, writers } = trial
-      const first = stored(await adapter.write('a', values[0], null))
-      const book = ledger(values, first)
-
-      async function count(writer: AbleAdapter<T>, index: number): Promise<void> {
+      const first = stored(await trial.adapter.write('a', trial.values[0], null))
+      const counts = team(trial, 0).map(async (writer, index) => {
         // They start one read apart: then one writes while another is between two steps of its read.
         for (let i = 0; i < index; i++) await writer.read('a')
-        // Each refusal needs a success of somebody else.
-        let triesLeft = rounds * writers
-        for (let counted = 0; counted < rounds; triesLeft--) {
-          demand(triesLeft > 0, 'a write is refused only when another one came between', { counted })
-          const read = present(await writer.read('a'))
-          const result = await writer.write('a', book.next(read.value), read.version)
-          if (!result.ok) continue
-          book.book(read, result.state)
-          counted += 1
-        }
-      }
-
-      await Promise.all(team(trial, 0).map(count))
-      book.balance(await adapter.read('a'))
+        return count(writer, trial)
+      })
+      const entries = (await Promise.all(counts)).flat()
+      demandChain(trial.values, first.version, entries, await trial.adapter.read('a'))
     },
   }
 }
@@ -101,7 +88,8 @@ function team<T>({ adapter, second, writers }: Trial<T>, round: number): AbleAda
   return Array.from({ length: writers }, (_, index) => ((index + round) % 2 === 0 ? adapter : second))
 }
 
-function onlyWinner<T>(results: readonly WriteResult<T>[]) {
+/** The state of the one write that succeeded. The others were refused because of it. */
+export function onlyWinner<T>(results: readonly WriteResult<T>[]): ResourceState<T> {
   const winners = results.filter((result) => result.ok)
   const [winner] = winners
   demand(winner !== undefined && winners.length === 1, 'exactly one of several writes succeeds', results)
@@ -111,46 +99,64 @@ function onlyWinner<T>(results: readonly WriteResult<T>[]) {
   return winner.state
 }
 
-export interface Ledger<T> {
-  /** The value that follows this one. */
-  next(value: T): T
-  /** Books a write that succeeded: what it had read, and what it made of it. */
-  book(read: ResourceState<T>, made: ResourceState<T>): void
-  /** All that was booked is one chain from the first state to the last, with nothing lost in between. */
-  balance(last: ResourceState<T> | undefined): void
+/** A write that succeeded: the version that it replaced, which of the three values that was, and the version that it made. */
+export interface Entry {
+  readonly before: Version
+  readonly place: number
+  readonly made: Version
+}
+
+/** Which of the three values this one is. */
+const placeOf = <T>(values: readonly [T, T, T], value: T) => values.findIndex((other) => sameJson(other, value))
+
+/** Turns the value that is stored into the next one of three; `undefined` when another write came between. */
+export async function countOnce<T>(
+  writer: Pick<AbleAdapter<T>, 'read' | 'write'>,
+  values: readonly [T, T, T],
+): Promise<Entry | undefined> {
+  const read = present(await writer.read('a'))
+  const place = placeOf(values, read.value)
+  const result = await writer.write('a', values[(place + 1) % 3] as T, read.version)
+  return result.ok ? { before: read.version, place, made: result.state.version } : undefined
+}
+
+/** Counts so often. Each refusal needs a success of another writer. */
+export async function count<T>(
+  writer: Pick<AbleAdapter<T>, 'read' | 'write'>,
+  { values, rounds, writers }: Pick<Trial<T>, 'values' | 'rounds' | 'writers'>,
+): Promise<Entry[]> {
+  const entries: Entry[] = []
+  for (let triesLeft = rounds * writers; entries.length < rounds; triesLeft--) {
+    demand(triesLeft > 0, 'a write is refused only when another one came between', { counted: entries.length })
+    const entry = await countOnce(writer, values)
+    if (entry) entries.push(entry)
+  }
+  return entries
 }
 
 /**
- * Counts without knowing what a value is: every write turns one of three values into the next one.
+ * All writes that succeeded are one chain from the first state to the last.
  *
  * An update that is lost shows as a version that two writes replaced, as a value that does not follow the one before
  * it, or as an end that is not the last state.
  */
-export function ledger<T>(values: readonly [T, T, T], first: ResourceState<T>): Ledger<T> {
-  const writes = new Map<Version, { readonly place: number; readonly made: Version }>()
-  const placeOf = (value: T) => values.findIndex((other) => sameJson(other, value))
-  const valueAt = (count: number) => values[count % 3] as T
-
-  return {
-    next: (value) => valueAt(placeOf(value) + 1),
-
-    book(read, made) {
-      demand(!writes.has(read.version), 'of all writes with one version at most one succeeds', read.version)
-      writes.set(read.version, { place: placeOf(read.value), made: made.version })
-    },
-
-    balance(last) {
-      let { version } = first
-      let count = 0
-      for (let write = writes.get(version); write && count < writes.size; write = writes.get(version)) {
-        const rule = 'read gives value and version of the same moment, and each write builds on the one before'
-        demand(write.place === count % 3, rule, { version, place: write.place, count })
-        version = write.made
-        count += 1
-      }
-      demand(count === writes.size, `${writes.size} writes that succeeded count ${writes.size}`, count)
-      demand(last?.version === version, `the last version that a write gave, ${version}, is stored in the end`, last)
-      demand(sameJson(last.value, valueAt(count)), 'the value of the last write is stored in the end', last)
-    },
+export function demandChain<T>(
+  values: readonly [T, T, T],
+  first: Version,
+  entries: readonly Entry[],
+  last: ResourceState<T> | undefined,
+): void {
+  const writes = new Map(entries.map((entry) => [entry.before, entry]))
+  demand(writes.size === entries.length, 'of all writes with one version at most one succeeds', entries)
+  let version = first
+  let count = 0
+  for (let write = writes.get(version); write && count < writes.size; write = writes.get(version)) {
+    const rule = 'read gives value and version of the same moment, and each write builds on the one before'
+    demand(write.place === count % 3, rule, { ...write, count })
+    version = write.made
+    count += 1
   }
+  demand(count === writes.size, `${writes.size} writes that succeeded count ${writes.size}`, count)
+  demand(last?.version === version, `the last version that a write gave, ${version}, is stored in the end`, last)
+  demand(sameJson(last.value, values[count % 3]), 'the value of the last write is stored in the end', last)
 }

@@ -1,7 +1,7 @@
-import type { ResourceState, TransactionalAdapter } from '../../contracts/adapter'
+import type { TransactionalAdapter } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
-import { ledger } from './races'
-import { able, type Checks, demandSame, present, refused, stored } from './trial'
+import { countOnce, demandChain, type Entry } from './races'
+import { type AbleAdapter, able, type Checks, demandSame, refused, stored } from './trial'
 
 export function transactionChecks<T>({ remove }: { remove: boolean }): Checks<T> {
   return {
@@ -49,20 +49,25 @@ export function freshTransactionChecks<T>(): Checks<T> {
   return {
     'several transactions that count at once lose no count': async ({ adapter, second, values, rounds, writers }) => {
       const first = stored(await adapter.write('a', values[0], null))
-      const book = ledger(values, first)
-      const count = async (tx: TransactionalAdapter<T>): Promise<[ResourceState<T>, ResourceState<T>]> => {
-        const read = present(await tx.read('a'))
-        return [read, stored(await able(tx).write('a', book.next(read.value), read.version))]
-      }
+      const entries: Entry[] = []
       for (let round = 0; round < rounds; round++) {
-        const calls = Array.from({ length: writers }, (_, i) => (i % 2 === 0 ? adapter : second).transaction(count))
-        const settled = await Promise.allSettled(calls)
+        const settled = await Promise.allSettled(
+          Array.from({ length: writers }, (_, index) => countInTransaction(index % 2 === 0 ? adapter : second, values)),
+        )
         // A serialization failure or a deadlock may reject some of them, never all.
         const committed = settled.filter((result) => result.status === 'fulfilled')
         demand(committed.length > 0, 'of several transactions at once some are committed', settled)
-        for (const { value } of committed) book.book(...value)
+        entries.push(...committed.map(({ value }) => value))
       }
-      book.balance(await adapter.read('a'))
+      demandChain(values, first.version, entries, await adapter.read('a'))
     },
   }
+}
+
+export function countInTransaction<T>(adapter: AbleAdapter<T>, values: readonly [T, T, T]): Promise<Entry> {
+  return adapter.transaction(async (tx) => {
+    const entry = await countOnce(able(tx), values)
+    demand(entry !== undefined, 'what a transaction has read it can write', entry)
+    return entry
+  })
 }

@@ -82,7 +82,7 @@ export function fenceChecks(fence: boolean, takeAway?: (key: string) => Promise<
   }
 }
 
-function demandLarger(fence: string | undefined, before: bigint): bigint {
+export function demandLarger(fence: string | undefined, before: bigint): bigint {
   demand(fence !== undefined && /^\d+$/.test(fence), 'a fence is a decimal number', fence)
   demand(BigInt(fence) > before, `the fence of a later grant is larger than ${before}`, fence)
   return BigInt(fence)

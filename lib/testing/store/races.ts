@@ -56,19 +56,25 @@ export function raceChecks(): Checks {
 
     'several that count at once lose no count': async ({ store, second, rounds, workers }) => {
       await created(store, 'a', '0')
-      const count = async (each: ExpiringStore, index: number) => {
+      const counts = Array.from({ length: workers }, async (_, index) => {
+        const each = index % 2 === 0 ? store : second
         // They start one read apart: then one writes while another is between two steps of its own.
         for (let i = 0; i < index; i++) await each.read('a')
-        let triesLeft = rounds * workers
-        for (let counted = 0; counted < rounds; triesLeft--) {
-          demand(triesLeft > 0, 'a replacement is refused only when another one came between', { counted })
-          const before = (await each.read('a')) ?? 'nothing'
-          if (await each.replace('a', before, String(Number(before) + 1), LONG_MS)) counted += 1
-        }
-      }
-      await Promise.all(Array.from({ length: workers }, (_, index) => count(index % 2 === 0 ? store : second, index)))
+        await countInStore(each, rounds, workers)
+      })
+      await Promise.all(counts)
       await demandRead(second, 'a', String(rounds * workers), `${rounds * workers} counts add up`)
     },
+  }
+}
+
+/** Counts so often. Each refusal needs a success of another worker. */
+export async function countInStore(store: ExpiringStore, rounds: number, workers: number): Promise<void> {
+  let triesLeft = rounds * workers
+  for (let counted = 0; counted < rounds; triesLeft--) {
+    demand(triesLeft > 0, 'a replacement is refused only when another one came between', { counted })
+    const before = (await store.read('a')) ?? 'nothing'
+    if (await store.replace('a', before, String(Number(before) + 1), LONG_MS)) counted += 1
   }
 }
 

@@ -1,13 +1,13 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { fileAdapter, type UploadAdapter, uploadAdapter } from '../../../lib/backends/file'
+import { fileAdapter, uploadAdapter } from '../../../lib/backends/file'
 import { jsonResources, uploadResources } from '../../../lib/backends/file/adapter/adapters'
 import { type FileSystem, nodeFiles } from '../../../lib/backends/file/adapter/system'
-import type { ResourceAdapter, ResourceState } from '../../../lib/contracts/adapter'
-import type { StoredFile } from '../../../lib/contracts/stored-file'
 import { adapterKit, type FaultMoment, jsonValues } from '../../../lib/testing'
 import { abilitiesOf } from '../abilities'
+import { inProcesses } from '../processes'
+import { ofJson } from './json-uploads'
 
 jest.setTimeout(60_000)
 
@@ -58,6 +58,7 @@ describe.each([
       makeAdapter: () => fileAdapter(fresh()),
       makeSecond: () => fileAdapter(options()),
       makeFailing: () => gone(fileAdapter(fresh())),
+      processes: inProcesses(() => ({ at: 'files', folder, tombstones })),
     })
     for (const { name, run } of kit) test(name, run)
   })
@@ -70,6 +71,7 @@ describe.each([
       makeAdapter: () => ofJson(uploadAdapter({ ...fresh(), ...kept() })),
       makeSecond: () => ofJson(uploadAdapter(kept())),
       makeFailing: () => gone(ofJson(uploadAdapter(fresh()))),
+      processes: inProcesses(() => ({ at: 'uploads', folder, tombstones })),
     })
     for (const { name, run } of kit) test(name, run)
   })
@@ -93,36 +95,5 @@ function faulty(when: FaultMoment): FileSystem {
     },
     open: ((...given: Parameters<FileSystem['open']>) =>
       isRenamed ? eio() : nodeFiles.open(...given)) as FileSystem['open'],
-  }
-}
-
-/** Uploads whose bytes are JSON: the values of the kit. */
-function ofJson(uploads: UploadAdapter): ResourceAdapter<unknown> {
-  async function valueIn(state: ResourceState<StoredFile> | undefined): Promise<ResourceState<unknown> | undefined> {
-    if (state === undefined) return undefined
-    const chunks: Buffer[] = []
-    for await (const chunk of state.value.open()) chunks.push(chunk)
-    return { ...state, value: JSON.parse(Buffer.concat(chunks).toString()) }
-  }
-
-  return {
-    read: async (key) => valueIn(await uploads.read(key)),
-    readVersion: async (key, version) => valueIn(await uploads.readVersion(key, version)),
-    async write(key, value, expected) {
-      const bytes = Buffer.from(JSON.stringify(value))
-      const spool = await uploads.spool()
-      try {
-        await spool.write(bytes)
-        const result = await uploads.write(key, await spool.finish('application/json'), expected)
-        if (!result.ok) return { ok: false, current: await valueIn(result.current) }
-        return { ok: true, state: { ...result.state, value: JSON.parse(bytes.toString()) } }
-      } finally {
-        await spool.discard()
-      }
-    },
-    async remove(key, expected) {
-      const result = await uploads.remove(key, expected)
-      return result.ok ? result : { ok: false, current: await valueIn(result.current) }
-    },
   }
 }

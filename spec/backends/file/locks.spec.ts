@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileLocks } from '../../../lib/backends/file'
 import { lockKit } from '../../../lib/testing'
+import { inProcesses } from '../processes'
 
 const terms = { waitMs: 0, leaseMs: 500, maxHoldMs: 10_000 }
 
@@ -36,6 +37,7 @@ describe('fileLocks keeps the contract', () => {
       utimesSync(next, 0, 0)
     },
     abilities: { fence: true, acrossProcesses: true },
+    processes: inProcesses(() => ({ at: 'locks', service: 'file', address: folder, prefix: '' })),
   })
   for (const { name, run } of kit) test(name, run)
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileStore } from '../../../lib/backends/file'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 import { storeKit } from '../../../lib/testing'
-import { countInProcesses } from './file-contest'
+import { inProcesses } from '../processes'
 
 const root = mkdtempSync(join(tmpdir(), 'file-store-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -25,6 +25,7 @@ describe('fileStore keeps the contract', () => {
     },
     abilities: { within: false, acrossProcesses: true },
     rounds: 5,
+    processes: inProcesses(() => ({ at: 'files', folder: join(root, `store-${count}`) })),
   })
   for (const { name, run } of kit) test(name, run)
 })
@@ -33,12 +34,6 @@ const filesIn = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
 
 describe('fileStore', () => {
-  test('processes that count at once lose no count', async () => {
-    const { counted, replaced } = await countInProcesses(fresh(), 6, 1000)
-    expect(counted).toBe(replaced)
-    expect(replaced).toBeGreaterThan(20)
-  }, 60_000)
-
   test('a key makes no path, and leaves no draft', async () => {
     const folder = fresh()
     await fileStore({ folder }).create('../../etc/passwd', 'one', 60_000)

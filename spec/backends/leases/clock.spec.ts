@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWith, ownName } from '../../services'
-import type { Service } from './contender'
 import { contender } from './contest'
 import { type Clock, faketime, ownClock } from './faketime'
+import type { Service } from './managers'
 
 jest.setTimeout(60_000)
 

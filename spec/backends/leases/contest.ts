@@ -2,7 +2,8 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Report, Service, Task, Terms } from './contender'
+import type { Report, Task, Terms } from './contender'
+import type { Service } from './managers'
 
 type ReportOf<Name extends Report['report']> = Report & { report: Name }
 

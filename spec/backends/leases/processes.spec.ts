@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describeWith, ownName } from '../../services'
-import type { Service } from './contender'
 import { contender, countTogether, failOver } from './contest'
+import type { Service } from './managers'
 import { redisServer, ZOOKEEPER_JAR, zookeeperServer } from './own-server'
 
 jest.setTimeout(60_000)

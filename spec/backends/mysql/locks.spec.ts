@@ -4,6 +4,7 @@ import type { ConnectedLocks } from '../../../lib/backends/leases/connected'
 import { mysqlLocks } from '../../../lib/backends/mysql'
 import { lockKit } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'
+import { inProcesses } from '../processes'
 
 const terms = { waitMs: 0, leaseMs: 1000, maxHoldMs: 10_000 }
 
@@ -47,6 +48,7 @@ describeWith('MariaDB', 'mysqlLocks', (url) => {
       },
       disposeManager: (manager) => manager.close(),
       abilities: { fence: true, acrossProcesses: true },
+      processes: inProcesses(() => ({ at: 'locks', service: 'mysql', address: url, prefix })),
     })
     for (const { name, run } of kit) test(name, run)
   })

@@ -5,6 +5,7 @@ import { postgresLocks } from '../../../lib/backends/postgres'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 import { lockKit } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'
+import { inProcesses } from '../processes'
 
 const terms = { waitMs: 0, leaseMs: 1000, maxHoldMs: 10_000 }
 
@@ -56,6 +57,7 @@ describeWith('PostgreSQL', 'postgresLocks', (url) => {
       },
       disposeManager: (manager) => manager.close(),
       abilities: { fence: true, acrossProcesses: true },
+      processes: inProcesses(() => ({ at: 'locks', service: 'postgres', address: url, prefix })),
     })
     for (const { name, run } of kit) test(name, run)
   })

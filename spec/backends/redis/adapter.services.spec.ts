@@ -7,6 +7,7 @@ import { adapterKit, jsonValues } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'
 import { abilitiesOf } from '../abilities'
 import { breakable } from '../breakable'
+import { inProcesses } from '../processes'
 
 type Client = RedisAdapterOptions['client']
 interface Opened {
@@ -97,6 +98,13 @@ describe.each([
       values: [{ n: 1 }, { n: 2 }, { n: 3 }],
       extraValues: jsonValues,
       abilities: abilitiesOf('redisAdapter', { tombstones }),
+      processes: inProcesses(() => ({
+        at: 'Redis',
+        client: name,
+        address: url,
+        prefix: prefixes.at(-1) ?? '',
+        tombstones,
+      })),
       makeFaulty: async (adapter, when) => {
         const { url: way, breakAt } = await breakable(url, adapter)
         const client = await breaking[name]?.(way)

@@ -4,6 +4,7 @@ import { createClient } from 'redis'
 import { type RedisLocksOptions, redisLocks } from '../../../lib/backends/redis'
 import { lockKit } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'
+import { inProcesses } from '../processes'
 
 type Client = RedisLocksOptions['client']
 
@@ -72,6 +73,7 @@ describeWith('Redis', 'redisLocks', (url) => {
       takeAway: async (key) => void (await admin.del(lockOf(prefix, key))),
       countEntries: async () => (await admin.keys(`{${prefix}}:lock:*`)).length,
       abilities: { fence: true, acrossProcesses: true },
+      processes: inProcesses(() => ({ at: 'locks', service: 'redis', address: url, prefix })),
     })
     for (const { name, run } of kit) test(name, run)
   })

@@ -4,6 +4,7 @@ import { type RedisStoreOptions, redisStore } from '../../../lib/backends/redis'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 import { storeKit } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'
+import { inProcesses } from '../processes'
 
 type Client = RedisStoreOptions['client']
 
@@ -30,18 +31,21 @@ describeWith('Redis', 'redisStore', (url) => {
     ioredis.disconnect()
   })
 
-  describe.each<[string, Client, Client]>([
+  describe.each<['ioredis' | 'node-redis' | 'both', Client, Client]>([
     ['ioredis', ioredis, ioredis],
     ['node-redis', nodeRedis, nodeRedis],
     ['both', ioredis, nodeRedis],
-  ])('with %s keeps the contract', (_, client, other) => {
+  ])('with %s keeps the contract', (name, client, other) => {
     const kit = storeKit({
       makeStore: () => redisStore({ client, prefix: fresh() }),
       makeSecond: () => redisStore({ client: other, prefix: prefixes.at(-1) ?? '' }),
       makeFailing: () => redisStore({ client: gone }),
       abilities: { within: false, acrossProcesses: true },
+      ...(name !== 'both' && {
+        processes: inProcesses(() => ({ at: 'Redis', client: name, address: url, prefix: prefixes.at(-1) ?? '' })),
+      }),
     })
-    for (const { name, run } of kit) test(name, run)
+    for (const { name: rule, run } of kit) test(rule, run)
   })
 
   test.each<[string, Client]>([

@@ -7,6 +7,7 @@ import { type Abilities, adapterKit, type FaultMoment, jsonValues } from '../../
 import { describeWith, ownName } from '../../services'
 import { abilitiesOf } from '../abilities'
 import { breakable } from '../breakable'
+import { inProcesses } from '../processes'
 import { type Opened, SQL_SERVERS, type SqlServer } from './servers'
 
 interface Shape {
@@ -18,6 +19,8 @@ interface Shape {
   readonly generatedKeys?: boolean
   readonly key?: string
   readonly keepVersions?: number
+  /** Raced between processes too: one shape for each kind of statement. */
+  readonly processes?: true
 }
 
 const members = { columns: { title: 'article_title', count: 'counted', tags: { type: 'json' } } } as const
@@ -29,6 +32,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     table: { json: 'value', lastModified: 'modified' },
     columns: ({ json, date }) => `value ${json} not null, version varchar(40) not null, modified ${date} not null`,
     json: true,
+    processes: true,
   },
   'one JSON column, keys as SHA-256, bigint versions, tombstones': {
     table: {
@@ -69,6 +73,7 @@ const SHAPES: Readonly<Record<string, Shape>> = {
     table: { ...members, version: false },
     columns: memberColumns,
     abilities: { lastModified: false, contentVersions: true },
+    processes: true,
   },
 }
 
@@ -77,7 +82,9 @@ const KEEP_VERSIONS = 2
 /** Each again, with what it replaces kept. */
 const KEEPING = Object.entries(SHAPES).map(([name, shape]) => {
   const abilities = { ...shape.abilities, readVersion: true }
-  return [`${name}, history`, { ...shape, abilities, keepVersions: KEEP_VERSIONS }] as const
+  const { processes, ...rest } = shape
+  const raced = processes && !abilities.contentVersions ? { processes } : {}
+  return [`${name}, history`, { ...rest, ...raced, abilities, keepVersions: KEEP_VERSIONS }] as const
 })
 
 for (const server of SQL_SERVERS) {
@@ -156,6 +163,14 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
     rounds: 10,
     ...(keepVersions && { keepVersions }),
     abilities: abilitiesOf('sqlAdapter', { lastModified: true, ...shape.abilities }),
+    ...(shape.processes && {
+      processes: inProcesses(() => ({
+        at: 'SQL',
+        service: server.service,
+        address,
+        table: { ...shape.table, ...history, table },
+      })),
+    }),
     advance: (by) => {
       ms += by
     },

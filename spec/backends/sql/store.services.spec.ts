@@ -1,9 +1,13 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Kysely, MysqlDialect, type MysqlPool, PostgresDialect, type PostgresPool, SqliteDialect, sql } from 'kysely'
 import { createPool } from 'mysql2'
 import { createStoreTableStatements, type SqlStoreOptions, sqlStore } from '../../../lib/backends/sql'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 import { storeKit } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'
+import { inProcesses } from '../processes'
 import { type Opened, SQL_SERVERS, type SqlServer } from './servers'
 
 const kyselyOver = ({ dialect }: SqlServer, client: unknown): Kysely<unknown> => {
@@ -18,14 +22,19 @@ describe.each(SQL_SERVERS)('over $service', (server) => {
     const tables: string[] = []
     let opened: Opened
     let kysely: Kysely<unknown>
+    const folder = mkdtempSync(join(tmpdir(), 'sql-store-'))
+    const address = dialect === 'sqlite' ? join(folder, 'test.db') : url
     beforeAll(() => {
-      opened = open(url)
+      opened = open(address)
       kysely = kyselyOver(server, opened.client)
     })
     afterEach(async () => {
       for (const table of tables.splice(0)) await opened.run(`drop table if exists ${table}`)
     })
-    afterAll(() => opened.close())
+    afterAll(async () => {
+      await opened.close()
+      rmSync(folder, { recursive: true })
+    })
 
     async function fresh(): Promise<string> {
       const table = ownName('store')
@@ -44,6 +53,7 @@ describe.each(SQL_SERVERS)('over $service', (server) => {
         makeFailing: () => sqlStore({ client: down.client }),
         transact: async (run) => void (await kysely.transaction().execute(run)),
         abilities: { within: true, acrossProcesses: true },
+        processes: inProcesses(() => ({ at: 'SQL', service, address, table: { table: tables.at(-1) ?? '' } })),
       })
       for (const { name, run } of kit) test(name, run)
     })

@@ -6,6 +6,7 @@ import { lockKit } from '../../../lib/testing'
 import { ownName } from '../../services'
 import { cuttable } from '../leases/cuttable'
 import { ZOOKEEPER_JAR, zookeeperServer } from '../leases/own-server'
+import { inProcesses } from '../processes'
 import { type Client, createClient } from './zookeeper-client'
 
 const terms = { waitMs: 5000, leaseMs: 300, maxHoldMs: 10_000 }
@@ -72,6 +73,7 @@ describeWithZookeeper('zookeeperLocks', () => {
         ),
       disposeManager: (manager) => manager.close(),
       abilities: { fence: true, acrossProcesses: true },
+      processes: inProcesses(() => ({ at: 'locks', service: 'zookeeper', address, prefix: root.slice(1) })),
     })
     for (const { name, run } of kit) test(name, run)
   })
