@@ -23,7 +23,7 @@ test.each([
   ['Options of redisAdapter', 'backends/redis/adapter.ts', 'RedisAdapterOptions'],
   ['Options of memoryAdapter', 'backends/memory/adapter.ts', 'MemoryAdapterOptions'],
   ['Options of memoryStore', 'backends/memory/store.ts', 'MemoryStoreOptions'],
-  ['Options of fileAdapter', 'backends/file/adapter/options.ts', 'FileAdapterOptions'],
+  ['Options of fileAdapter', 'backends/file/adapter.ts', 'FileAdapterOptions'],
   ['Options of postgresLocks', 'backends/postgres/locks.ts', 'PostgresLocksOptions'],
   ['Options of mysqlLocks', 'backends/mysql/locks.ts', 'MysqlLocksOptions'],
   ['Options of redisLocks', 'backends/redis/locks.ts', 'RedisLocksOptions'],

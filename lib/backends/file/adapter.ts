@@ -1,8 +1,10 @@
 import type { FileReceiver, StoredFile } from '../../contracts/stored-file'
-import { jsonResources, uploadResources } from './adapter/adapters'
-import type { FileAdapterOptions } from './adapter/options'
-import type { FileResources } from './adapter/resources'
-import { nodeFiles } from './adapter/system'
+import { refuseUnknown } from '../../options'
+import type { Store } from './adapter/change'
+import { type Encoding, jsonEncoding, uploadEncoding } from './adapter/encoding'
+import { openFolder, openSpool } from './adapter/folder'
+import { type FileResources, resourcesIn } from './adapter/resources'
+import { type FileSystem, faultOf, nodeFiles } from './system'
 
 /** A `ResourceAdapter` that can write, remove and read old versions for certain. */
 export type FileAdapter<T> = FileResources<T>
@@ -23,4 +25,61 @@ export function fileAdapter<T>(options: FileAdapterOptions): FileAdapter<T> {
 /** Keeps uploads: a file of any size and type for each version, received by `receiveFile` beside where it will lie. */
 export function uploadAdapter(options: FileAdapterOptions): UploadAdapter {
   return uploadResources(options, nodeFiles)
+}
+
+/** Where resources are kept in files, and how long. */
+export interface FileAdapterOptions {
+  /**
+   * A folder on a disk of this machine, which no other user can write to. It is made when it is missing. One for each
+   * kind of resources.
+   */
+  readonly folder: string
+  /**
+   * How many versions before the current one stay in the folder, for `readVersion` and for whoever is just reading one.
+   * 1 if left out. A removal keeps none.
+   */
+  readonly keepVersions?: number
+  /** `remove` leaves a tombstone, so that clients get 410 for what is gone. */
+  readonly tombstones?: boolean
+  /** The clock behind `lastModified`, in milliseconds. */
+  readonly now?: () => number
+}
+
+const NAMES = ['folder', 'keepVersions', 'tombstones', 'now']
+
+/** Throws a TypeError that names the value and the way out. */
+export function checked(who: string, options: FileAdapterOptions): Required<FileAdapterOptions> {
+  refuseUnknown(who, options, NAMES)
+  const { folder, keepVersions = 1, tombstones = false, now = Date.now } = options
+  if (typeof folder !== 'string' || folder === '')
+    throw new TypeError(`${who}: folder is ${JSON.stringify(folder)}; give the path of a folder.`)
+  if (!Number.isSafeInteger(keepVersions) || keepVersions < 0)
+    throw new TypeError(`${who}: keepVersions is ${keepVersions}; give 0 or a positive integer.`)
+  if (typeof tombstones !== 'boolean') throw new TypeError(`${who}: tombstones is ${tombstones}; give true or false.`)
+  if (typeof now !== 'function')
+    throw new TypeError(`${who}: now is ${now}; give a function that returns milliseconds, such as Date.now.`)
+  return { folder, keepVersions, tombstones, now }
+}
+
+export function jsonResources<T>(options: FileAdapterOptions, files: FileSystem): FileResources<T> {
+  return opened(options, 'fileAdapter()', jsonEncoding<T>(), files).resources
+}
+
+export function uploadResources(
+  options: FileAdapterOptions,
+  files: FileSystem,
+): FileResources<StoredFile> & Pick<FileReceiver, 'spool'> {
+  const { resources, folder } = opened(options, 'uploadAdapter()', uploadEncoding(files), files)
+  const spool = () =>
+    openSpool(files, folder).catch((error: unknown) => {
+      throw faultOf(error, 'no')
+    })
+  return { ...resources, spool }
+}
+
+function opened<T>(options: FileAdapterOptions, who: string, encoding: Encoding<T>, files: FileSystem) {
+  const { tombstones, keepVersions, now, folder: path } = checked(who, options)
+  const folder = openFolder(who, path, keepVersions, files)
+  const store: Store<T> = { files, folder, encoding, keepVersions, now }
+  return { folder, resources: resourcesIn(store, tombstones) }
 }

@@ -8,9 +8,7 @@ import { storeFault } from '../../contracts/store-fault'
 import { anything, checkOptions } from '../../options'
 import { type Grant, holdLease } from '../leases/lease'
 import { pollFor } from '../leases/wait'
-import { ownFolder } from './own-folder'
-import { unless } from './unless'
-import { uptimeMs } from './uptime'
+import { ownFolder, unless, uptimeMs } from './system'
 
 /** Where the locks are. */
 export interface FileLocksOptions {

@@ -4,9 +4,9 @@ import type { ExpiringStore } from '../../contracts/store'
 import { storeFault } from '../../contracts/store-fault'
 import { refuseUnknown } from '../../options'
 import { keyHash } from '../records/stored-form'
-import { ownFolder } from './own-folder'
 import { createNext, newestIn } from './store/generations'
 import { type KeptRecord, recordFormat } from './store/records'
+import { ownFolder } from './system'
 
 /** Where the records are. */
 export interface FileStoreOptions {

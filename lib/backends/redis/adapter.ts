@@ -3,8 +3,7 @@ import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { jsonText, parseJson } from '../../json/text'
 import { refuseUnknown } from '../../options'
 import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../timing/later-date'
-import { redisFault } from './faults'
-import { isRedisClient, type RedisClient, type Script, script, scriptRunner } from './scripts'
+import { isRedisClient, type RedisClient, redisFault, type Script, script, scriptRunner } from './scripts'
 
 /** Where resources are kept in Redis, and how long. */
 export interface RedisAdapterOptions {

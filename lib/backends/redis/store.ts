@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { ExpiringStore } from '../../contracts/store'
 import { refuseUnknown } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
-import { redisFault } from './faults'
-import { isRedisClient, type RedisClient, script, scriptRunner } from './scripts'
+import { isRedisClient, type RedisClient, redisFault, script, scriptRunner } from './scripts'
 
 /** Where the records are. */
 export interface RedisStoreOptions {

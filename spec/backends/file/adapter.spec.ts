@@ -15,9 +15,9 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type FileAdapterOptions, fileAdapter, uploadAdapter } from '../../../lib/backends/file'
-import { jsonResources, uploadResources } from '../../../lib/backends/file/adapter/adapters'
+import { jsonResources, uploadResources } from '../../../lib/backends/file/adapter'
 import * as owner from '../../../lib/backends/file/adapter/owner'
-import { type FileSystem, nodeFiles } from '../../../lib/backends/file/adapter/system'
+import { type FileSystem, nodeFiles } from '../../../lib/backends/file/system'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 
 const root = mkdtempSync(join(tmpdir(), 'file-adapter-'))

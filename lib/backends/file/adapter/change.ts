@@ -2,20 +2,20 @@ import { join } from 'node:path'
 import type { ResourceState } from '../../../contracts/adapter'
 import { storeFault } from '../../../contracts/store-fault'
 import { laterDate } from '../../../timing/later-date'
+import type { FileSystem } from '../system'
+import type { Encoding, Parts } from './encoding'
 import type { Folder } from './folder'
-import type { Form, Parts } from './form'
+import { createFolder, moveHead } from './move-head'
 import { nextGeneration } from './names'
-import { keptAt, keptIn, look, type Seen, superseded } from './place'
-import { remove, type Staged, stage, takeBack } from './stage'
+import { keptAt, keptIn, look, type Seen, superseded } from './resource-folder'
 import { type Current, readKept, stateOf } from './state'
-import type { FileSystem } from './system'
-import { found, turn } from './turn'
+import { remove, type Staged, takeBack, writeGeneration } from './write-generation'
 
 /** What an adapter over files works on. */
 export interface Store<T> {
   readonly files: FileSystem
   readonly folder: Folder
-  readonly form: Form<T>
+  readonly encoding: Encoding<T>
   readonly keepVersions: number
   readonly now: () => number
 }
@@ -39,21 +39,21 @@ export interface Next {
 /** Each try that is lost needs a success of somebody else, so this many in a row mean that something is wrong. */
 const TRIES = 1000
 
-export async function find<T>({ files, folder, form }: Store<T>, place: string): Promise<Found<T>> {
+export async function find<T>({ files, folder, encoding }: Store<T>, place: string): Promise<Found<T>> {
   for (let tries = 0; tries < TRIES; tries++) {
     const seen = await look(files, place)
     // A folder that is not there says that nothing is stored, but only where the folder around it is.
     if (seen === undefined) await folder.demandThere()
     if (seen === undefined || seen.head.suffix === 'none') return { seen, current: undefined }
     const kept = keptAt(seen, seen.head)
-    const current = kept && (await readKept(files, form, kept))
+    const current = kept && (await readKept(files, encoding, kept))
     // It was replaced between the look and the read, more than once.
     if (current) return { seen, current }
   }
   throw storeFault(new Error(`${place} lacks what its head names`), { applied: 'no' })
 }
 
-/** Compares and changes. The comparison here is for the answer; the one that decides is the rename in `turn`. */
+/** Compares and changes. The comparison here is for the answer; the one that decides is the rename in `moveHead`. */
 export async function change<T>(
   store: Store<T>,
   key: string,
@@ -67,11 +67,11 @@ export async function change<T>(
     if ((current?.state.version ?? null) !== expected) return { ok: false, current: current?.state }
     const generation = nextGeneration(seen?.head)
     const modifiedMs = laterDate(current?.state.lastModified.getTime(), Math.floor(store.now()))
-    const staged = await stage(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
+    const staged = await writeGeneration(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
     if (!(await isAsFound(store, place, expected, staged))) continue
     // Before the change, for after it the next ones may take it away.
     const made = await stateOfStaged(store, place, staged)
-    const isDone = seen ? await turn(files, seen, staged) : await found(files, folder.path, place, staged)
+    const isDone = seen ? await moveHead(files, seen, staged) : await createFolder(files, folder.path, place, staged)
     if (!isDone) continue
     await clear(store, seen, staged)
     return { ok: true, state: made }
@@ -93,13 +93,13 @@ async function isAsFound<T>(store: Store<T>, place: string, expected: string | n
 }
 
 async function stateOfStaged<T>(
-  { form }: Store<T>,
+  { encoding }: Store<T>,
   place: string,
   { generation, suffix, record, data }: Staged,
 ): Promise<ResourceState<T> | undefined> {
   if (suffix === 'none') return undefined
   const kept = keptIn(place, generation, suffix)
-  return (await stateOf(form, kept, record, data)).state
+  return (await stateOf(encoding, kept, record, data)).state
 }
 
 /** What is superfluous now is cleared away, whoever has written it. */

@@ -1,11 +1,13 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { lstatSync } from 'node:fs'
 import { join } from 'node:path'
 import { storeFault } from '../../../contracts/store-fault'
-import { ownFolder } from '../own-folder'
+import type { Spool } from '../../../contracts/stored-file'
+import { codeOf, type FileSystem, faultOf, ownFolder } from '../system'
+import { fileAt } from './encoding'
 import { folderOf } from './names'
 import { ownerName } from './owner'
 import { sweep } from './sweep'
-import { codeOf, type FileSystem } from './system'
 
 /** The folder of an adapter, with its spool: where files are made before they get their names. */
 export interface Folder {
@@ -36,6 +38,40 @@ export function openFolder(who: string, given: string, keepVersions: number, fil
       if (typeof seen === 'object' && seen.ino === opened.ino && seen.dev === opened.dev) return
       const cause = new Error(`${who}: the folder ${path} is not there any more, or another one.`)
       throw storeFault(cause, { applied: 'no' })
+    },
+  }
+}
+
+/** Receives a file on the disk where it will be stored: then it only needs another name there. */
+export async function openSpool(files: FileSystem, folder: Folder): Promise<Spool> {
+  const path = folder.spoolPath(randomBytes(8).toString('hex'))
+  const handle = await files.open(path, 'wx', 0o600)
+  const hash = createHash('sha256')
+  let size = 0
+  let isOpen = true
+
+  async function close(): Promise<void> {
+    if (!isOpen) return
+    isOpen = false
+    await handle.close()
+  }
+
+  return {
+    async write(chunk) {
+      hash.update(chunk)
+      size += chunk.length
+      await handle.writeFile(chunk).catch((error: unknown) => {
+        throw faultOf(error, 'no')
+      })
+    },
+    async finish(type) {
+      await close()
+      return fileAt(path, { size, type, digest: `sha-256=:${hash.digest('base64')}:` })
+    },
+    async discard() {
+      await close().catch(() => undefined)
+      // What is not taken away now is left to the next sweep.
+      await files.rm(path, { force: true }).catch(() => undefined)
     },
   }
 }

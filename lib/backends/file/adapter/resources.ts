@@ -1,8 +1,8 @@
 import type { ResourceAdapter } from '../../../contracts/adapter'
+import { faultOf } from '../system'
 import { change, find, type Store } from './change'
-import { keptAt, keptBetween, look } from './place'
+import { keptAt, keptBetween, look } from './resource-folder'
 import { readKept } from './state'
-import { faultOf } from './system'
 
 /** What an adapter over files can do. */
 export type FileResources<T> = Required<Omit<ResourceAdapter<T>, 'create' | 'transaction'>>
@@ -11,7 +11,7 @@ const VERSION = /^([1-9]\d{0,14})-([0-9a-f]{16})-[0-9a-f]{16}$/
 
 /** What resources in files have in common, whatever their form. */
 export function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResources<T> {
-  const { files, folder, form } = store
+  const { files, folder, encoding } = store
   const faulty = (error: unknown): never => {
     throw faultOf(error, 'no')
   }
@@ -20,7 +20,7 @@ export function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResour
     read: async (key) => (await find(store, folder.placeOf(key)).catch(faulty)).current?.state,
 
     async write(key, value, expected) {
-      const parts = await Promise.resolve(form.keep(value)).catch(faulty)
+      const parts = await Promise.resolve(encoding.keep(value)).catch(faulty)
       const outcome = await change(store, key, expected, () => ({ suffix: 'json', parts })).catch(faulty)
       if (!outcome.ok) return outcome
       const { state } = outcome
@@ -41,7 +41,7 @@ export function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResour
       const [, count, id] = VERSION.exec(version) ?? []
       if (seen === undefined || seen.head.suffix === 'none' || id === undefined) return undefined
       const kept = keptAt(seen, { count: Number(count), id })
-      const found = kept && (await readKept(files, form, kept).catch(faulty))
+      const found = kept && (await readKept(files, encoding, kept).catch(faulty))
       // Somebody has changed it since by hand.
       return found?.state.version === version ? found.state : undefined
     },
@@ -52,7 +52,7 @@ export function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResour
       const [, count] = VERSION.exec(version) ?? []
       const kept = seen && count !== undefined ? keptBetween(seen, Number(count)) : undefined
       if (kept === undefined) return undefined
-      const found = await Promise.all(kept.map((each) => readKept(files, form, each).catch(faulty)))
+      const found = await Promise.all(kept.map((each) => readKept(files, encoding, each).catch(faulty)))
       const states = found.flatMap((each) => (each ? [each.state] : []))
       // One of them was taken away, or changed by hand.
       return states.length === kept.length && states[0]?.version === version ? states : undefined

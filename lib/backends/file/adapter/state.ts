@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { ResourceState } from '../../../contracts/adapter'
 import { storeFault } from '../../../contracts/store-fault'
-import { unless } from '../unless'
-import type { Form, Parts } from './form'
+import type { FileSystem } from '../system'
+import { unless } from '../system'
+import type { Encoding, Parts } from './encoding'
 import { nameOf } from './names'
-import { type Kept, readText, type Text } from './place'
-import type { FileSystem } from './system'
+import { type Kept, readText, type Text } from './resource-folder'
 
 /** A state, and what it is made of. */
 export interface Current<T> {
@@ -14,10 +14,14 @@ export interface Current<T> {
 }
 
 /** What is kept of a generation; `undefined` when it was taken away since the folder was looked at. */
-export async function readKept<T>(files: FileSystem, form: Form<T>, kept: Kept): Promise<Current<T> | undefined> {
+export async function readKept<T>(
+  files: FileSystem,
+  encoding: Encoding<T>,
+  kept: Kept,
+): Promise<Current<T> | undefined> {
   const read = await readText(files, kept.record)
   // The file that goes with it may be gone by now, too.
-  return read && unless('ENOENT', stateOf(form, kept, read))
+  return read && unless('ENOENT', stateOf(encoding, kept, read))
 }
 
 /**
@@ -27,12 +31,12 @@ export async function readKept<T>(files: FileSystem, form: Form<T>, kept: Kept):
  * changes the version too.
  */
 export async function stateOf<T>(
-  form: Form<T>,
+  encoding: Encoding<T>,
   kept: Kept,
   { text, modifiedNs }: Text,
   source: string = kept.data,
 ): Promise<Current<T>> {
-  const { value, seal, changedMs } = await given(form, text, kept.data, source)
+  const { value, seal, changedMs } = await given(encoding, text, kept.data, source)
   const hash = createHash('sha256').update(`${modifiedNs} ${seal} ${text}`).digest('hex').slice(0, 16)
   // Half a millisecond: what was set as seconds with a fraction comes back a little less.
   const modifiedMs = Number((modifiedNs + 500_000n) / 1_000_000n)
@@ -47,9 +51,9 @@ export async function stateOf<T>(
   }
 }
 
-async function given<T>(form: Form<T>, text: string, data: string, source: string) {
+async function given<T>(encoding: Encoding<T>, text: string, data: string, source: string) {
   try {
-    return await form.give(text, data, source)
+    return await encoding.give(text, data, source)
   } catch (cause) {
     // Somebody has edited it, or is at it.
     throw cause instanceof SyntaxError

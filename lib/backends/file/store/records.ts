@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { uptimeMs } from '../uptime'
+import { uptimeMs } from '../system'
 
 /** A record, and when it ends: by the clock of this start of the machine, and by the time of day for after another one. */
 export interface KeptRecord {

@@ -1,8 +1,37 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { isStoredFile, type StoredFile, storedFile } from '../../../contracts/stored-file'
-import type { Form } from './form'
-import type { FileSystem } from './system'
+import { jsonText, parseJson } from '../../../json/text'
+import type { FileSystem } from '../system'
+
+/** How values of one kind are kept in files. */
+export interface Encoding<T> {
+  /** The text of the record, and the path of a file that goes with it. */
+  keep(value: T): Promise<Parts> | Parts
+  /** The value of a record. `data` is where the file that goes with it belongs, `source` where it lies now. */
+  give(text: string, data: string, source: string): Promise<Given<T>> | Given<T>
+}
+
+export interface Parts {
+  readonly text: string
+  readonly data?: string | undefined
+}
+
+export interface Given<T> {
+  readonly value: T
+  /** What the version stands for, beside the record. */
+  readonly seal: string
+  /** When the file that goes with the record was changed behind our back. */
+  readonly changedMs?: number | undefined
+}
+
+/** The record is the value. */
+export function jsonEncoding<T>(): Encoding<T> {
+  return {
+    keep: (value) => ({ text: `${jsonText(value, 'fileAdapter()')}\n` }),
+    give: (text) => ({ value: parseJson(text, 'fileAdapter()') as T, seal: '' }),
+  }
+}
 
 type Facts = Pick<StoredFile, 'size' | 'type' | 'digest'>
 
@@ -15,7 +44,7 @@ interface Stamp {
 const MOST_KNOWN = 100
 
 /** The record says what the file is; the file lies beside it. */
-export function uploadForm(files: FileSystem): Form<StoredFile> {
+export function uploadEncoding(files: FileSystem): Encoding<StoredFile> {
   const known = new Map<string, string>()
 
   async function digestOf(source: string, seal: string): Promise<string> {

@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path'
+import type { FileSystem } from '../system'
+import type { Parts } from './encoding'
 import type { Folder } from './folder'
-import type { Parts } from './form'
 import { type Generation, nameOf } from './names'
-import type { Text } from './place'
-import type { FileSystem } from './system'
+import type { Text } from './resource-folder'
 
 /** What is about to become the current state. */
 export interface Staged {
@@ -16,7 +16,7 @@ export interface Staged {
 }
 
 /** Writes the record, so that it is on the disk before anything points to it. */
-export async function stage(
+export async function writeGeneration(
   files: FileSystem,
   folder: Folder,
   place: string,

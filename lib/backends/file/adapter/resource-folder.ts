@@ -1,9 +1,8 @@
 import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { storeFault } from '../../../contracts/store-fault'
-import { unless } from '../unless'
+import { type FileSystem, unless } from '../system'
 import { type Entry, entryOf, type Generation, nameOf, type Suffix } from './names'
-import type { FileSystem } from './system'
 
 /** What stands in the folder of a key, from one look. */
 export interface Seen {

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
+import { codeOf, type FileSystem, faultOf } from '../system'
 import { nameOf } from './names'
-import type { Seen } from './place'
-import { put, type Staged, syncFolder, takeBack } from './stage'
-import { codeOf, type FileSystem, faultOf } from './system'
+import type { Seen } from './resource-folder'
+import { put, type Staged, syncFolder, takeBack } from './write-generation'
 
 /** What says that a rename changed nothing. After any other error, such as EIO, nobody knows. */
 const REFUSALS =
@@ -14,7 +14,7 @@ const REFUSALS =
  * The head is an empty file whose name says what is current, so that one `rename` compares and changes: it fails when
  * the old name is gone, and no name is ever used twice. That holds however long a process stood still in between.
  */
-export async function turn(files: FileSystem, { place, head }: Seen, staged: Staged): Promise<boolean> {
+export async function moveHead(files: FileSystem, { place, head }: Seen, staged: Staged): Promise<boolean> {
   const next = `${nameOf(staged.generation)}.${staged.suffix === 'none' ? 'none' : 'head'}`
   try {
     await put(files, place, staged)
@@ -31,8 +31,8 @@ export async function turn(files: FileSystem, { place, head }: Seen, staged: Sta
   return moved
 }
 
-/** As `turn`, where there was no folder yet. It is made in the spool, and cannot be moved to where one is by now. */
-export async function found(files: FileSystem, root: string, place: string, staged: Staged): Promise<boolean> {
+/** As `moveHead`, where there was no folder yet. It is made in the spool, and cannot be moved to where one is by now. */
+export async function createFolder(files: FileSystem, root: string, place: string, staged: Staged): Promise<boolean> {
   const draft = `${staged.marker}~new`
   const clear = async () => {
     await files.rm(draft, { recursive: true, force: true }).catch(() => undefined)

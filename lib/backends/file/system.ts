@@ -1,0 +1,47 @@
+import { lstatSync, mkdirSync } from 'node:fs'
+import * as promises from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { isStoreFault, storeFault } from '../../contracts/store-fault'
+
+/** What is done with files. Specs bring one that fails. */
+export type FileSystem = Pick<typeof promises, 'link' | 'lstat' | 'mkdir' | 'open' | 'readdir' | 'rename' | 'rm'>
+
+export const nodeFiles: FileSystem = promises
+
+export function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : ''
+}
+
+/** Without the message of the system, which names paths. It is the cause, for those who look. */
+export function faultOf(cause: unknown, applied: 'no' | 'unknown'): Error {
+  // A value that is none, or a mistake in the code.
+  if (isStoreFault(cause) || cause instanceof TypeError || cause instanceof RangeError) return cause
+  const reason = codeOf(cause) || (cause instanceof Error ? cause.message : String(cause))
+  return storeFault(new Error(`the file system: ${reason}`, { cause }), { applied })
+}
+
+/** What `work` gives, or `undefined` when it fails with this code. */
+export async function unless<R>(code: string, work: Promise<R>): Promise<R | undefined> {
+  return work.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === code) return undefined
+    throw error
+  })
+}
+
+/** The folder, made when it is missing; never one that another user could have put links or files of theirs into. */
+export function ownFolder(folder: unknown, who: string): string {
+  if (typeof folder !== 'string' || folder === '')
+    throw new TypeError(`${who}: folder is ${JSON.stringify(folder)}; give the path of a folder.`)
+  const path = resolve(folder)
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  const seen = lstatSync(path)
+  const isOurs = process.getuid === undefined || (seen.uid === process.getuid() && (seen.mode & 0o022) === 0)
+  if (seen.isDirectory() && isOurs) return path
+  throw new Error(`${who}: ${path} is not a folder that this user alone can write to.`)
+}
+
+/** The clock that counts from the start of the machine. Its processes share it, and nobody sets it. */
+export function uptimeMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
