@@ -1,4 +1,5 @@
 const { compare } = require('./locks/compare')
+const { bodies, growth } = require('./growth')
 const idempotency = require('./idempotency')
 const { parsing } = require('./parsing')
 const { race } = require('./race')
@@ -13,6 +14,7 @@ const size = isSmoke
       throughput: { generations: 1, rounds: 2, requests: 100 },
       stages: { rounds: 3 },
       parsing: { rounds: 5 },
+      growth: { rounds: 2 },
       race: { rounds: 5, clients: 10 },
       locks: { rounds: 1, ms: 20, waiters: 100 },
       sql: { rounds: 2, requests: 40 },
@@ -23,6 +25,7 @@ const size = isSmoke
       throughput: { generations: 4, rounds: 30, requests: 400 },
       stages: { rounds: 100 },
       parsing: { rounds: 100 },
+      growth: { rounds: 10 },
       race: { rounds: 50, clients: 50 },
       locks: { rounds: 20, ms: 250, waiters: 10_000 },
       sql: { rounds: 30, requests: 400 },
@@ -39,6 +42,10 @@ async function run() {
   console.table(await idempotency.overhead(size.overhead))
   console.log('Parsing If-Match and If-None-Match, ns for each byte')
   console.table(parsing(size.parsing))
+  console.log('What a client can make large, ms of CPU at n, 2n and 4n, and with which power of n it grows')
+  console.table(await growth(size.growth))
+  console.log('A PUT of 100 kB with each schema of the documentation, ms of CPU')
+  console.table(await bodies(size.growth))
   console.log('Each stage, µs')
   console.table(await stages(size.stages))
   console.log('Locks, against what is used in their place')
