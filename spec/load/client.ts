@@ -1,6 +1,6 @@
 import { Agent } from 'node:http'
 import { type Answer, exchange } from './exchange'
-import type { Ledger, Told } from './ledger'
+import { type Ledger, NOTHING, type Told } from './ledger'
 import type { Counter } from './stores'
 
 export interface ClientOptions {
@@ -10,15 +10,25 @@ export interface ClientOptions {
   readonly ports: () => readonly number[]
   readonly ledger: Ledger
   readonly isOver: () => boolean
+  /** Whether resources come and go, too. */
+  readonly hasLives: boolean
   /** Whether an answer may be missing, or be 503. */
   readonly isFaulty: boolean
 }
 
 const PROBE_EVERY = 16
+const LIFE_EVERY = 4
+const LIVES = 2
 
-/** Reads, adds one, and writes under If-Match, again and again, now and then with a condition that must not hold. */
+/** The same change in three ways: the whole value, a merge patch, and an action that adds one by itself. */
+const METHODS = ['PUT', 'PATCH', 'POST'] as const
+
+/**
+ * Reads, adds one, and writes under If-Match, again and again, now and then with a condition that must not hold. In quiet
+ * times it also creates and removes.
+ */
 export async function runClient(options: ClientOptions): Promise<void> {
-  const { name, keys, ports, ledger, isOver, isFaulty } = options
+  const { name, keys, ports, ledger, isOver, isFaulty, hasLives } = options
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
   let turn = Number(/\d+/.exec(name))
 
@@ -41,15 +51,16 @@ export async function runClient(options: ClientOptions): Promise<void> {
   async function change(key: string, etag: string, from: Counter): Promise<void> {
     const to = { count: from.count + 1, last: `${name}.${turn}` }
     const startMs = performance.now()
-    const answer = await send('PUT', key, { 'If-Match': etag }, to)
-    ledger.write({ key, startMs, endMs: performance.now(), from, to, outcome: outcomeOf(answer) })
+    const method = METHODS[turn % METHODS.length] as (typeof METHODS)[number]
+    const answer = await send(method, key, { 'If-Match': etag }, to)
+    ledger.write({ key, startMs, endMs: performance.now(), from, to, outcome: outcomeOf(method, answer) })
   }
 
-  function outcomeOf(answer: Answer | undefined): Told['outcome'] {
+  function outcomeOf(method: string, answer: Answer | undefined): Told['outcome'] {
     const { status = 0 } = answer ?? {}
     if (status >= 200 && status < 300) return 'accepted'
     if (status === 412) return 'refused'
-    mayFail('PUT', answer)
+    mayFail(method, answer)
     if (status === 409 || (status === 503 && codeOf(answer) === 'backend_unavailable')) return 'not done'
     return 'unknown'
   }
@@ -79,10 +90,34 @@ export async function runClient(options: ClientOptions): Promise<void> {
       ledger.blame(`PUT with ${JSON.stringify(headers)}: ${answer?.status ?? 'no answer'}, and not ${status}`)
   }
 
+  /** Creates what is not there, and removes what is. */
+  async function live(): Promise<void> {
+    const key = `life-${Math.floor(turn / LIFE_EVERY) % LIVES}`
+    const startMs = performance.now()
+    const seen = await send('GET', key)
+    const from = seen?.status === 200 ? (JSON.parse(seen.text) as Counter).last : NOTHING
+    if (seen?.status !== 200 && seen?.status !== 404) return mayFail('GET', seen)
+    ledger.live(key, { startMs, endMs: performance.now(), effect: { kind: 'read', value: from } })
+    const last = `${name}.${turn}`
+    const [changedMs, isNew] = [performance.now(), from === NOTHING]
+    const answer = isNew
+      ? await send('PUT', key, { 'If-None-Match': '*' }, { count: 0, last })
+      : await send('DELETE', key, { 'If-Match': seen.etag })
+    const times = { startMs: changedMs, endMs: performance.now() }
+    const { status = 0 } = answer ?? {}
+    if (status === (isNew ? 201 : 204))
+      ledger.live(key, { ...times, effect: { kind: 'swap', from, to: isNew ? last : NOTHING } })
+    // What was to be removed may be another one by now, or not there.
+    else if (status === 412 || (!isNew && status === 404))
+      ledger.live(key, { ...times, effect: { kind: 'refused', from } })
+    else mayFail(isNew ? 'PUT' : 'DELETE', answer)
+  }
+
   while (!isOver()) {
     turn += 1
     const key = keys[turn % keys.length] as string
     const state = await read(key)
+    if (hasLives && turn % LIFE_EVERY === 0) await live()
     if (state && turn % PROBE_EVERY === 0) await probe(key, state.etag)
     else if (state) await change(key, state.etag, state.value)
     // Who is not served does not press on: that would only measure how fast errors are made.

@@ -23,7 +23,10 @@ export function exchange(
     const type =
       body === undefined
         ? {}
-        : { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(body)) }
+        : {
+            'Content-Type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+            'Content-Length': String(Buffer.byteLength(body)),
+          }
     const sent = request({ agent, port, host: '127.0.0.1', method, path, headers: { ...headers, ...type } }, (res) => {
       let text = ''
       res.setEncoding('utf8')

@@ -19,6 +19,8 @@ export interface Figures {
   refused: number
   notDone: number
   unknown: number
+  /** Creations and removals. */
+  lives: number
   /** Of unknown outcome, and carried out. */
   unknownDone: number
   /** What all counters show in the end. */
@@ -31,6 +33,8 @@ export interface Figures {
 export interface Ledger {
   read(key: string, startMs: number, endMs: number, value: Counter): void
   write(told: Told): void
+  /** An operation on a resource that comes and goes. `NOTHING` is its state while it is not there, and at first. */
+  live(key: string, operation: Operation): void
   timed<R>(call: Promise<R>): Promise<R>
   /** Something that is wrong by itself. */
   blame(what: string): void
@@ -43,9 +47,12 @@ export interface Ledger {
 
 const MOST_FINDINGS = 20
 
+export const NOTHING = 'nothing'
+
 export function openLedger(initial: Counter): Ledger {
   const findings: string[] = []
   const operations = new Map<string, Operation[]>()
+  const lives = new Map<string, Operation[]>()
   const accepted = new Map<string, Map<number, string>>()
   const unknown = new Map<string, Map<number, string[]>>()
   const figures: Figures = {
@@ -54,6 +61,7 @@ export function openLedger(initial: Counter): Ledger {
     refused: 0,
     notDone: 0,
     unknown: 0,
+    lives: 0,
     unknownDone: 0,
     visible: 0,
     slowestMs: 0,
@@ -103,6 +111,11 @@ export function openLedger(initial: Counter): Ledger {
       at.set(to.count, to.last)
     },
 
+    live(key, operation) {
+      if (operation.effect.kind === 'swap') figures.lives += 1
+      lives.set(key, [...(lives.get(key) ?? []), operation])
+    },
+
     close(last) {
       for (const [key, { count }] of last) {
         figures.visible += count - initial.count
@@ -122,6 +135,8 @@ export function openLedger(initial: Counter): Ledger {
         )
       for (const [key, noted] of operations)
         if (!isLinearizable(settleUnknown(noted), initial.last)) blame(`${key}: its history is not linearizable`)
+      for (const [key, noted] of lives)
+        if (!isLinearizable(noted, NOTHING)) blame(`${key}: its lives are not linearizable`)
       return figures
     },
   }

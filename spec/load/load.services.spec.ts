@@ -29,6 +29,7 @@ function counts(store: StoreName): void {
     const result = await runTrial({ ...TERMS, store, ms: 1500 })
     sound(result)
     expect(result.figures).toMatchObject({ unknown: 0, notDone: 0 })
+    expect(result.figures.lives).toBeGreaterThan(0)
   })
 
   test('also while connections are cut and stall, answers get lost, and processes are killed', async () => {

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import express from 'express'
+import { defineResource, detectConflicts, resourceOf } from '../../lib'
 import type { ResourceAdapter } from '../../lib/contracts/adapter'
 import { respondToConflicts } from '../../lib/middleware/handlers/respond-to-conflicts'
 import { resourceRouter } from '../../lib/resource-router'
@@ -20,7 +21,13 @@ async function serve(store: StoreName, at: string, deadlineMs: number, flaw: str
   const quiet = { warn: () => {}, error: () => {} }
   const app = express().set('env', 'test')
   if (before) app.use(before)
-  app.use('/counters', resourceRouter<Counter>({ name: 'counter', adapter, deadlineMs, ...options }))
+  const counter = defineResource<Counter>({ name: 'counter', adapter, deadlineMs, ...options })
+  app.post('/counters/:id', express.json(), detectConflicts(counter), async (req, res) => {
+    const { last } = req.body as Counter
+    const committed = await resourceOf(req, counter).commit((stored) => ({ count: (stored?.count ?? 0) + 1, last }))
+    res.json(committed.state?.value)
+  })
+  app.use('/counters', resourceRouter<Counter>(counter))
   app.use(respondToConflicts({ logger: quiet }))
   await isReachable(adapter)
   // A client that comes back after five seconds must not meet a connection that is just being closed.

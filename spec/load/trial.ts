@@ -82,8 +82,10 @@ export async function runTrial(options: TrialOptions): Promise<Result> {
       ? startFaults({ ways, database, fleet, everyMs: faultEveryMs, isOver: isLate, kinds })
       : undefined
     const isOver = () => isLate() && (faults?.hadAll() ?? true)
+    // Where an outcome is unknown, nobody can tell one removal from another. Flawed adapters cannot remove.
+    const hasLives = !isFaulty && flaw === undefined
     const clients = Array.from({ length: options.clients }, (_, index) =>
-      runClient({ name: `c${index}`, keys, ports, ledger, isOver, isFaulty }),
+      runClient({ name: `c${index}`, keys, ports, ledger, isOver, isFaulty, hasLives }),
     )
     await Promise.all(clients)
     const counts = await faults?.ended()
