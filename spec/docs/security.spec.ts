@@ -20,7 +20,7 @@ const LIMITS: Readonly<Record<string, readonly [code: string, value: number]>> =
   'repetitions that wait for one answer, in a process': ['MOST_WAITING = 1000', 1000],
   'requests that wait for a lock, in a process': ['maxWaiting ?? 100', 100],
   'the wait for a lock': ['waitMs ?? 5000', 5000],
-  'a handler that holds a lock': ['maxHoldMs ?? 60_000', 60_000],
+  'a handler that holds a lock or a transaction': ['MAX_HOLD_MS = 60_000', 60_000],
   'requests that collide without a lock, in a process': ['MOST_WAITING = 1000', 1000],
   'a call of the adapter; a commit with all its tries': ['deadlineMs ?? 10_000', 10_000],
   '`conflicts` and `errors` in a problem': ['MOST_ITEMS = 50', 50],
