@@ -78,7 +78,7 @@ const CHANNELS: Readonly<Record<ConflictChannel, Channel>> = {
   read: channel('express-conflict:read'),
 }
 
-/** Whether anybody listens. What only a message needs is made behind this question. */
+/** Whether anything listens. Ask it before you make what only a message needs. */
 export function isHeard(name: ConflictChannel): boolean {
   return CHANNELS[name].hasSubscribers
 }

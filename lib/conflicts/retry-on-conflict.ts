@@ -17,7 +17,7 @@ export interface RetryOptions {
 }
 
 /**
- * Runs a function again while it is refused with what may pass: another writer, a busy lock, a store that is down.
+ * Runs a function again while the refusal may pass: another writer, a busy lock, a store that is down.
  *
  * Everything else is thrown as it came, a client's condition that is false above all: what a client has not seen is
  * not decided for it. The last refusal is thrown when tries or time are used up. The pauses have full jitter.

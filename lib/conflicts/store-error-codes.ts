@@ -5,7 +5,7 @@ export type StoreErrorKind =
   | 'reference'
   /** A check constraint, NOT NULL, a text too long, a number out of range. */
   | 'check'
-  /** A value that is none of its column's type, such as `abc` for an integer. As a key it finds nothing. */
+  /** A value that its column's type cannot hold, such as `abc` for an integer. As a key it finds nothing. */
   | 'malformed'
   /** A trigger or a procedure refuses. */
   | 'rule'
@@ -131,7 +131,7 @@ export const MONGO: Codes = {
   mistake: '2 9 13 18 20 26 48 59',
 }
 
-/** Codes and names of what is known to fail before anything is sent. */
+/** Codes and names of errors that occur before anything is sent. */
 export const NEVER_SENT: ReadonlySet<string> = new Set(
   'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03 HV00N PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT MongoServerSelectionError MongooseServerSelectionError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError ConnectionNotFoundError CannotExecuteNotConnectedError'.split(
     ' ',

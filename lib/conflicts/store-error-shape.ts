@@ -1,4 +1,4 @@
-/** What is looked at in an error. Nothing of it is certain to be there. */
+/** The members of an error that are looked at. Any of them may be missing. */
 export interface ErrorShape {
   readonly name?: unknown
   readonly message?: unknown

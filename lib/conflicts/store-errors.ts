@@ -132,7 +132,7 @@ function isKnownMessage({ message }: ErrorShape): boolean {
   return LOST.test(said) || NOT_GOT.test(said)
 }
 
-/** Prisma's validation error has neither code nor fields: it is a value of another type, or a name that is none. */
+/** Prisma's validation error has neither code nor fields: the value has the wrong type, or the name does not exist. */
 const OF_ANOTHER_TYPE = /Invalid value|Unable to fit|is not a valid|Provided value|invalid/i
 
 function kindByMessage(error: ErrorShape): StoreErrorKind | undefined {

@@ -10,8 +10,8 @@ export interface Digest {
 const ACTIVE = ['sha-256', 'sha-512']
 
 /**
- * Reads the digests of a field; `undefined` means malformed. What an unknown algorithm gives is its own business, and is
- * left out where it is no byte sequence.
+ * Reads the digests of a field; `undefined` means malformed. The value of an unknown algorithm is left out unless it is a
+ * byte sequence.
  */
 export function parseDigests(field: string): readonly Digest[] | undefined {
   const members = parseDictionary(field)

@@ -29,12 +29,12 @@ export function formatEntityTag(tag: EntityTag): string {
 /**
  * Reads the value of `If-Match` or `If-None-Match`; repeated lines are joined with a comma first.
  *
- * `undefined` means malformed: a tag beside `*`, anything that is no tag, or more than `maxTags`. A list of nothing is
+ * `undefined` means malformed: a tag beside `*`, anything that is not a tag, or more than `maxTags`. A list of nothing is
  * valid (RFC 9110 §5.6.1.2): it names no state, so it matches none.
  */
 export function parseTagList(field: string, maxTags = 256): TagList | undefined {
   let at = skipSpace(field, 0)
-  // `*` stands alone: it is no member of a list (RFC 9110 §13.1.1).
+  // `*` stands alone: it cannot be a member of a list (RFC 9110 §13.1.1).
   if (field.charCodeAt(at) === STAR) return skipSpace(field, at + 1) === field.length ? '*' : undefined
 
   const tags: EntityTag[] = []

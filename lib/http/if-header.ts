@@ -13,7 +13,7 @@ export interface IfList {
   readonly conditions: readonly IfCondition[]
 }
 
-/** A client needs a handful; more is no client's. */
+/** A real client needs only a handful. */
 const MOST_CONDITIONS = 64
 
 /**
@@ -69,7 +69,7 @@ function pathOf(uri: string): string | undefined {
   return JSON.stringify(new URL(uri, BASE).pathname.replace(/\/+$/, '').split('/').map(decoded))
 }
 
-/** What is no valid encoding stands for itself. */
+/** An invalid encoding is compared as it is. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment)
@@ -115,7 +115,7 @@ function conditionAt(field: string, start: number): Read<IfCondition> | undefine
 // RFC 4918 still has the tags of RFC 2616, quoted strings: spaces may stand inside, and so may "]". A tag with a space in
 // it is understood, and is never one of ours.
 const TAG = /\[(W\/)?"([\t !#-~\x80-\xff]*)"\]/y
-// A URI has no space, no bracket and no control character; of what is in it nothing is asked here.
+// A URI has no space, no bracket and no control character. Its parts are not checked here.
 const URI = /<([!-;=?-~]{1,2048})>/y
 
 function bracketed(field: string, start: number): { text: string; end: number } | undefined {

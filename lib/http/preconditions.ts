@@ -73,7 +73,7 @@ export function parsePreconditions(
   }
 }
 
-/** §13.1.3, §13.1.4: a list of dates, or a value that is no date, is ignored. */
+/** §13.1.3, §13.1.4: ignores a list of dates and anything that is not a date. */
 function onlyDate(lines: readonly string[] | undefined, now: number): number | undefined {
   const line = lines?.length === 1 ? lines[0] : undefined
   return line === undefined ? undefined : parseHttpDate(line, now)
@@ -139,7 +139,7 @@ function formIn(given: TagList, current: Validators | undefined, options: Evalua
   return formOfCurrentTag(given, current, options.tagSuffixes)
 }
 
-/** §13.1.4. What is not there is not "unmodified"; what is there without a date leaves the field without a meaning. */
+/** §13.1.4. A missing resource is not "unmodified". For a resource without a date the field is ignored. */
 function isUnmodifiedSince(date: number, current: Validators | undefined, options: EvaluationOptions): boolean {
   if (current === undefined) return false
   if (current.lastModified === undefined) return true

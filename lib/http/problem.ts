@@ -1,7 +1,7 @@
 /** The media type of RFC 9457 §3. It has no charset parameter: JSON is UTF-8. */
 export const PROBLEM_JSON = 'application/problem+json'
 
-/** A problem as RFC 9457 §3.1 has it; what is beyond the five members is an extension (§3.2). */
+/** A problem (RFC 9457 §3.1). Members beyond its five are extensions (§3.2). */
 export interface Problem {
   readonly type: string
   readonly title: string

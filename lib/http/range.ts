@@ -1,3 +1,6 @@
+import { type EntityTag, parseEntityTag, strongMatch } from './entity-tag'
+import { floorToSecond, parseHttpDate } from './http-date'
+
 /** A part of a representation, from its first byte to its last one. */
 export interface ByteRange {
   readonly first: number
@@ -28,4 +31,22 @@ export function byteRangeOf(field: string, size: number): ByteRange | 'whole' | 
   const [range, another] = ranges
   if (parts.length === 0 || another !== undefined) return 'whole'
   return range ?? 'unsatisfiable'
+}
+
+/** The state that a client has a part of, as an answer shows it. */
+export interface Validators {
+  readonly tag: EntityTag | undefined
+  readonly modifiedMs: number | undefined
+}
+
+/**
+ * Whether the parts that a client has are of this state (RFC 9110 §13.1.5): a tag by strong comparison, a date by being
+ * exactly the same. Anything else is false, and then the whole representation is sent.
+ */
+export function isRangeCurrent(ifRange: string, { tag, modifiedMs }: Validators, now: number): boolean {
+  const sent = parseEntityTag(ifRange)
+  if (sent) return tag !== undefined && strongMatch(sent, tag)
+  // A date is strong when nothing can change in its second any more (§8.8.2.2).
+  if (modifiedMs === undefined || floorToSecond(modifiedMs) >= floorToSecond(now)) return false
+  return parseHttpDate(ifRange, now) === floorToSecond(modifiedMs)
 }

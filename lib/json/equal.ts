@@ -3,7 +3,7 @@ import { formatPointer, isContainer, isObject, type JsonObject, memberOf } from 
 /**
  * Whether two values are the same JSON: `1` and `1.0`, `0` and `-0`, members in any order. Own members only.
  *
- * It recurses; whoever compares a client's document has looked at its depth before.
+ * It recurses: check the depth of a client's document before you compare it.
  */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true

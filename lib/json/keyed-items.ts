@@ -3,7 +3,7 @@ import { isContainer, valueAt } from './pointer'
 /** The items of an array by their identity, in their order. */
 export type KeyedItems = ReadonlyMap<unknown, { readonly item: unknown; readonly index: number }>
 
-/** `undefined` for what is no array, and where an item has no identity or shares it: nobody can tell them apart. */
+/** `undefined` if it is not an array, or if an item has no identity or shares one: such items cannot be told apart. */
 export function keyedItems(array: unknown, identity: readonly string[]): KeyedItems | undefined {
   if (!Array.isArray(array)) return undefined
   const items = new Map<unknown, { item: unknown; index: number }>()
@@ -17,7 +17,7 @@ export function keyedItems(array: unknown, identity: readonly string[]): KeyedIt
 
 export type ChangedBy = 'theirs' | 'mine' | 'alike' | 'both'
 
-/** Who made something else of a part than it was. */
+/** Which side changed a part. */
 export function changedBy(isTheirs: boolean, isMine: boolean, isAlike: boolean): ChangedBy | undefined {
   if (isTheirs && isMine) return isAlike ? 'alike' : 'both'
   if (isTheirs) return 'theirs'
@@ -26,7 +26,7 @@ export function changedBy(isTheirs: boolean, isMine: boolean, isAlike: boolean):
 
 export interface Order {
   readonly keys: readonly unknown[]
-  /** Who moved items that all three have. */
+  /** Which side moved items that all three have. */
   readonly movedBy: ChangedBy | undefined
 }
 
@@ -73,7 +73,7 @@ function inserted(into: KeyedItems, from: KeyedItems): unknown[] {
 
 const START = Symbol('start')
 
-/** Which item of two arrays is which: an index in each, or -1 where there is none. */
+/** The same item in two arrays: its index in each, or -1 where it is missing. */
 export interface ItemPair {
   readonly before: number
   readonly after: number
@@ -87,7 +87,7 @@ export type Identity = readonly string[] | undefined
  * Pairs the items of two arrays by their identity, where they have one, else by their place.
  *
  * Of several items of one identity the first is paired with the first, and so on, so that what is stored can be sent
- * again. One too many is held against the last of them: a copy is no way around an immutable member.
+ * again. An extra one is compared with the last of them: copying an item does not get around an immutable member.
  */
 export function pairItems(before: readonly unknown[], after: readonly unknown[], identity: Identity): ItemPair[] {
   const groups = new Map<unknown, { readonly at: number[]; next: number }>()
@@ -116,7 +116,7 @@ export function pairItems(before: readonly unknown[], after: readonly unknown[],
   return pairs
 }
 
-/** Items without an identity are nobody's. */
+/** Stands for items without an identity. */
 const NOBODY = Symbol('nobody')
 
 function identityOf(item: unknown, identity: Identity): unknown {

@@ -86,7 +86,7 @@ export function withoutMembers(document: unknown, marks: Marks | undefined): unk
   return without(marks, document, undefined)
 }
 
-/** As `withoutMembers`, but an item keeps its identity: without it nobody could tell it from others. */
+/** As `withoutMembers`, but an item keeps its identity: without it the item could not be told from others. */
 export function withoutMembersButKeys(document: unknown, marks: Marks | undefined, arrayKeys: ArrayKeys): unknown {
   return without(marks, document, identitiesOf(arrayKeys))
 }

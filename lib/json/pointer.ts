@@ -27,7 +27,7 @@ export function valueAt(document: unknown, tokens: readonly string[]): unknown {
 }
 
 /**
- * The document with `value` at a place; `document` itself is not changed, and what is untouched is shared.
+ * The document with `value` at a place. `document` itself does not change; the result shares its other parts.
  *
  * Missing parents become objects; `-`, or the length of an array, appends. Where a scalar, or a name in an array,
  * leaves no place for the value, the document comes back as it was.
@@ -91,7 +91,7 @@ export function arrayIndex(token: string): number {
   return INDEX.test(token) ? Number(token) : -1
 }
 
-/** An own member or item. `undefined` when there is none: no JSON value is `undefined`, and nothing is inherited. */
+/** An own member or item. `undefined` when there is none: no JSON value is `undefined`, and inherited members do not count. */
 export function memberOf(value: unknown, token: string): unknown {
   if (Array.isArray(value)) return value[arrayIndex(token)]
   return isObject(value) && Object.hasOwn(value, token) ? value[token] : undefined

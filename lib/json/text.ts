@@ -1,6 +1,6 @@
 /**
  * Reads JSON, and refuses a number that JavaScript cannot keep: `9007199254740993` would become `9007199254740992`, and
- * be written back as that by somebody who never touched it.
+ * be written back as that by a client that never touched it.
  */
 export function parseJson(text: string, caller: string): unknown {
   const value: unknown = JSON.parse(text)
@@ -32,7 +32,7 @@ export function inexactNumber(text: string): string | undefined {
  * languages write a double, such as 0.10000000000000001, count as that double. Infinity and NaN are never exact.
  */
 export function isExact(decimal: string): boolean {
-  // 15 digits always come back, as long as the number is far from the ends of what a double can be.
+  // 15 digits always come back, as long as the number is far from the largest and smallest doubles.
   if (decimal.length <= 15 && Math.abs(Number(decimal.split(/e/i)[1] ?? 0)) < 280) return true
   const number = Number(decimal)
   if (!Number.isFinite(number)) return false
@@ -80,7 +80,7 @@ function normalised(decimal: string): { readonly digits: string; readonly expone
   return { digits, exponent: digits === '' ? 0 : whole.length - first + Number(power) }
 }
 
-/** The JSON of a value. What JSON cannot hold is refused, where `JSON.stringify` drops it or makes null of it. */
+/** The JSON of a value. Refuses values that `JSON.stringify` would drop or turn into null. */
 export function jsonText(value: unknown, who: string): string {
   const text: string | undefined = JSON.stringify(value)
   if (text === undefined)

@@ -6,7 +6,7 @@ import { formatPointer, isObject, type JsonObject, memberOf, parsePointer, setMe
 
 /** A member that differs from the base. `alike`: both sides made the same of it; `both`: they did not, a conflict. */
 export interface ThreeWayChange {
-  /** Where it stands in theirs; what is no longer there, in mine. */
+  /** Its place in theirs, or in mine if theirs no longer has it. */
   readonly pointer: string
   readonly by: ChangedBy
 }
@@ -32,7 +32,7 @@ export type ThreeWayMerge =
  * tell items apart and all of them can be told apart, anything else as a whole. What only one side changed is as that
  * side has it; what both changed differently is a conflict.
  *
- * `undefined` stands for what is not there. Nothing given is changed; documents nested too deep to be walked conflict as a whole.
+ * `undefined` stands for a missing value. The arguments are not changed. Documents that are nested too deep conflict as a whole.
  */
 export function mergeThreeWay(
   base: unknown,
@@ -74,7 +74,7 @@ export function mergeThreeWay(
     const [theirs, mine, base] = items
     if (!theirs || !mine || !base) return undefined
     const { keys, movedBy } = orderTogether(base, theirs, mine)
-    // Both moved items, and differently: there is no order that both meant.
+    // Both moved items, in different ways: no order suits both.
     if (movedBy === 'both') return undefined
     note(path, movedBy)
     return [...new Set([...keys, ...base.keys()])].flatMap((key) => {

@@ -42,7 +42,7 @@ export interface SchemaMarks {
   readonly writeOnly: MarkedPair
 }
 
-/** What clients send, without what is no part of the resource or not theirs to send. */
+/** What clients send, without the version field and hidden members. */
 export function withoutForeign(sent: unknown, rules: MemberRules): unknown {
   const own = rules.versionField === undefined ? sent : withoutValueAt(sent, rules.versionField)
   return withoutMembers(own, rules.hidden)
@@ -53,13 +53,13 @@ export function proposeNew(sent: unknown, readOnly: Marks | undefined, rules: Me
   return withoutMembersButKeys(withoutForeign(sent, rules), readOnly, rules.arrayKeys)
 }
 
-/** PUT and PATCH: what the client may not see is as it was. */
+/** PUT and PATCH: members that the client may not see stay as they were. */
 export function withStoredHidden(next: unknown, stored: unknown, rules: MemberRules): unknown {
   const own = rules.versionField === undefined ? next : withoutValueAt(next, rules.versionField)
   return rules.hidden ? carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys) : own
 }
 
-/** What the client may not set is as it was; what it is never shown is so where it was left out. */
+/** Members that the client may not set stay as they were; members that it is never shown do if it left them out. */
 export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaMarks, rules: MemberRules): unknown {
   const fixed = carryMembers(marks.readOnly, stored, next, rules.arrayKeys)
   return carryMembers(marks.writeOnly, stored, fixed, rules.arrayKeys, 'kept')

@@ -45,7 +45,7 @@ export function transitionConflict(lifecycle: Lifecycle, before: unknown, after:
   return answerOf('transition_not_allowed', { detail, from, to, allowed: [...allowed], conflicts })
 }
 
-/** What has no state yet begins, whether it is being created or was stored without one. `undefined`: any. */
+/** A value without a state begins: it is new, or it was stored without one. `undefined`: any state may follow. */
 function statesAfter({ initial, transitions }: Lifecycle, from: string | undefined): ReadonlySet<string> | undefined {
   return from === undefined ? initial : transitions && (transitions.get(from) ?? NONE)
 }

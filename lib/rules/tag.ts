@@ -30,8 +30,8 @@ export const versionTag: TagScheme = {
 /**
  * A hash of the representation: the `etag` package over canonical JSON (RFC 8785).
  *
- * Two states of the same content have the same tag, whoever wrote them: a client whose copy says the same as what is
- * stored may go on, although others have been there in between. Whoever can guess a content can also make its tag.
+ * Two states of the same content have the same tag: a client whose copy equals what is stored may go on, even if others have
+ * changed it and changed it back in between. A client that can guess the content can also make its tag.
  */
 export function contentHash(): TagScheme {
   return { tagsFor: ({ representation }) => [parsed(createEtag(canonicalJson(representation())))] }
@@ -39,7 +39,7 @@ export function contentHash(): TagScheme {
 
 /** The secrets behind `signature`. A short one is refused: it could be guessed from one tag. */
 export interface SignatureOptions {
-  /** At least 32 bytes that nobody outside knows. */
+  /** At least 32 secret bytes. */
   readonly secret: string | Buffer
   /** Tags made with these are still accepted: how a secret is changed while clients hold tags. */
   readonly previousSecrets?: readonly (string | Buffer)[] | undefined

@@ -51,7 +51,7 @@ export function quietAjv(schema: unknown, apps: AjvInstance | undefined, options
 
 const NO_CHANGES: Options = { coerceTypes: false, useDefaults: false, removeAdditional: false }
 
-/** What takes time that grows with the square of what a client sends, done in a line. */
+/** Linear versions of checks that take quadratic time in Ajv. */
 function boundCost(ajv: Ajv): void {
   // Of its user and password either may hold the colon: each of many was tried as the one between them.
   const url = ajv.formats.url as RegExp

@@ -268,7 +268,7 @@ function evaluation(
     return found
   }
 
-  /** Of schemas that refer to themselves in two branches: what was found once is not looked for again. */
+  /** A schema that refers to itself in two branches is not searched twice. */
   function remembered(node: SchemaNode, value: unknown, scope: Scope, must: boolean): Outcome | undefined {
     if (!isContainer(value)) return apply(node, value, scope, must)
     const seen = scope.seen[must ? 1 : 0]

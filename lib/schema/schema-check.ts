@@ -16,7 +16,7 @@ export type Checked =
 export interface SchemaCheck {
   /**
    * With `isDraft`, members that only the server sets may be missing although they are required; `missing` then says
-   * what is wrong as long as nobody fills them in.
+   * what is wrong until they are filled in.
    */
   check(value: unknown, isDraft: boolean): Checked | Promise<Checked>
   /** The members of a value that only the server sets. */

@@ -36,7 +36,7 @@ export function standardSchema(schema: StandardSchema): SchemaCheck {
   const annotations = readAnnotations(schema)
   const readOnlyIn = annotations?.of('readOnly') ?? (() => undefined)
 
-  /** What only the server sets may be missing from a draft. The value is not converted then: it is not complete. */
+  /** A draft may lack members that only the server sets. Its value is not converted, because it is incomplete. */
   const missingIn = (value: unknown, issues: readonly StandardIssue[]) => {
     const isMissing = (path: readonly string[]) =>
       valueAt(value, path) === undefined && isMarkedAt(readOnlyIn(withValueAt(value, path, null)), path)
@@ -72,7 +72,7 @@ function readAnnotations(schema: StandardSchema): Annotations | undefined {
   try {
     text = jsonSchema?.input({ target: 'draft-2020-12' }) ?? {}
   } catch {
-    // What a schema converts has no JSON Schema in some libraries. Then it says nothing of who sets a member.
+    // Some libraries give no JSON Schema for a schema that converts. Then it does not say which members only the server sets.
     return undefined
   }
   return annotationsIn(text, new Map(), {

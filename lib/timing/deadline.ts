@@ -18,7 +18,7 @@ export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error)
         reject(error)
       },
     )
-    // A timer costs more than a read of what is in memory: work that is done already goes without one.
+    // A timer costs more than a read from memory, so work that is already done gets none.
     void SETTLED.then(() => {
       if (!isSettled) timer = setTimeout(() => reject(late()), ms)
     })

@@ -1,7 +1,7 @@
-/** Those who wait, first come, first served. Each step takes the same time however long the line is. */
+/** A queue of waiters, first come, first served. Each step takes the same time however long the queue is. */
 export interface Line<W> {
   readonly length: number
-  /** Joins the end. Call what it gives to leave, from any place; twice is once. */
+  /** Joins the end. The function that it returns leaves the line from any place; a second call does nothing. */
   join(waiter: W): () => void
   /** Takes the one in front out of the line. */
   next(): W | undefined

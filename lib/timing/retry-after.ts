@@ -1,12 +1,12 @@
 /**
- * `Retry-After`, in whole seconds, for what should have passed after `ms`; a second where nothing is known. At most a minute.
- * It is jittered: clients that all come back in one second only find the line that the others made.
+ * `Retry-After` in whole seconds, when the wait is likely to take `ms`. One second if nothing is known, at most a minute.
+ * Jitter keeps the clients from all coming back in the same second.
  */
 export function retryAfterS(ms = 1000): number {
   return Math.min(60, Math.max(1, Math.ceil((ms * (1 + Math.random())) / 1000)))
 }
 
-/** The same for what ends in `leftMs`, which is known. */
+/** The same when the end of the wait is known: in `leftMs`. */
 export function retryAfterEndS(leftMs: number): number {
   return Math.ceil(leftMs / 1000) + Math.floor(Math.random() * 3) || 1
 }

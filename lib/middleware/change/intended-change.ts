@@ -26,7 +26,7 @@ export function intendedChange<T>(
   )
 }
 
-/** What a handler makes by itself is checked like what a client sends. */
+/** A value that a handler made is checked like one that a client sent. */
 async function ownChange<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, intent: OwnIntent<T>): Promise<Change<T>> {
   const { change } = attempt
   const { settings } = guarded

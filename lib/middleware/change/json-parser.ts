@@ -4,7 +4,7 @@ import { inexactNumber, shortened } from '../../json/text'
 
 /**
  * For the app's own parser: `express.json({ verify: refuseInexactNumbers })`. Answers 400 to a body with a number that
- * JavaScript would change, such as `9007199254740993`. Behind a parser without it nobody can tell that it was changed.
+ * JavaScript would change, such as `9007199254740993`. Without it, the number changes before the chain can see it.
  */
 export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
   const content = isEmpty(bytes) ? 'empty' : 'filled'
@@ -35,7 +35,7 @@ export const parse = express.json({
   verify: refuseInexactNumbers,
 })
 
-/** A byte order mark is no text either. */
+/** A byte order mark alone counts as empty. */
 function isEmpty(bytes: Buffer): boolean {
   return bytes.length < 4 && BYTE_ORDER_MARKS.includes(bytes.toString('hex'))
 }

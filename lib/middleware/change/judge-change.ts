@@ -8,7 +8,7 @@ import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { shownMembers, tagsOf } from '../request/validators'
 import type { Proposal } from './propose'
 
-/** Immutable members, transitions, rules, in this order: what is judged by what is stored. */
+/** Compares the change with the stored state: immutable members, transitions, rules, in this order. */
 export function judgeChange<T>(
   guarded: GuardedRequest<T>,
   change: Change<T>,
@@ -79,7 +79,7 @@ function immutable<T>(
   return answerOf('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
 }
 
-/** Said without a word of what is hidden: the client cannot know that there is something. */
+/** Does not mention the hidden members: the client must not learn that there are any. */
 function misplacedConflict<T>({ settings }: GuardedRequest<T>, pointers: readonly string[]): ConflictError {
   const [first = ''] = pointers
   warnOnce(
@@ -101,7 +101,7 @@ function warnOnce(options: object, text: string): void {
 
 function otherKey<T>(guarded: GuardedRequest<T>, proposed: T): ConflictError | undefined {
   const { key, settings } = guarded
-  // Without a key it is made from the value when that is written, unless the store gives one that nobody can know yet.
+  // Without a key it is made from the value when that is written, unless the store makes the key later.
   if (key === undefined && settings.adapter.create === undefined) return undefined
   if (!namesOtherKey(proposed, key, settings.members)) return undefined
   return immutable(guarded, [{ pointer: formatPointer(settings.members.keyPointer ?? []), kind: 'changed' }])

@@ -33,7 +33,7 @@ export async function mergeChange<T>(
   if (base === undefined || base.gone) return refusal
   const from = newAttempt(guarded, base, false)
   const proposal = await propose(guarded, from)
-  // What cannot even be made of the old state is no change that others could have come in the way of.
+  // If the change does not even fit the old state, it did not fail because of others.
   if (proposal.conflict) return refusal
   const mine = proposal.value === undefined ? base.value : proposal.value
   if (since && proposal.value !== undefined && (await appliesTo(guarded, attempt))) {
@@ -90,13 +90,13 @@ async function statesSince<T>(
   return end === -1 ? undefined : since?.slice(0, end + 1)
 }
 
-/** A JSON Patch may look at what it does not touch: `test` has to hold of what is there now, too (RFC 6902 §4.6). */
+/** A JSON Patch can test members that it does not change: `test` has to hold for the current state, too (RFC 6902 §4.6). */
 async function appliesTo<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Promise<boolean> {
   if (guarded.sent?.format !== 'json-patch') return true
   return (await propose(guarded, attempt)).conflict?.code !== 'patch_failed'
 }
 
-/** The one version that the request names. Of several, nobody knows which one the change was made from. */
+/** The one version that the request names. With several, the base of the change is unknown. */
 function expectedVersion<T>(guarded: GuardedRequest<T>, { code, facts }: ConflictError): Version | undefined {
   if (guarded.settings.tag !== versionTag) return undefined
   const named = versionNamedBy(guarded)
@@ -133,7 +133,7 @@ async function asked<T, M extends keyof History<T>>(
   }
 }
 
-/** Proposes the merged value, unless something is against it: then the stale condition is what there is to say. */
+/** Proposes the merged value. If a check refuses it, the answer is the stale condition. */
 async function takes<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,

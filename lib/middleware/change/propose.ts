@@ -57,7 +57,7 @@ function proposeCreation<T>(guarded: GuardedRequest<T>, sent: Sent): Proposal | 
       guarded.key = keyOfNew(guarded, draft as T)
     } catch (error) {
       return after(check(settings, draft, true), (checked) => {
-        // A value that the schema refuses is no mistake of a function that makes keys of valid ones.
+        // If the schema refuses the value, the function that makes keys is not to blame.
         if (checked.ok) throw error
         return { ...NOTHING, conflict: schemaConflict(settings, checked.errors) }
       })
@@ -87,7 +87,7 @@ function proposeUpdate<T>(
   const whole = withStoredHidden(next.value, current.value, members)
   const marks = schema ? marksOfSchema(schema, current.value, whole) : NO_MARKS
   const kept = withStoredMembers(whole, current.value, marks, members)
-  // To a merge patch null is "remove it", of what it cannot see as well.
+  // In a merge patch null removes a member, even one that the client cannot see.
   const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly.before) : kept
   const misplaced = misplacedUnseen(current.value, meant, marks, members)
   const value = withKey(meant, current.value, key, members)
@@ -104,7 +104,7 @@ function marksOfSchema(
   stored: unknown,
   next: unknown,
 ): SchemaMarks {
-  // In both: what only the server sets may be missing from what is stored.
+  // In both: members that only the server sets may be missing from the stored value.
   return {
     readOnly: { before: schema.readOnlyIn(stored), after: schema.readOnlyIn(next) },
     writeOnly: { before: schema.writeOnlyIn(stored), after: schema.writeOnlyIn(next) },

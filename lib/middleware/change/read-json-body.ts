@@ -83,7 +83,7 @@ function plainLength({ headers, readable, readableEncoding }: Request): number |
   return length > 0 && length <= LIMIT ? length : undefined
 }
 
-/** `undefined` for what is no JSON, or has a number that JavaScript would change. */
+/** `undefined` if it is not JSON, or has a number that JavaScript would change. */
 function exactJson(chunks: readonly Buffer[]): { readonly value: unknown } | undefined {
   const [first] = chunks
   const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)

@@ -7,7 +7,7 @@ import type { GuardedRequest } from '../request/guarded-request'
 import { tagsOf } from '../request/validators'
 import { conditionsOf, versionNamedBy } from './conditions'
 
-/** `current` is the tag of what is there now, where that is known. */
+/** `current` is the tag of the current state, if it is known. */
 export function failedCondition(
   preconditions: Preconditions,
   field: ConditionField,
@@ -67,14 +67,14 @@ export function lostRace<T>(guarded: GuardedRequest<T>): ConflictError {
   return answerOf('concurrent_update', { retryAfterS: retryAfterS() })
 }
 
-/** What was read before the race is not current any more: only what won it is told. */
+/** After a lost race the state that was read first is old: only the tag of the winner is shown. */
 function currentTag<T>(guarded: GuardedRequest<T>): string | undefined {
   const { attempt } = guarded
   const tag = attempt?.afterLostRace && attempt.change.current ? tagsOf(guarded, attempt)[0] : undefined
   return tag && formatEntityTag(tag)
 }
 
-/** The key of a new resource is taken. By what is nothing that the request asked for: it is neither checked nor shown. */
+/** The key of a new resource is taken. The request did not ask for the resource that has it, so that one is not shown. */
 export function takenKey<T>(guarded: GuardedRequest<T>): ConflictError {
   const conditions = conditionsOf(guarded)
   const isEnforced = !guarded.settings.reportsOnly

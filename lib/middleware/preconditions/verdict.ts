@@ -13,7 +13,7 @@ import { failedCondition, staleVersionConflict } from './refusals'
 const PROCEED: Verdict = { outcome: 'proceed' }
 const ALREADY_APPLIED: Verdict = { outcome: 'already-applied' }
 
-/** What the conditions of the request say about one state. A function of both alone, so it is worked out once. */
+/** What the conditions of the request say about one state. It depends on nothing else, so it is evaluated once. */
 export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   attempt.verdict ??= judge(guarded, attempt)
   return attempt.verdict
@@ -68,7 +68,7 @@ export function isRetrieval(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** RFC 6585 §3. What is being created needs no condition: the write insists that nothing is there. */
+/** RFC 6585 §3. A creation needs no condition: the write succeeds only if nothing is there. */
 function missingCondition<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
@@ -93,7 +93,7 @@ function hasCondition<T>(
 ): boolean {
   // An If-None-Match that lists nothing excludes nothing.
   if (ifMatch !== undefined || (ifNoneMatch !== undefined && ifNoneMatch.length > 0)) return true
-  // RFC 9110 §13.1.4: without a modification date the field is ignored, and then it is no condition either.
+  // RFC 9110 §13.1.4: without a modification date the field is ignored, so it does not count as a condition.
   return ifUnmodifiedSince !== undefined && current?.lastModified !== undefined
 }
 
@@ -152,7 +152,7 @@ function forgiven<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, verdict: V
     : verdict
 }
 
-/** If-None-Match names what must not be there: that it is there, and by whom it was made, changes nothing. */
+/** If-None-Match names a state that must not be there. If it is there, nothing is forgiven, even if this client made it. */
 function isAboutExpectedState({ code, facts }: ConflictError): boolean {
   if (code === 'stale_version' || code === 'weak_validator') return true
   return code === 'precondition_failed' && facts.field !== 'If-None-Match'

@@ -1,4 +1,4 @@
-import { isRangeCurrent } from '../../lib/http/if-range'
+import { isRangeCurrent } from '../../lib/http/range'
 
 const MODIFIED = Date.UTC(2024, 0, 1, 12, 0, 0) + 250
 const NOW = MODIFIED + 5000
