@@ -1,9 +1,11 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
-import { attempted, MOST_TRIES } from '../sql/faults'
+import { attempted, forbidden, MOST_TRIES, unstorable } from '../sql/faults'
 import { type PrismaAdapterOptions, prismaPlan } from './options'
-import { forbidden, nextVersions, type Row, rowsOf, unfit } from './rows'
+import { nextVersions, type Row, rowsOf } from './rows'
+
+const WHO = 'prismaAdapter()'
 
 /** What `prismaAdapter` makes: it writes and removes. */
 export interface PrismaAdapter<T> extends ResourceAdapter<T> {
@@ -46,7 +48,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
       if (changed) return changed
       const { current } = await refused(key)
       if (current?.version !== expected) return { ok: false as const, current }
-      if (tries === 2) throw forbidden('the database does not let this row change')
+      if (tries === 2) throw forbidden('the database does not let this row change', WHO)
     }
   }
 
@@ -85,8 +87,8 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
       if (!isDone) return undefined
       const seen = await read(key).catch(() => undefined)
       if (seen?.version === String(next)) return { ok: true as const, state: seen }
-      // Another writer came between, or the read failed: the change is made all the same, and this is what it made. Its date
-      // is not known.
+      // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
+      // Its date is not known.
       return { ok: true as const, state: { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) } }
     })
   }
@@ -98,7 +100,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
 
   async function insert(key: string, value: T): Promise<WriteResult<T>> {
     const id = rows.keyOf(key)
-    if (id === undefined) throw unfit(`the field "${keyField}" cannot hold this key.`)
+    if (id === undefined) throw unstorable(`the field "${keyField}" cannot hold this key.`, WHO)
     const data = { ...newRow(value), [keyField]: id }
     for (let tries = 1; ; tries++) {
       try {
@@ -130,7 +132,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     })
   }
 
-  const asked = <R>(run: () => Promise<R>) => attempted(run, 'prismaAdapter()')
+  const asked = <R>(run: () => Promise<R>) => attempted(run, WHO)
   return {
     read: (key) => asked(() => read(key)),
     write: (key, value, expected) =>

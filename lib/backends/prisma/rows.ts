@@ -1,8 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../contracts/adapter'
-import { storeFault } from '../../contracts/store-fault'
 import { jsonText, parseJson } from '../../json/text'
-import { storableText } from '../sql/storable-text'
+import { storableText } from '../records/stored-form'
+import { unstorable } from '../sql/faults'
 import type { PrismaField, PrismaPlan, PrismaVersionType } from './options'
 
 export type Row = Readonly<Record<string, unknown>>
@@ -32,7 +32,7 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
       if (json !== undefined) return { [json]: jsonText(value, WHO) }
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
-      if (stranger !== undefined) throw unfit(`no field is named for the member ${JSON.stringify(stranger)}.`)
+      if (stranger !== undefined) throw unstorable(`no field is named for the member ${JSON.stringify(stranger)}.`, WHO)
       const written = fields.filter(({ name }) => name !== key && !(isNew && object[name] === undefined))
       return Object.fromEntries(written.map((field) => [field.name, toField(object[field.name], field)]))
     },
@@ -102,17 +102,18 @@ function toField(content: unknown, field: PrismaField): unknown {
 function toScalar(content: unknown, { name, type, typeName = '' }: PrismaField): unknown {
   const isText = typeof content === 'string'
   if (type === 'date' && content instanceof Date) return content
-  if (type === 'date' && !isText && typeof content !== 'number') throw unfit(`the member "${name}" is no date.`)
+  if (type === 'date' && !isText && typeof content !== 'number')
+    throw unstorable(`the member "${name}" is no date.`, WHO)
   if (typeof content === 'object' || content === undefined)
-    throw unfit(`the member ${JSON.stringify(name)} is no text, number or boolean.`)
+    throw unstorable(`the member ${JSON.stringify(name)} is no text, number or boolean.`, WHO)
   const range = INTEGERS[typeName]
   // Prisma itself cuts off what is behind the point.
   if (range !== undefined && !isInteger(content, range))
-    throw unfit(`the member ${JSON.stringify(name)} is no integer that ${typeName} can hold.`)
+    throw unstorable(`the member ${JSON.stringify(name)} is no integer that ${typeName} can hold.`, WHO)
   if (typeName === 'BigInt' && isText) return BigInt(content)
   if (type !== 'date') return content
   const date = new Date(content as string)
-  if (Number.isNaN(date.getTime())) throw unfit(`the member ${JSON.stringify(name)} is no date.`)
+  if (Number.isNaN(date.getTime())) throw unstorable(`the member ${JSON.stringify(name)} is no date.`, WHO)
   return date
 }
 
@@ -134,25 +135,10 @@ function isListOperation(content: unknown): boolean {
 function objectOf(value: unknown): Record<string, unknown> {
   if (value === undefined) jsonText(value, WHO)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw unfit('a value of fields is an object.')
+    throw unstorable('a value of fields is an object.', WHO)
   return value as Record<string, unknown>
 }
 
 function dateOf(content: unknown): Date | undefined {
   return content === null || content === undefined ? undefined : new Date(content as string)
-}
-
-/** The request is at fault, not the database. It has the shape of what PostgreSQL says then, and is recognised like it. */
-export function unfit(what: string): Error {
-  return asPostgresSaysIt('22000', what)
-}
-
-/** A row policy that passes the change by without a word: refused as one refuses that speaks. */
-export function forbidden(what: string): Error {
-  return asPostgresSaysIt('42501', `${what}: a row policy or a trigger keeps it from that.`)
-}
-
-function asPostgresSaysIt(code: string, what: string): Error {
-  const cause = Object.assign(new Error(`${WHO}: ${what}`), { code, severity: 'ERROR' })
-  return storeFault(cause, { applied: 'no' })
 }

@@ -16,3 +16,10 @@ export function storedText(text: string): string {
 export function textOf(stored: string): string {
   return stored.startsWith('"') ? (JSON.parse(stored) as string) : stored
 }
+
+const UNSTORABLE_UNIT = /[\0\uffff]|\p{Surrogate}/gu
+
+/** As `storedText`, for keys, which have to stay in their order: what cannot be kept is written out, marked by U+FFFF. */
+export function storableText(text: string): string {
+  return text.replace(UNSTORABLE_UNIT, (unit) => `\uffff${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

@@ -1,14 +1,15 @@
 import type { Transaction } from 'kysely'
 import type { ResourceAdapter, TransactionalAdapter, Version } from '../../contracts/adapter'
-import { type KeepingOperations, keepingAt } from './adapter/keeping'
-import { type Operations, operationsAt, type Place } from './adapter/operations'
+import { catalogueReader } from './adapter/catalogue'
+import { type Connection, type Operations, operationsAt } from './adapter/operations'
 import type { SqlAdapterOptions } from './adapter/options'
 import { planOf } from './adapter/plan'
 import { rowsOf } from './adapter/rows'
+import { type OperationsWithHistory, withHistory } from './adapter/with-history'
 import type { Execute } from './client'
 import { databaseOf } from './database'
 import { answered, attempted } from './faults'
-import type { SqlTransaction } from './transactions'
+import type { SqlTransaction } from './run-transaction'
 
 const WHO = 'sqlAdapter()'
 
@@ -24,6 +25,98 @@ export interface SqlAdapter<T, DB = unknown> extends ResourceAdapter<T, Transact
  *
  * A write is one UPDATE whose WHERE names the version, so the database decides races. The key needs a unique index (of
  * `scope` and `key` together): without one nothing can keep two creators apart.
+ *
+ * These are the statements for `{ table: 'articles', json: 'value' }`. A key and a version are compared twice: once for the
+ * index, once exactly, whatever the collation is.
+ *
+ * PostgreSQL, read:
+ *
+ *     select cast("value" as text) as "c0", cast("version" as text) as "version"
+ *       from "articles"
+ *       where "id" = $1
+ *       and cast("id" as text) collate "C" = $2
+ *
+ * PostgreSQL, swap:
+ *
+ *     update "articles" set "value" = $1, "version" = $2
+ *       where "id" = $3
+ *       and cast("id" as text) collate "C" = $4
+ *       and cast("version" as text) collate "C" = $5
+ *       returning cast("value" as text) as "c0", cast("version" as text) as "version"
+ *
+ * PostgreSQL, removal:
+ *
+ *     delete from "articles"
+ *       where "id" = $1
+ *       and cast("id" as text) collate "C" = $2
+ *       and cast("version" as text) collate "C" = $3
+ *       returning 1 as removed
+ *
+ * PostgreSQL, creation:
+ *
+ *     insert into "articles" ("id", "value", "version")
+ *       values ($1, $2, $3)
+ *       on conflict ("id") do nothing
+ *       returning cast("value" as text) as "c0", cast("version" as text) as "version"
+ *
+ * MariaDB and MySQL, read:
+ *
+ *     select convert(`value` using utf8mb4) as `c0`, convert(`version` using utf8mb4) as `version`
+ *       from `articles`
+ *       where `id` = ?
+ *       and cast(convert(`id` using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)
+ *
+ * MariaDB and MySQL, swap:
+ *
+ *     /*M!100100 set statement sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES') for *\/ update /*+
+ *         set_var(sql_mode = 'STRICT_ALL_TABLES') *\/ `articles`
+ *       set `value` = ?, `version` = ?
+ *       where `id` = ?
+ *       and cast(convert(`id` using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)
+ *       and cast(convert(`version` using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)
+ *
+ * MariaDB and MySQL, removal:
+ *
+ *     delete from `articles`
+ *       where `id` = ?
+ *       and cast(convert(`id` using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)
+ *       and cast(convert(`version` using utf8mb4) as binary) = cast(convert(? using utf8mb4) as binary)
+ *
+ * MariaDB and MySQL, creation:
+ *
+ *     /*M!100100 set statement sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES') for *\/ insert /*+
+ *         set_var(sql_mode = 'STRICT_ALL_TABLES') *\/ into `articles` (`id`, `value`, `version`)
+ *       values (?, ?, ?)
+ *
+ * SQLite, read:
+ *
+ *     select cast("value" as text) as "c0", cast("version" as text) as "version"
+ *       from "articles"
+ *       where "id" = ?
+ *       and cast("id" as text) collate binary = ?
+ *
+ * SQLite, swap:
+ *
+ *     update "articles" set "value" = ?, "version" = ?
+ *       where "id" = ?
+ *       and cast("id" as text) collate binary = ?
+ *       and cast("version" as text) collate binary = ?
+ *       returning cast("value" as text) as "c0", cast("version" as text) as "version"
+ *
+ * SQLite, removal:
+ *
+ *     delete from "articles"
+ *       where "id" = ?
+ *       and cast("id" as text) collate binary = ?
+ *       and cast("version" as text) collate binary = ?
+ *       returning 1 as removed
+ *
+ * SQLite, creation:
+ *
+ *     insert into "articles" ("id", "value", "version")
+ *       values (?, ?, ?)
+ *       on conflict ("id") do nothing
+ *       returning cast("value" as text) as "c0", cast("version" as text) as "version"
  */
 export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdapter<T, DB> {
   const plan = planOf(options, WHO)
@@ -34,29 +127,44 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   if (generatedKeys && plan.key.length > 1)
     throw new TypeError('sqlAdapter(): generatedKeys needs a key of one column.')
 
-  const plainIn = (place: Place) => operationsAt<T>(place, plan, rows, dialect)
-  const operationsIn = (place: Place): Operations<T> | KeepingOperations<T> =>
+  const catalogue = catalogueReader(plan, dialect, database.execute)
+  const plainIn = (connection: Connection) => operationsAt<T>(connection, plan, rows, dialect, catalogue.current)
+  const operationsIn = (connection: Connection): Operations<T> | OperationsWithHistory<T> =>
     plan.history
-      ? keepingAt<T>(place, plainIn, plan.history, rows, dialect, plan.softDelete !== undefined)
-      : plainIn(place)
-  const outside = operationsIn({ ...database, locks: false })
+      ? withHistory<T>(connection, plainIn, plan.history, rows, dialect, plan.softDelete !== undefined)
+      : plainIn(connection)
+  const outside = operationsIn({ ...database, locks: false, isOurs: true })
+
+  async function asked<R>(run: () => Promise<R>, who: string): Promise<R> {
+    await catalogue.ready()
+    try {
+      return await attempted(run, who)
+    } catch (error) {
+      catalogue.doubt()
+      throw error
+    }
+  }
 
   function inside({ execute, handle, abandon }: SqlTransaction): TransactionalAdapter<T, Transaction<DB>> {
     const here = <R>(run: (execute: Execute) => Promise<R>) => run(execute)
-    const operations = operationsIn({ execute, together: here, atomically: here, locks: true })
+    const operations = operationsIn({ execute, batch: here, locks: true, isOurs: false })
     // What fails here has failed: it took the transaction with it.
     const methods = methodsOf(operations, answered, generatedKeys)
     return { ...methods, transactionHandle: handle as Transaction<DB>, abandon }
   }
 
   return {
-    ...methodsOf(outside, attempted, generatedKeys),
-    transaction: (run) => database.transact((transaction) => run(inside(transaction))),
+    ...methodsOf(outside, asked, generatedKeys),
+    // Before it begins: it may be on the only connection.
+    async transaction(run) {
+      await catalogue.ready()
+      return database.transact((transaction) => run(inside(transaction)))
+    },
   }
 }
 
 function methodsOf<T>(
-  { read, write, remove, create, ...kept }: Operations<T> | KeepingOperations<T>,
+  { read, write, remove, create, ...kept }: Operations<T> | OperationsWithHistory<T>,
   run: typeof attempted,
   generatedKeys: boolean,
 ): Pick<SqlAdapter<T>, 'read' | 'write' | 'remove' | 'create' | 'readVersion' | 'readSince'> {

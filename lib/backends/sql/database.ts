@@ -1,15 +1,20 @@
-import { Kysely, MysqlDialect, PostgresDialect, type PostgresPool, type SqliteDatabase, SqliteDialect } from 'kysely'
+import {
+  Kysely,
+  MysqlDialect,
+  PostgresDialect,
+  type PostgresPool,
+  type SqliteDatabase,
+  SqliteDialect,
+  type SqliteStatement,
+} from 'kysely'
 import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
-import { keepingStatements } from './kept-statements'
-import { type Atomically, changesOn, type Transact, transactionsOn } from './transactions'
+import { type Batch, batchesOn, type Transact, transactionsOn } from './run-transaction'
 
 export interface SqlDatabase {
   readonly dialect: SqlDialect
   readonly execute: Execute
-  /** Runs several on one connection, all or none. */
-  together<R>(run: (execute: Execute) => Promise<R>): Promise<R>
-  /** As `together`, but what was read cannot change before it ends: as in a transaction of the app. */
-  readonly atomically: Atomically
+  /** Runs several on one connection, all or none. What was read with a lock cannot change before it ends. */
+  readonly batch: Batch
   /** Several that others decide on: everything that the app may want of a transaction. */
   readonly transact: Transact
 }
@@ -23,8 +28,7 @@ export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, w
   return {
     dialect: known,
     execute: executeOn(kysely),
-    together: (run) => kysely.transaction().execute((transaction) => run(executeOn(transaction))),
-    atomically: changesOn(source),
+    batch: batchesOn(source),
     transact: transactionsOn(source),
   }
 }
@@ -69,6 +73,32 @@ function sharedBy(database: SqliteDatabase): KyselyInstance {
   const known = ofDatabases.get(database) ?? instance(new SqliteDialect({ database: keepingStatements(database) }))
   ofDatabases.set(database, known)
   return known
+}
+
+/** Clients that send different members make statements of different shapes: they must not fill the memory. */
+const MOST_STATEMENTS = 200
+
+/** A database that prepares each statement once: Kysely does it anew each time, which takes longer than to carry it out. */
+export function keepingStatements(database: SqliteDatabase): SqliteDatabase {
+  const kept = new Map<string, SqliteStatement>()
+  return {
+    close: () => database.close(),
+    prepare(text) {
+      const known = kept.get(text)
+      if (known) return known
+      const statement = database.prepare(text)
+      if (kept.size >= MOST_STATEMENTS) kept.clear()
+      const shared: SqliteStatement = {
+        reader: statement.reader,
+        all: (parameters) => statement.all(parameters),
+        run: (parameters) => statement.run(parameters),
+        // One that is being read row by row can do nothing else in between.
+        iterate: (parameters) => database.prepare(text).iterate(parameters),
+      }
+      kept.set(text, shared)
+      return shared
+    },
+  }
 }
 
 function instance(dialect: PostgresDialect | MysqlDialect | SqliteDialect): KyselyInstance {

@@ -52,3 +52,21 @@ function codeOf(error: unknown): string {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : 'no code'
 }
+
+/**
+ * The request is at fault, not the database: a key or a value that the table cannot hold. It has the shape of what
+ * PostgreSQL says then, and is recognised like it.
+ */
+export function unstorable(what: string, who: string): Error {
+  return asPostgresSaysIt('22000', what, who)
+}
+
+/** A row policy or a trigger lets the change pass by without a word: it is refused as a policy refuses that speaks. */
+export function forbidden(what: string, who: string): Error {
+  return asPostgresSaysIt('42501', `${what}: a row policy or a trigger keeps it from that.`, who)
+}
+
+function asPostgresSaysIt(code: string, what: string, who: string): Error {
+  const cause = Object.assign(new Error(`${who}: ${what}`), { code, severity: 'ERROR' })
+  return storeFault(cause, { applied: 'no' })
+}

@@ -6,7 +6,7 @@ import { type Execute, executeOn, type SqlClient, type SqlDialect } from './clie
 import { compiled } from './compiled'
 import { databaseOf } from './database'
 import { answered, attempted } from './faults'
-import { MOST_SWEPT, type StoreStatements, statementsOf, tableStatements } from './store/statements'
+import { MOST_SWEPT, type StoreStatements, statementsOf, tableStatements } from './store-statements'
 
 /** Where the records are. */
 export interface SqlStoreOptions {

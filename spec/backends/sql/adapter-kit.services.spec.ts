@@ -184,8 +184,8 @@ function decidingOf({ keepVersions, abilities }: Shape, { dialect }: SqlServer, 
   // MySQL gives no row back, and a hash has to be read before others may write: a transaction.
   const isAlwaysOne = abilities?.contentVersions && dialect === 'mysql'
   if (keepVersions)
-    return isAlwaysOne ? COMMIT : new RegExp(`${COMMIT.source}|insert(?: /\\*.*?\\*/)? into [\`"]${table}[\`"]`, 'i')
-  return isAlwaysOne ? /commit|delete(?: \/\*.*?\*\/)? from/i : undefined
+    return isAlwaysOne ? COMMIT : new RegExp(`${COMMIT.source}|insert (?:/\\*.*?\\*/ )?into [\`"]${table}[\`"]`, 'i')
+  return isAlwaysOne ? new RegExp(`${COMMIT.source}|delete from`, 'i') : undefined
 }
 
 /** Not what MySQL is told first, which isolation it is: read committed. */

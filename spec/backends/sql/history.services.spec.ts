@@ -80,6 +80,8 @@ function runSpecs(server: SqlServer, url: string): void {
     beforeAll(async () => {
       const log = ({ query }: { query: { sql: string } }) => void statements.push(query.sql.replace(STRICTNESS, ''))
       adapter = over(await made(), new Kysely<unknown>({ dialect: dialectOver(one), log }))
+      // The catalogue is read before the first statement.
+      await adapter.read('nothing')
     })
     beforeEach(() => statements.splice(0))
 

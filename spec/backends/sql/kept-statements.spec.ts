@@ -1,5 +1,5 @@
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
-import { keepingStatements } from '../../../lib/backends/sql/kept-statements'
+import { keepingStatements } from '../../../lib/backends/sql/database'
 
 /** Counts what is prepared; each statement answers with its number. */
 function counting() {

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../../timing/later-date'
 import type { SqlDialect } from '../client'
-import { namesIn } from './names'
+import { compiled } from '../compiled'
 
 /** A piece of a statement. */
 export type Fragment = RawBuilder<unknown>
@@ -19,6 +19,10 @@ export interface Fragments {
   isStill(column: string, text: string | null): Fragment
   /** As `textOf`, but two floats that differ have two texts too. */
   fullTextOf(column: string): Fragment
+  /** As `textOf`, in the form from which the column can be written again. */
+  exactTextOf(column: string): Fragment
+  /** A number with all of its digits. */
+  numberOf(column: string): Fragment
   /** A date as ISO 8601, where the driver would make another moment of it, or drop what is finer than a millisecond. */
   dateOf(column: string): Fragment
   integer(text: string): Fragment
@@ -64,6 +68,8 @@ const postgres = (nameOf: Names): Fragments => ({
     sql`${nameOf(column)} = ${String(number)} and cast(${nameOf(column)} as text) ~ ${numberPattern(number)}`,
   isStill: (column, text) => sql`cast(${nameOf(column)} as text) collate "C" is not distinct from ${text}`,
   fullTextOf: (column) => sql`cast(${nameOf(column)} as text)`,
+  exactTextOf: (column) => sql`cast(${nameOf(column)} as text)`,
+  numberOf: nameOf,
   // Whatever the DateStyle, and also of a date without a time or a zone, which pg takes for local ones.
   dateOf: (column) => sql`to_json(${nameOf(column)}) #>> '{}'`,
   integer: (text) => sql`cast(${text} as bigint)`,
@@ -98,6 +104,10 @@ const mysql = (nameOf: Names): Fragments => ({
     sql`${nameOf(column)} = ${String(number)} and ${mysqlBytes(nameOf(column))} regexp ${mysqlBytes(sql`${numberPattern(number)}`)}`,
   isStill: (column, text) => sql`${mysqlBytes(mysqlFullText(nameOf(column)))} <=> ${mysqlBytes(sql`${text}`)}`,
   fullTextOf: (column) => mysqlFullText(nameOf(column)),
+  exactTextOf: (column) => sql`convert(${nameOf(column)} using utf8mb4)`,
+  // A FLOAT by itself shows six of its digits. What is no number stays what it is.
+  numberOf: (column) =>
+    sql`if(convert(${nameOf(column)} using utf8mb4) regexp ${MYSQL_NUMBER}, ${nameOf(column)} + 0, ${nameOf(column)})`,
   dateOf: nameOf,
   integer: (text) => sql`cast(${text} as signed)`,
   uuid: (text) => sql`${text}`,
@@ -119,6 +129,9 @@ const sqlite = (nameOf: Names): Fragments => ({
   isStill: (column, text) => sql`quote(${nameOf(column)}) is ${text}`,
   // A cast keeps 15 digits of a float, quote() all of them.
   fullTextOf: (column) => sql`quote(${nameOf(column)})`,
+  exactTextOf: (column) =>
+    sql`case typeof(${nameOf(column)}) when 'real' then quote(${nameOf(column)}) when 'blob' then ${nameOf(column)} else cast(${nameOf(column)} as text) end`,
+  numberOf: nameOf,
   dateOf: nameOf,
   integer: (text) => sql`cast(${text} as integer)`,
   uuid: (text) => sql`${text}`,
@@ -132,3 +145,35 @@ const sqlite = (nameOf: Names): Fragments => ({
     return laterOf(was, value, is, sql`(${was} - ${is})`, next, before)
   },
 })
+
+/**
+ * A piece of a statement without values, as text: Kysely quotes and compiles it once, and not again for each request,
+ * which cost more than the statement itself.
+ */
+export function settledText(fragment: RawBuilder<unknown>, dialect: SqlDialect): RawBuilder<unknown> {
+  return sql.raw(compiled(fragment, dialect))
+}
+
+/** Names, which come from configuration alone and are few, as a dialect quotes them. */
+export function namesIn(dialect: SqlDialect): (column: string) => RawBuilder<unknown> {
+  const known = new Map<string, RawBuilder<unknown>>()
+  return (column) => {
+    const name = known.get(column) ?? settledText(sql.ref(column), dialect)
+    known.set(column, name)
+    return name
+  }
+}
+
+/**
+ * How a statement that writes begins. With an empty `sql_mode` MySQL cuts a text that is too long, and stores another
+ * number, date or enum value than the one it was given. So each of our writes is strict by itself, whatever the session
+ * is set to: by SET STATEMENT in MariaDB, which alone reads this kind of comment, and by a hint in MySQL 8.
+ */
+export function strictVerbs(dialect: SqlDialect): Readonly<Record<'insert' | 'update', RawBuilder<unknown>>> {
+  if (dialect !== 'mysql') return { insert: sql.raw('insert'), update: sql.raw('update') }
+  const strictly = (verb: string) =>
+    sql.raw(
+      `/*M!100100 set statement sql_mode = concat(@@sql_mode, ',STRICT_ALL_TABLES') for */ ${verb} /*+ set_var(sql_mode = 'STRICT_ALL_TABLES') */`,
+    )
+  return { insert: strictly('insert'), update: strictly('update') }
+}

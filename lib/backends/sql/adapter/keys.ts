@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
-import { storableText } from '../storable-text'
+import { storableText } from '../../records/stored-form'
 import type { Fragments } from './fragments'
 
 export type SqlKeyType = 'text' | 'integer' | 'uuid' | 'sha256'

@@ -3,21 +3,21 @@ import { recogniseStoreError } from '../../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../../contracts/adapter'
 import { pause } from '../../../timing/pause'
 import type { Execute, SqlDialect } from '../client'
-import { MOST_TRIES } from '../faults'
+import { forbidden, MOST_TRIES, unstorable } from '../faults'
+import type { Catalogue } from './catalogue'
 import type { TablePlan } from './plan'
 import type { rowsOf } from './rows'
-import { forbidden, unfit } from './unfit'
 import type { Row } from './versions'
 
 /** Where statements run: on any connection of a pool, or on the one of a transaction. */
-export interface Place {
+export interface Connection {
   readonly execute: Execute
-  /** Runs several on one connection, all or none. */
-  together<R>(run: (execute: Execute) => Promise<R>): Promise<R>
-  /** As `together`; and what was read cannot change before it ends. */
-  atomically<R>(run: (execute: Execute) => Promise<R>): Promise<R>
+  /** Runs several on one connection, all or none. What was read with a lock cannot change before it ends. */
+  batch<R>(run: (execute: Execute) => Promise<R>): Promise<R>
   /** A read locks the row. */
   readonly locks: boolean
+  /** No transaction of the app's: what waits for the end of it may be asked to hurry. */
+  readonly isOurs: boolean
 }
 
 export interface Operations<T> {
@@ -27,12 +27,15 @@ export interface Operations<T> {
   create(value: T): Promise<{ readonly key: string; readonly state: ResourceState<T> }>
 }
 
-/** The methods of the adapter at one place. */
+const WHO = 'sqlAdapter()'
+
+/** The methods of the adapter on one connection, or on any of a pool. */
 export function operationsAt<T>(
-  { execute: executeHere, together, locks }: Place,
+  { execute: executeHere, batch, locks, isOurs }: Connection,
   plan: TablePlan,
   rows: ReturnType<typeof rowsOf<T>>,
   dialect: SqlDialect,
+  catalogue: () => Catalogue,
 ): Operations<T> {
   const { keys, values, versions } = rows
 
@@ -84,19 +87,22 @@ export function operationsAt<T>(
     if (changed) return changed
     const { current } = await refused(key)
     if (current?.version !== expected) return { ok: false, current }
-    return together(async (execute) => {
+    return batch(async (execute) => {
       const changedNow = await attempt(execute)
       if (changedNow) return changedNow
       const stored = await read(key, execute)
-      if (stored?.version === expected) throw forbidden(`the database does not let this row of "${plan.table}" change`)
+      if (stored?.version === expected)
+        throw forbidden(`the database does not let this row of "${plan.table}" change`, WHO)
       return { ok: false, current: stored }
     })
   }
 
-  /** What a change made of the row. MySQL gives no row back, so it is read. */
+  /** What a change made of the row. MySQL gives no row back, and triggers change it after it was given: then it is read. */
   async function written(execute: Execute, key: string, row: Row | undefined, value: T, version: string | undefined) {
-    if (row) return rows.stateOf(row)
-    if (version === undefined) return (await read(key, execute)) ?? gone()
+    const { isFinal, isDeferred } = catalogue()
+    if (row && isFinal) return rows.stateOf(row)
+    if (isDeferred && isOurs) await execute(sql`set constraints all immediate`)
+    if (!isFinal || version === undefined) return (await read(key, execute)) ?? gone()
     const seen = await read(key).catch(() => undefined)
     if (seen?.version === version) return seen
     // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
@@ -104,12 +110,14 @@ export function operationsAt<T>(
     return { value: JSON.parse(JSON.stringify(value)) as T, version }
   }
 
-  /** Only a read tells the hash of a row that was changed, and it has to come before others may change it again. */
+  /** Where only a read tells what a change made of the row, it has to come before others may change it again. */
   const changing = <R>(execute: Execute, run: (execute: Execute) => Promise<R>): Promise<R> =>
-    dialect === 'mysql' && versions.needsRow && execute === executeHere ? together(run) : run(execute)
+    execute === executeHere && (!catalogue().isFinal || (dialect === 'mysql' && versions.needsRow))
+      ? batch(run)
+      : run(execute)
 
   async function replace(key: string, value: T, expected: string): Promise<WriteResult<T>> {
-    const set = values.columnsOf(value, false)
+    const set = values.columnsOf(value, false, catalogue())
     return changeIfStill(key, expected, async (condition, execute) => {
       const next = versions.next(expected)
       const state = await changing(execute, async (inner) => {
@@ -122,9 +130,9 @@ export function operationsAt<T>(
 
   async function insert(key: string, value: T): Promise<WriteResult<T>> {
     const keyValues = keys.own(key)
-    if (!keyValues) throw unfit(`the key columns of "${plan.table}" cannot hold this key.`)
+    if (!keyValues) throw unstorable(`the key columns of "${plan.table}" cannot hold this key.`, WHO)
     const next = versions.next(null)
-    const set = [...values.columnsOf(value, true), ...next.set]
+    const set = [...values.columnsOf(value, true, catalogue()), ...next.set]
     for (let tries = 1; ; tries++) {
       const outcome = await changing(executeHere, async (execute) => {
         const result = await execute(rows.insert(set, keyValues))
@@ -138,14 +146,16 @@ export function operationsAt<T>(
       // Another writer made the key and removed it again; or another unique index is in the way, a row that a policy
       // hides, or a trigger.
       if (tries === MOST_TRIES)
-        throw 'taken' in outcome ? outcome.taken : forbidden(`the database does not let "${plan.table}" take this row`)
+        throw 'taken' in outcome
+          ? outcome.taken
+          : forbidden(`the database does not let "${plan.table}" take this row`, WHO)
       await pause(tries, { firstMs: 1, longestMs: 256 })
     }
   }
 
   async function create(value: T): Promise<{ key: string; state: ResourceState<T> }> {
     const next = versions.next(null)
-    const set = [...values.columnsOf(value, true), ...next.set]
+    const set = [...values.columnsOf(value, true, catalogue()), ...next.set]
     return changing(executeHere, async (execute) => {
       const result = await execute(rows.insert(set, undefined))
       const [row] = result.rows
@@ -187,5 +197,5 @@ function rethrow(error: unknown): never {
 }
 
 function gone(): never {
-  throw new Error('sqlAdapter(): a row that was just written is not there; a trigger may have removed it.')
+  throw new TypeError(`${WHO}: a row that was just written is not there; a trigger may have removed it.`)
 }

@@ -1,6 +1,5 @@
 import { isObject } from '../../../json/pointer'
 import { refuseUnknown } from '../../../options'
-import { HISTORY_COLUMNS, type HistoryPlan } from './history'
 import type { SqlKeyType } from './keys'
 import type { SqlHistory, SqlTable } from './options'
 import type { MemberColumn } from './values'
@@ -20,6 +19,17 @@ export interface TablePlan {
   readonly softDelete: { readonly column: string; readonly type: 'date' | 'boolean' } | undefined
   readonly history: HistoryPlan | undefined
 }
+
+/** A table beside that of the resources. */
+export interface HistoryPlan {
+  readonly table: string
+  readonly keepVersions: number
+}
+
+export const HISTORY_VALUES = ['value', 'modified_ms', 'gone', 'position'] as const
+
+/** The columns behind those of the key. Dates are milliseconds: no time zone changes them. */
+export const HISTORY_COLUMNS = ['version', ...HISTORY_VALUES] as const
 
 const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version lastModified softDelete history'.split(
   ' ',
@@ -161,7 +171,9 @@ function namesIn(plan: TablePlan): Array<readonly [option: string, name: unknown
 function typesIn(plan: TablePlan): Array<readonly [option: string, type: string, types: readonly string[]]> {
   return [
     ...plan.keyTypes.map((type) => ['keyType', type, ['text', 'integer', 'uuid', 'sha256']] as const),
-    ...plan.members.map(({ type }) => ['columns', type, ['plain', 'json', 'boolean', 'number', 'date']] as const),
+    ...plan.members.map(
+      ({ type }) => ['columns', type, ['plain', 'json', 'boolean', 'number', 'date', 'text']] as const,
+    ),
     ['version', plan.version?.type ?? 'text', ['text', 'bigint', 'integer']],
     ['lastModified', plan.lastModified?.type ?? 'date', ['date', 'ms']],
     ['softDelete', plan.softDelete?.type ?? 'date', ['date', 'boolean']],

@@ -1,16 +1,24 @@
 import { sql } from 'kysely'
 import { isExact, jsonText, parseJson, shortened } from '../../../json/text'
 import type { SqlDialect } from '../client'
-import type { Fragment, Fragments } from './fragments'
-import { unfit } from './unfit'
+import { unstorable } from '../faults'
+import { type Fragment, type Fragments, wholeNumber } from './fragments'
 import type { Row } from './versions'
 
-export type SqlColumnType = 'plain' | 'json' | 'boolean' | 'number' | 'date'
+export type SqlColumnType = 'plain' | 'json' | 'boolean' | 'number' | 'date' | 'text'
 
 export interface MemberColumn {
   readonly member: string
   readonly column: string
   readonly type: SqlColumnType
+}
+
+/** What the database says of columns. */
+export interface ColumnFacts {
+  /** Columns that the database fills in by itself and that no statement may set. */
+  readonly generated: ReadonlySet<string>
+  /** Columns whose contents the driver gives and takes as arrays. */
+  readonly arrays: ReadonlySet<string>
 }
 
 /** How a value becomes columns and comes back. */
@@ -19,7 +27,7 @@ export interface Values {
   readonly selection: readonly Fragment[]
   valueOf(row: Row): unknown
   /** What to write. A member that is missing: the column's default in a new row, NULL in an old one. */
-  columnsOf(value: unknown, isNew: boolean): Array<readonly [column: string, content: unknown]>
+  columnsOf(value: unknown, isNew: boolean, facts: ColumnFacts): Array<readonly [column: string, content: unknown]>
 }
 
 const WHO = 'sqlAdapter()'
@@ -40,9 +48,16 @@ export function columnValues(
   members: readonly MemberColumn[],
   own: readonly string[],
   dialect: SqlDialect,
-  { textOf, dateOf, nameOf }: Fragments,
+  { textOf, exactTextOf, numberOf, dateOf, nameOf }: Fragments,
 ): Values {
-  const contentOf = { plain: nameOf, boolean: nameOf, number: nameOf, json: textOf, date: dateOf }
+  const contentOf = {
+    plain: nameOf,
+    boolean: nameOf,
+    number: numberOf,
+    json: textOf,
+    date: dateOf,
+    text: exactTextOf,
+  }
   const known = new Set(members.map(({ member }) => member))
   return {
     columns: members.map(({ column }) => column),
@@ -51,13 +66,17 @@ export function columnValues(
       Object.fromEntries(
         members.map((member, index) => [member.member, fromColumn(row[`c${index}`], member, dialect)]),
       ),
-    columnsOf(value, isNew) {
+    columnsOf(value, isNew, { arrays, generated }) {
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
-      if (stranger !== undefined) throw unfit(`no column is named for the member ${JSON.stringify(stranger)}.`)
+      if (stranger !== undefined)
+        throw unstorable(`no column is named for the member ${JSON.stringify(stranger)}.`, WHO)
       return members
-        .filter(({ member, column }) => !own.includes(column) && !(isNew && object[member] === undefined))
-        .map(({ member, column, type }) => [column, toColumn(object[member], type, member, dialect)])
+        .filter(
+          ({ member, column }) =>
+            !own.includes(column) && !generated.has(column) && !(isNew && object[member] === undefined),
+        )
+        .map((named) => [named.column, toColumn(object[named.member], named, dialect, arrays.has(named.column))])
     },
   }
 }
@@ -65,20 +84,33 @@ export function columnValues(
 function objectOf(value: unknown): Record<string, unknown> {
   if (value === undefined) jsonText(value, WHO)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw unfit('a value of columns is an object.')
+    throw unstorable('a value of columns is an object.', WHO)
   return value as Record<string, unknown>
 }
 
-function toColumn(content: unknown, type: SqlColumnType, member: string, dialect: SqlDialect): unknown {
+function toColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect, isArray: boolean): unknown {
   if (content === undefined || content === null) return null
   if (type === 'json') return jsonText(content, WHO)
   if (typeof content === 'number' && !Number.isFinite(content)) jsonText(content, WHO)
   if (type === 'date') return toDate(content, member, dialect)
-  if (!FITS[type](content)) throw unfit(`the member ${JSON.stringify(member)} is no ${type}.`)
+  if (isArray && type === 'plain') return toArray(content, member)
+  if (!FITS[type](content)) throw unstorable(`the member ${JSON.stringify(member)} is no ${type}.`, WHO)
   if (content instanceof Date) return content.toJSON()
   // An object would be the text [object Object], or in some drivers a piece of SQL.
-  if (typeof content === 'object') throw unfit(`the member ${JSON.stringify(member)} is no text, number or boolean.`)
+  if (typeof content === 'object')
+    throw unstorable(`the member ${JSON.stringify(member)} is no text, number or boolean.`, WHO)
+  if (typeof content === 'number' && dialect === 'sqlite') return wholeNumber(content)
   return typeof content === 'boolean' && dialect !== 'postgres' ? Number(content) : content
+}
+
+/** The driver writes an array of JavaScript as one of PostgreSQL, and an object in it as its JSON. */
+function toArray(content: unknown, member: string): readonly unknown[] {
+  if (Array.isArray(content) && hasOnlyScalars(content)) return content
+  throw unstorable(`the member ${JSON.stringify(member)} is no array of texts, numbers and booleans.`, WHO)
+}
+
+function hasOnlyScalars(items: readonly unknown[]): boolean {
+  return items.every((item) => (Array.isArray(item) ? hasOnlyScalars(item) : typeof item !== 'object' || item === null))
 }
 
 /** SQLite takes anything for a boolean or a number, and others make of it what they can. */
@@ -86,22 +118,29 @@ const FITS = {
   boolean: (content: unknown) => typeof content === 'boolean',
   number: (content: unknown) =>
     typeof content === 'number' || (typeof content === 'string' && /^-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(content)),
+  text: (content: unknown) => typeof content === 'string',
   plain: () => true,
 }
 
 function toDate(content: unknown, member: string, dialect: SqlDialect): unknown {
+  if (dialect === 'postgres' && typeof content === 'string' && BEYOND_ISO.test(content)) return content
+  if (typeof content !== 'string' && typeof content !== 'number' && !(content instanceof Date))
+    throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO)
   const date = new Date(content as string)
-  if (Number.isNaN(date.getTime())) throw unfit(`the member ${JSON.stringify(member)} is no date.`)
+  if (Number.isNaN(date.getTime())) throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO)
   // MySQL knows no Z; its driver writes a Date as it has to be.
   if (dialect === 'mysql') return date
   return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()
 }
 
-function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect): unknown {
+export function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect): unknown {
   if (content === null || content === undefined) return null
   switch (type) {
     case 'json':
-      return parseJson(String(content), WHO)
+      return jsonIn(String(content), member)
+    case 'text':
+      if (typeof content === 'string') return content
+      throw unkept(member, 'bytes, which JSON has not; leave it out')
     case 'boolean':
       return isTrue(content)
     case 'number':
@@ -109,6 +148,8 @@ function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: S
         throw unkept(member, `${shortened(content)}, more digits than a number can keep; say { type: 'plain' }`)
       return keptNumber(Number(content), member)
     case 'date':
+      if (content instanceof Date && Number.isNaN(content.getTime()))
+        throw unkept(member, "a date that does not exist; say { type: 'text' }")
       return content instanceof Date ? content.toJSON() : typeof content === 'string' ? inUtc(content) : content
     case 'plain':
       return fromPlain(content, member, dialect)
@@ -120,6 +161,9 @@ function fromPlain(content: unknown, member: string, dialect: SqlDialect): unkno
   if (content instanceof Date) throw unkept(member, `a date; say { type: 'date' }`)
   if (typeof content === 'bigint') return Number.isSafeInteger(Number(content)) ? Number(content) : String(content)
   if (typeof content === 'number') return keptNumber(content, member)
+  if (Array.isArray(content)) return content.map((item) => fromPlain(item, member, dialect))
+  if (typeof content === 'object' && content !== null && !Buffer.isBuffer(content))
+    throw unkept(member, "an object; say { type: 'json' } for JSON, { type: 'text' } for anything else")
   if (!Buffer.isBuffer(content)) return content
   const text = content.toString('utf8')
   // MySQL has texts that compare as bytes.
@@ -129,8 +173,9 @@ function fromPlain(content: unknown, member: string, dialect: SqlDialect): unkno
 
 /** Where integers may have 64 bits, the driver may have rounded this one already. */
 function keptNumber(number: number, member: string): number {
-  const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) < 2 ** 64
-  if (isRounded) throw unkept(member, `about ${number}, more than a number can keep; have the driver give it as text`)
+  if (!Number.isFinite(number)) throw unkept(member, `${number}, which JSON has not; say { type: 'text' }`)
+  const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) <= 2 ** 64
+  if (isRounded) throw unkept(member, `about ${number}, more than a number can keep; say { type: 'text' }`)
   return number
 }
 
@@ -143,6 +188,19 @@ export function isTrue(content: unknown): boolean {
   if (Buffer.isBuffer(content)) return content.some((byte) => byte !== 0)
   return content === true || content === 't' || Number(content) === 1
 }
+
+function jsonIn(text: string, member: string): unknown {
+  try {
+    return parseJson(text, WHO)
+  } catch (error) {
+    if (error instanceof SyntaxError) throw unkept(member, 'a text that is no JSON; leave out its type')
+    throw error
+  }
+}
+
+/** What PostgreSQL writes in ISO 8601 as far as it goes: years before 1 and after 9999, and no end. */
+const BEYOND_ISO =
+  /^(?:-?infinity|\d{4,6}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)? BC|\d{5,6}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?)$/
 
 const ISO_DATE = /^\d{4}-\d\d-\d\d(?:([T ])(\d\d:\d\d:\d\d(\.\d+)?)(Z|[+-]\d\d:\d\d)?)?$/
 

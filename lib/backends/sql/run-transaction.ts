@@ -9,8 +9,18 @@ import {
   SqliteIntrospector,
   type Transaction,
 } from 'kysely'
-import { type Borrowed, fromKysely, fromMysqlPool, fromPgPool } from './borrowed'
+import { recogniseStoreError } from '../../conflicts/store-errors'
+import { isStoreFault, storeFault } from '../../contracts/store-fault'
 import { type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
+import { attempted, faultOf } from './faults'
+import {
+  fromKysely,
+  fromMysqlPool,
+  fromPgPool,
+  fromSqliteFile,
+  isSqliteFile,
+  type OwnConnection,
+} from './own-connection'
 import { type Watched, watched } from './watched'
 
 /** One transaction, on a connection of its own. */
@@ -22,11 +32,59 @@ export interface SqlTransaction {
 }
 
 /** Where transactions run. */
-export interface Source {
+interface Source {
   readonly client: SqlClient
   readonly kysely: QueryExecutorProvider
   readonly dialect: SqlDialect
   readonly who: string
+}
+
+export type Transact = <R>(run: (transaction: SqlTransaction) => Promise<R>) => Promise<R>
+
+/** What `run` rejects with comes through as it is; an error of ours is a store fault that says what may have been written. */
+export function transactionsOn(source: Source): Transact {
+  const { who } = source
+  return async (run) => {
+    let stage = 'unsent' as Stage
+    try {
+      // Nothing has been read yet: where another process is at work it can simply be tried again.
+      return await runTransaction(source, run, {
+        begin: (step) => attempted(step, who),
+        at: (now) => {
+          stage = now
+        },
+      })
+    } catch (error) {
+      if (stage === 'run') throw error
+      if (isStoreFault(error)) throw error
+      const known = recogniseStoreError(error)
+      if (stage === 'unsent') throw faultOf(error, known, who, 'no')
+      throw known ? faultOf(error, known, who) : storeFault(error, { applied: 'unknown' })
+    }
+  }
+}
+
+export type Batch = <R>(run: (execute: Execute) => Promise<R>) => Promise<R>
+
+/**
+ * A change of ours that takes several statements. Errors come as they are, so that all of it can be tried again where it
+ * was only in another's way; but a connection that was lost before COMMIT was sent has written nothing.
+ */
+export function batchesOn(source: Source): Batch {
+  return async (run) => {
+    let stage = 'unsent' as Stage
+    try {
+      return await runTransaction(source, ({ execute }) => run(execute), {
+        begin: (step) => step(),
+        at: (now) => {
+          stage = now
+        },
+      })
+    } catch (error) {
+      const known = stage === 'sent' || isStoreFault(error) ? undefined : recogniseStoreError(error)
+      throw known?.applied === 'unknown' ? faultOf(error, known, source.who, 'no') : error
+    }
+  }
 }
 
 /** READ COMMITTED, as in PostgreSQL: REPEATABLE READ locks the gap where a key is missing, and two creators deadlock. */
@@ -42,7 +100,7 @@ const KILL_SELF: Readonly<Partial<Record<SqlDialect, string>>> = { mysql: 'kill 
 const INTROSPECTORS = { postgres: PostgresIntrospector, mysql: MysqlIntrospector, sqlite: SqliteIntrospector }
 
 /** How far a transaction has come. Until COMMIT is sent nothing can have been written, whatever happens. */
-export type Stage = 'unsent' | 'run' | 'sent'
+type Stage = 'unsent' | 'run' | 'sent'
 
 interface Steps {
   begin(step: () => Promise<void>): Promise<void>
@@ -50,19 +108,19 @@ interface Steps {
 }
 
 /** Begins, runs, and commits or rolls back. Errors come as they are. */
-export async function staged<R>(
+async function runTransaction<R>(
   { client, kysely, dialect }: Source,
   run: (transaction: SqlTransaction) => Promise<R>,
   { begin, at }: Steps,
 ): Promise<R> {
   let isSound = true
-  let borrowed: Borrowed | undefined
+  let own: OwnConnection | undefined
   try {
-    borrowed = await borrow(client, kysely, dialect)
-    const { connection: inner, cut, canBeEnded } = borrowed
+    own = await ownConnection(client, kysely, dialect)
+    const { connection: inner, cut, canBeEnded, begun } = own
     const watch = watched(inner, dialect)
     const driver: Driver = {
-      ...driverOn(watch, dialect, begin),
+      ...driverOn(watch, dialect, begin, begun),
       async commitTransaction() {
         at('unsent')
         if (watch.failure() !== undefined) throw watch.failure()
@@ -87,7 +145,7 @@ export async function staged<R>(
       return run({ handle, execute: executeOn(handle), abandon })
     })
   } finally {
-    await borrowed?.giveBack(isSound)
+    await own?.giveBack(isSound)
   }
 }
 
@@ -103,7 +161,7 @@ function boundTo(kysely: QueryExecutorProvider, driver: Driver, dialect: SqlDial
   return new Kysely<unknown>({ dialect: bound, plugins: [...executor.plugins] }).transaction()
 }
 
-function driverOn(watch: Watched, dialect: SqlDialect, begin: Steps['begin']) {
+function driverOn(watch: Watched, dialect: SqlDialect, begin: Steps['begin'], begun: OwnConnection['begun']) {
   const nothing = async () => {}
   return {
     init: nothing,
@@ -112,6 +170,7 @@ function driverOn(watch: Watched, dialect: SqlDialect, begin: Steps['begin']) {
     releaseConnection: nothing,
     async beginTransaction() {
       for (const text of BEGIN[dialect]) await begin(() => execute(watch, text))
+      begun?.()
     },
   }
 }
@@ -120,9 +179,10 @@ async function execute({ connection }: Watched, text: string): Promise<void> {
   await connection.executeQuery(CompiledQuery.raw(text))
 }
 
-function borrow(client: SqlClient, kysely: QueryExecutorProvider, dialect: SqlDialect): Promise<Borrowed> {
+function ownConnection(client: SqlClient, kysely: QueryExecutorProvider, dialect: SqlDialect): Promise<OwnConnection> {
   if ('pool' in client && !('promise' in client)) return fromMysqlPool(client.pool)
   if ('getConnection' in client) return fromMysqlPool(client)
   if ('connect' in client && !('getExecutor' in client)) return fromPgPool(client)
+  if (isSqliteFile(client)) return fromSqliteFile(client, () => fromKysely(kysely, undefined))
   return fromKysely(kysely, KILL_SELF[dialect])
 }

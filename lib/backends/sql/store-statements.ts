@@ -1,5 +1,5 @@
 import { type QueryResult, type RawBuilder, sql } from 'kysely'
-import type { SqlDialect } from '../client'
+import type { SqlDialect } from './client'
 
 type Statement = RawBuilder<{ value: unknown }>
 

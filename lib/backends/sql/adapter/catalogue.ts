@@ -1,0 +1,189 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Execute, SqlDialect } from '../client'
+import { compiled } from '../compiled'
+import type { TablePlan } from './plan'
+import { type Column, usableTypes } from './usable-types'
+import type { ColumnFacts } from './values'
+
+/** What the database's own catalogue says of a table, as far as it matters here. */
+export interface Catalogue extends ColumnFacts {
+  /** Nothing changes a row behind the statement that wrote it: no AFTER trigger, no view over another table. */
+  readonly isFinal: boolean
+  /** What changes it does so at COMMIT, unless it is asked to hurry. */
+  readonly isDeferred: boolean
+  /** The members that a constraint, an index or a column is about, by its name. */
+  readonly membersOf: (name: string) => readonly string[] | undefined
+  /** Why the table cannot be used as it was described. */
+  readonly problem: string | undefined
+}
+
+const NOTHING_KNOWN: Catalogue = {
+  isFinal: true,
+  isDeferred: false,
+  generated: new Set(),
+  arrays: new Set(),
+  membersOf: () => undefined,
+  problem: undefined,
+}
+
+/** The catalogue of one table. It is read before the first statement, and again now and then: migrations run beside apps. */
+export interface CatalogueReader {
+  /** Waits for the first reading alone. A table whose types cannot be used rejects, each time. */
+  ready(): Promise<void> | undefined
+  /** What is known; never waits, for in a transaction there is no other connection to ask on. */
+  current(): Catalogue
+  /** A statement failed: the table may not be what it was. */
+  doubt(): void
+}
+
+const TRUSTED_MS = 10_000
+/** So that many failures at once do not ask many times. */
+const LEAST_MS = 1000
+
+interface Row {
+  readonly name: string
+  readonly type: string
+  readonly cast?: string
+  readonly generated: unknown
+  readonly after: unknown
+  readonly uses: unknown
+}
+
+export function catalogueReader(plan: TablePlan, dialect: SqlDialect, execute: Execute): CatalogueReader {
+  const statement = STATEMENTS[dialect](plan.table, dialect)
+  let known: Catalogue | undefined
+  let reading: Promise<void> | undefined
+  let readAt = Number.NEGATIVE_INFINITY
+
+  async function read(): Promise<void> {
+    readAt = performance.now()
+    try {
+      const { rows } = await execute(statement)
+      known = await catalogueFrom(rows, plan, dialect, execute)
+    } catch {
+      // What cannot be asked is not known. The statement that follows says what is wrong, if anything is.
+      known ??= NOTHING_KNOWN
+    } finally {
+      reading = undefined
+    }
+  }
+
+  function refuse(): void {
+    if (known?.problem !== undefined) throw new TypeError(`sqlAdapter(): ${known.problem}`)
+  }
+
+  return {
+    ready() {
+      if (performance.now() - readAt >= TRUSTED_MS) reading ??= read()
+      if (known && known.problem === undefined) return undefined
+      return (reading ?? Promise.resolve()).then(refuse)
+    },
+    current: () => known ?? NOTHING_KNOWN,
+    doubt() {
+      if (performance.now() - readAt >= LEAST_MS) readAt = Number.NEGATIVE_INFINITY
+    },
+  }
+}
+
+async function catalogueFrom(
+  rows: readonly Row[],
+  plan: TablePlan,
+  dialect: SqlDialect,
+  execute: Execute,
+): Promise<Catalogue> {
+  const [first] = rows
+  if (!first) return NOTHING_KNOWN
+  const columns = new Map<string, Column>(
+    rows.map(({ name, type, cast = type }) => [name, { name, type: type.toLowerCase(), cast }]),
+  )
+  const after = Number(first.after ?? 0)
+  const members = new Map(plan.members.map(({ column, member }) => [column, member]))
+  const uses = usesIn(first.uses)
+  return {
+    isFinal: after === 0,
+    isDeferred: after === 2,
+    generated: new Set(rows.filter(({ generated }) => Number(generated) === 1).map(({ name }) => name)),
+    membersOf(name) {
+      const named = uses.get(name) ?? (columns.has(name) ? [name] : undefined)
+      const found = named?.flatMap((column) => members.get(column) ?? [])
+      return found?.length ? found : undefined
+    },
+    ...(await usableTypes(plan, dialect, columns, execute)),
+  }
+}
+
+/** Names and columns of constraints and indexes, as JSON: `[["articles_slug", "slug"], …]`. */
+function usesIn(text: unknown): ReadonlyMap<string, readonly string[]> {
+  const uses = new Map<string, string[]>()
+  if (text === null || text === undefined) return uses
+  const pairs = (typeof text === 'string' ? JSON.parse(text) : text) as ReadonlyArray<readonly [string, string]>
+  for (const [name, column] of pairs) uses.set(name, [...(uses.get(name) ?? []), column])
+  return uses
+}
+
+type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
+
+/** `after`: 0 nothing, 1 something changes rows behind a statement, 2 at COMMIT. Bits of tgtype: 2 is BEFORE, 64 INSTEAD OF. */
+const postgres: Ask = (table, dialect) => sql`
+  select a.attname as name, coalesce(base.typname, own.typname) as type, format_type(a.atttypid, null) as cast,
+    case when a.attgenerated <> '' or a.attidentity = 'a' then 1 else 0 end as generated,
+    case when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
+      select max(case when t.tgdeferrable then 2 else 1 end) from pg_catalog.pg_trigger t
+      where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled <> 'D' and t.tgtype & 66 = 0
+    ) end as after,
+    (select json_agg(json_build_array(u.name, k.attname))::text
+      from (select conname as name, conkey as keys from pg_catalog.pg_constraint where conrelid = c.oid
+        union select i.relname, x.indkey::int2[] from pg_catalog.pg_index x
+          join pg_catalog.pg_class i on i.oid = x.indexrelid where x.indrelid = c.oid and x.indisunique) u
+      join pg_catalog.pg_attribute k on k.attrelid = c.oid and k.attnum = any (u.keys)) as uses
+  from pg_catalog.pg_class c
+  join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  join pg_catalog.pg_type own on own.oid = a.atttypid
+  left join pg_catalog.pg_type base on own.typtype = 'd' and base.oid = own.typbasetype
+  where c.oid = to_regclass(${compiled(sql.table(table), dialect)})`
+
+/**
+ * A view counts as changed: the triggers of its tables are not looked for. Each part names schema and table by themselves:
+ * joined by columns, MariaDB opens every table of every database.
+ */
+const mysql: Ask = (name) => {
+  const [named = '', schema] = name.split('.').reverse()
+  // Literals, for mysql2 binds nothing in a comment. Both are plain identifiers.
+  const table = sql.lit(named)
+  const here = schema === undefined ? sql`database()` : sql.lit(schema)
+  // MariaDB, which alone reads such a comment, has no type for JSON, but a check.
+  const json = sql`exists (
+    select 1 from information_schema.check_constraints k
+    where k.constraint_schema = ${here} and k.table_name = ${table}
+      and k.check_clause = concat('json_valid(\`', c.column_name, '\`)'))`
+  return sql`
+    select c.column_name as name,
+      case when c.column_type = 'json' /*M! or ${json} */ then 'json' else c.column_type end as type,
+      case when c.extra like '%GENERATED%' and c.extra not like '%DEFAULT_GENERATED%' then 1 else 0 end as generated,
+      case when t.table_type <> 'BASE TABLE' or exists (
+        select 1 from information_schema.triggers
+        where event_object_schema = ${here} and event_object_table = ${table}
+      ) then 1 else 0 end as after,
+      (select json_arrayagg(json_array(u.name, u.column_name)) from (
+        select index_name as name, column_name from information_schema.statistics
+          where table_schema = ${here} and table_name = ${table}
+        union select constraint_name, column_name from information_schema.key_column_usage
+          where table_schema = ${here} and table_name = ${table}) u) as uses
+    from information_schema.columns c
+    join information_schema.tables t on t.table_schema = ${here} and t.table_name = ${table}
+    where c.table_schema = ${here} and c.table_name = ${table}`
+}
+
+const sqlite: Ask = (name) => {
+  const [table = '', schema = 'main'] = name.split('.').reverse()
+  const triggers = (of: string) =>
+    sql`select 1 from ${sql.table(of)} where type = 'trigger' and lower(tbl_name) = lower(${table})`
+  return sql`
+    select x.name as name, x.type as type, case when x.hidden in (2, 3) then 1 else 0 end as generated,
+      case when exists (${triggers(`${schema}.sqlite_master`)}) or exists (${triggers('temp.sqlite_master')})
+        then 1 else 0 end as after,
+      null as uses
+    from pragma_table_xinfo(${table}, ${schema}) as x`
+}
+
+const STATEMENTS: Readonly<Record<SqlDialect, Ask>> = { postgres, mysql, sqlite }
