@@ -84,8 +84,23 @@ export function recordOf({ holds, what }: Expectation): Expectation {
   }
 }
 
+/** An instance of a class by its name alone: a client or a pool would show its password, and hold itself. */
 export function show(value: unknown): string {
-  return typeof value === 'function' ? 'a function' : (JSON.stringify(value) ?? String(value))
+  if (typeof value === 'function') return 'a function'
+  const name = classOf(value)
+  if (name !== undefined) return `an instance of ${name}`
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return typeof value === 'object' ? 'an object that is no JSON' : String(value)
+  }
+}
+
+/** `undefined` for plain objects, arrays, and what says what its JSON is. */
+function classOf(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || 'toJSON' in value) return undefined
+  const { name } = Object(value.constructor) as { name?: unknown }
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? name : undefined
 }
 
 /** A member's bare name in place of its pointer is the likeliest mistake. */

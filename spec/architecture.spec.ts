@@ -35,6 +35,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   // Each has its own client library too, by name, and may ask what an error of it says.
   'backends/file/': [...SHARED_BY_BACK_ENDS, 'backends/file/', ...NODE],
   'backends/memory/': [...SHARED_BY_BACK_ENDS, 'backends/memory/', ...NODE],
+  'backends/mongodb/': [...SHARED_BY_BACK_ENDS, 'backends/mongodb/', ...NODE],
   'backends/mysql/': [...SHARED_BY_BACK_ENDS, 'backends/mysql/', ...NODE],
   'backends/postgres/': [...SHARED_BY_BACK_ENDS, 'backends/postgres/', ...NODE],
   'backends/prisma/': [...SHARED_BY_BACK_ENDS, 'backends/prisma/', 'backends/sql/faults.ts', ...NODE],

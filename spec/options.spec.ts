@@ -1,6 +1,7 @@
 import * as main from '../lib'
 import * as file from '../lib/backends/file'
 import * as memory from '../lib/backends/memory'
+import * as mongodb from '../lib/backends/mongodb'
 import * as mysql from '../lib/backends/mysql'
 import * as postgres from '../lib/backends/postgres'
 import * as prisma from '../lib/backends/prisma'
@@ -13,7 +14,21 @@ import * as metrics from '../lib/metrics'
 import * as openapi from '../lib/openapi'
 import * as testing from '../lib/testing'
 
-const modules = { main, file, memory, mysql, postgres, prisma, redis, sql, zookeeper, client, dashboard, metrics }
+const modules = {
+  main,
+  file,
+  memory,
+  mongodb,
+  mysql,
+  postgres,
+  prisma,
+  redis,
+  sql,
+  zookeeper,
+  client,
+  dashboard,
+  metrics,
+}
 const all = { ...modules, openapi, testing }
 
 /** What each factory is given: an option that is misspelt, and the one that was meant. */
@@ -39,6 +54,8 @@ const MISSPELT: Readonly<Record<string, readonly [wrong: string, meant: string]>
   uploadAdapter: ['tombstone', 'tombstones'],
   fileStore: ['foldr', 'folder'],
   fileLocks: ['foldr', 'folder'],
+  mongoAdapter: ['softDeletes', 'softDelete'],
+  mongoStore: ['colection', 'collection'],
   mysqlLocks: ['deadline', 'deadlineMs'],
   postgresLocks: ['deadline', 'deadlineMs'],
   prismaAdapter: ['keytype', 'keyType'],
@@ -73,6 +90,7 @@ const FIRST: Readonly<Record<string, readonly unknown[]>> = {
 const WITHOUT_OPTIONS = [
   ...['commitChange', 'reportChange', 'resourceOf', 'memoryLocks', 'contentHash', 'ConflictError', 'conflictOf'],
   ...['isConflictError', 'storeFault', 'isStoreFault', 'refuseInexactNumbers', 'isStoredFile', 'problemSchema'],
+  'asyncHandler',
   ...['keepMine', 'mergeDisjoint', 'takeTheirs', 'isProblemError', 'ProblemError', 'UnmergeableError', 'jsonValues'],
 ]
 

@@ -119,13 +119,13 @@ export const NAMES: Codes = {
     'MongooseServerSelectionError MongoServerSelectionError MongoNetworkError MongoNetworkTimeoutError MongoWriteConcernError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError MongoPoolClearedError ConnectionNotFoundError CannotExecuteNotConnectedError',
 }
 
-/** MongoDB's: a duplicate key, a document that fails its validator, a write conflict, a time limit, a step-down. */
+/** MongoDB's: a duplicate key, a document that fails its validator or is too large, a write conflict, a time limit, a step-down. */
 export const MONGO: Codes = {
   unique: '11000 11001',
-  check: '121',
-  serialization: '112 251',
+  check: '52 121 10334 17280 17419',
+  serialization: '112 225 244 246 251',
   'lock-timeout': '24',
-  busy: '50 10107 13435 11602 189',
+  busy: '50 134 189 262 290 10058 10107 11600 11602 13435 13436',
   connection: '6 7 89 91 9001',
   ambiguous: '64 79',
   mistake: '2 9 13 18 20 26 48 59',

@@ -36,6 +36,17 @@ export const ADAPTERS = {
     values: 'any JSON, or fields',
     processes: 'any',
   },
+  mongoAdapter: {
+    always: { ...ALL_CAN, lastModified: false, contentVersions: false },
+    byOption: {
+      tombstones: '`softDelete`',
+      lastModified: '`lastModified`',
+      transaction: '`client`',
+      readVersion: '`history`',
+    },
+    values: 'JSON objects',
+    processes: 'any',
+  },
   redisAdapter: {
     always: { ...ALL_CAN, lastModified: true, contentVersions: false },
     byOption: { tombstones: '`tombstones`' },

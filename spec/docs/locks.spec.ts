@@ -45,5 +45,5 @@ test.each([
   const backEnds = join(ROOT, 'lib/backends')
   const names = readdirSync(backEnds).filter((name) => existsSync(join(backEnds, name, `${file}.ts`)))
   expect(names.length).toBeGreaterThan(3)
-  expect(names.filter((name) => !page.text.includes(`${name}${suffix}(`))).toEqual([])
+  expect(names.filter((name) => !page.text.includes(`${name.replace('mongodb', 'mongo')}${suffix}(`))).toEqual([])
 })

@@ -1,0 +1,152 @@
+import { randomInt, randomUUID } from 'node:crypto'
+import type { ResourceState } from '../../contracts/adapter'
+import { isExact, jsonText } from '../../json/text'
+import { storedText } from '../records/stored-form'
+import type { Document } from './driver'
+import { unfit } from './faults'
+import type { MongoPlan, MongoVersionType } from './options'
+
+const WHO = 'mongoAdapter()'
+
+/** A transaction locks what it reads by changing this member. It is there while the transaction is open, and no longer. */
+export const LOCK = '__expressConflictLock'
+
+/** A plan turned into filters and documents: what a document says, and what a value becomes. Nothing here talks to a server. */
+export function documentsOf<T>({ objectId, version, lastModified, softDelete, toValue, toDocument }: MongoPlan<T>) {
+  const own = ['_id', version.field, lastModified, softDelete, LOCK].filter((name) => name !== undefined)
+
+  return {
+    /** `undefined`: no document has this key. */
+    idOf(key: string): unknown {
+      if (objectId === undefined) return storedText(key)
+      return /^[0-9a-f]{24}$/.test(key) ? objectId.createFromHexString(key) : undefined
+    },
+
+    /** `undefined`: no document ever has this version. A document without one counts as version 0. */
+    versionFilter(expected: string): Document | undefined {
+      const stored = storedVersion(expected, version.type)
+      if (stored === undefined) return undefined
+      return { [version.field]: expected === '0' ? { $in: [null, stored] } : stored }
+    },
+
+    stateOf(document: Document): ResourceState<T> {
+      const { [LOCK]: _, ...seen } = document
+      const members = Object.entries(seen).filter(([name]) => !own.includes(name))
+      const value = toValue ? jsonOf(toValue(seen)) : plainObject(members, '')
+      const state = { value: value as T, version: versionText(seen[version.field], version) }
+      const modified = lastModified === undefined ? undefined : seen[lastModified]
+      const dated = isDate(modified) ? { ...state, lastModified: modified } : state
+      return softDelete !== undefined && seen[softDelete] ? { ...dated, gone: true } : dated
+    },
+
+    /** The members that a value makes. What the adapter itself keeps in a document is not among them. */
+    membersOf(value: T): Document {
+      const json = jsonOf(value)
+      if (typeof json !== 'object' || json === null || Array.isArray(json)) throw unfit('a document is an object.')
+      const made: unknown = toDocument ? toDocument(json as T) : json
+      const taken = Object.keys(made as object).find((name) => own.includes(name))
+      if (taken !== undefined)
+        throw unfit(`the member ${JSON.stringify(taken)} is kept by the adapter; it is no part of a value.`)
+      const operator = Object.keys(made as object).find((name) => name.startsWith('$'))
+      if (operator !== undefined) throw unfit(`the name ${JSON.stringify(operator)} would be an operator.`)
+      demandStorable(made, '')
+      return made as Document
+    },
+  }
+}
+
+function jsonOf(value: unknown): unknown {
+  return JSON.parse(jsonText(value, WHO))
+}
+
+/** What follows a version, and where a new document begins: with none that its key had before. */
+export function nextVersions(type: MongoVersionType): (expected: string | null) => string | number {
+  if (type === 'text') return () => randomUUID()
+  let latest = 0
+  return (expected) => {
+    if (expected !== null) return Number(expected) + 1
+    latest = Math.max(latest + 1000, Date.now() * 1000)
+    return latest + randomInt(1000)
+  }
+}
+
+function storedVersion(text: string, type: MongoVersionType): string | number | undefined {
+  if (type === 'text') return text.isWellFormed() ? text : undefined
+  return /^(?:0|[1-9]\d{0,15})$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
+}
+
+function versionText(stored: unknown, { field, type }: MongoPlan<unknown>['version']): string {
+  if (stored === undefined || stored === null) return '0'
+  const isNumber = typeof stored !== 'string'
+  if (isNumber !== (type === 'number') || stored === '')
+    throw new TypeError(
+      `${WHO}: ${JSON.stringify(field)} holds a ${stored === '' ? 'text that is empty' : typeof stored}; say version: { field: ${JSON.stringify(field)}, type: ${isNumber ? "'number'" : "'text'"} }, or name another field.`,
+    )
+  return isNumber ? String(exactNumber(stored, field)) : stored
+}
+
+interface BsonValue {
+  readonly _bsontype?: unknown
+}
+
+/** BSON as JSON. What would come back as another type when it is written again is refused, and so is what changes on its way. */
+function plainOf(content: unknown, pointer: string): unknown {
+  if (content === null || typeof content === 'string' || typeof content === 'boolean') return content
+  if (typeof content === 'number' || typeof content === 'bigint') return exactNumber(content, pointer)
+  if (Array.isArray(content)) return content.map((item, index) => plainOf(item, `${pointer}/${index}`))
+  const { _bsontype: type } = Object(content) as BsonValue
+  if (type === 'Int32' || type === 'Double' || type === 'Long') return exactNumber(content, pointer)
+  if (type === undefined && isPlain(content)) return plainObject(Object.entries(content), pointer)
+  throw new TypeError(
+    `${WHO}: ${pointer} holds a ${typeOf(content)}, which JSON has no form for; say what it is in a value by toValue and toDocument.`,
+  )
+}
+
+function plainObject(members: ReadonlyArray<[string, unknown]>, pointer: string): object {
+  return Object.fromEntries(members.map(([name, content]) => [name, plainOf(content, `${pointer}/${name}`)]))
+}
+
+function exactNumber(content: unknown, place: string): number {
+  const text = String(content)
+  const number = Number(text)
+  const isKept = typeof content === 'number' ? Number.isFinite(number) : isExact(text)
+  if (isKept) return number
+  throw new TypeError(
+    `${WHO}: ${place} holds ${text}, which no number of JSON can hold; say what it is in a value by toValue and toDocument.`,
+  )
+}
+
+function isPlain(value: unknown): value is object {
+  return Object.prototype.toString.call(value) === '[object Object]'
+}
+
+/** Not instanceof: a test runner loads the driver into a realm of its own. */
+function isDate(value: unknown): value is Date {
+  return Object.prototype.toString.call(value) === '[object Date]'
+}
+
+function typeOf(content: unknown): string {
+  const { _bsontype: type } = Object(content) as BsonValue
+  return String(type ?? Object.prototype.toString.call(content).slice('[object '.length, -1))
+}
+
+/** What the driver would change without a word, or take for something else than the data that it is. */
+function demandStorable(content: unknown, pointer: string): void {
+  if (typeof content === 'string' && !content.isWellFormed()) throw unfit(`${pointer} holds half of a character.`)
+  if (isDate(content) && Number.isNaN(content.getTime())) throw unfit(`${pointer} is no date.`)
+  if (Array.isArray(content)) {
+    for (const [index, item] of content.entries()) demandStorable(item, `${pointer}/${index}`)
+    return
+  }
+  if (!isPlain(content)) return
+  if (Object.hasOwn(content, '_bsontype')) throw unfit(`${pointer}/_bsontype would be taken for a type of BSON.`)
+  // An ObjectId and its like: what they hold is the driver's.
+  if ((content as BsonValue)._bsontype !== undefined) return
+  if (Object.hasOwn(content, '$ref') && Object.hasOwn(content, '$id'))
+    throw unfit(`${pointer} has $ref and $id, and would come back as a DBRef.`)
+  for (const [name, member] of Object.entries(content)) {
+    if (name.includes('\0') || !name.isWellFormed())
+      throw unfit(`a name in ${pointer === '' ? 'the value' : pointer} has a character that BSON cannot hold.`)
+    demandStorable(member, `${pointer}/${name}`)
+  }
+}
