@@ -11,6 +11,13 @@ const project = (name, more) => ({
 // What is published has to be there first. Jest calls a set-up that several projects name only once.
 const built = { globalSetup: '<rootDir>/spec/build-once.js' }
 
+// The code on the pages names the package; it gets the sources.
+const sources = {
+  '^express-conflict$': '<rootDir>/lib/index.ts',
+  '^express-conflict/(metrics|openapi|dashboard|testing)$': '<rootDir>/lib/$1/index.ts',
+  '^express-conflict/(.*)$': '<rootDir>/lib/backends/$1/index.ts',
+}
+
 // What touches Express runs twice, once on each line of it.
 module.exports = {
   // Speed is for bench/: on a machine that has other work to do, nothing here is too slow.
@@ -26,8 +33,8 @@ module.exports = {
         '<rootDir>/spec/package/',
         '<rootDir>/spec/docs/',
         '<rootDir>/spec/examples/',
-        // npm run test:orms
-        '<rootDir>/spec/orms/',
+        // npm run test:orms and test:nest
+        '<rootDir>/spec/(?:orms|nest)/',
         '\\.services\\.spec\\.ts$',
       ],
     }),
@@ -36,14 +43,10 @@ module.exports = {
       testMatch: ['<rootDir>/spec/{middleware,stories}/**/*.spec.ts'],
       moduleNameMapper: { '^express$': 'express4' },
     }),
-    // The code on the pages names the package; it gets the sources.
-    project('docs', {
-      testMatch: ['<rootDir>/spec/docs/**/*.spec.ts'],
-      moduleNameMapper: {
-        '^express-conflict$': '<rootDir>/lib/index.ts',
-        '^express-conflict/(metrics|openapi|dashboard|testing)$': '<rootDir>/lib/$1/index.ts',
-        '^express-conflict/(.*)$': '<rootDir>/lib/backends/$1/index.ts',
-      },
+    project('docs', { testMatch: ['<rootDir>/spec/docs/**/*.spec.ts'], moduleNameMapper: sources }),
+    project('docs, express 4', {
+      testMatch: ['<rootDir>/spec/docs/{walkthroughs,async-handlers}.spec.ts'],
+      moduleNameMapper: { ...sources, '^express$': 'express4' },
     }),
     // What talks to databases. Each file makes its own tables and keys, so that files may run side by side.
     project('services', { testMatch: ['<rootDir>/spec/**/*.services.spec.ts'] }),

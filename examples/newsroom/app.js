@@ -1,7 +1,14 @@
 const express = require('express')
 const { STATUS_CODES } = require('node:http')
 const path = require('node:path')
-const { detectConflicts, reportChange, resourceOf, resourceRouter, respondToConflicts } = require('express-conflict')
+const {
+  asyncHandler,
+  detectConflicts,
+  reportChange,
+  resourceOf,
+  resourceRouter,
+  respondToConflicts,
+} = require('express-conflict')
 const { dashboard } = require('express-conflict/dashboard')
 const { guardedPaths, problemPages } = require('express-conflict/openapi')
 const { article } = require('./articles')
@@ -22,25 +29,36 @@ app.use('/articles', (_req, res, next) => {
   next()
 })
 
-app.get('/articles', async (_req, res) => {
-  const all = await list()
-  res.json(all.map(({ id, title, status }) => ({ id, title, status })))
-})
+app.get(
+  '/articles',
+  asyncHandler(async (_req, res) => {
+    const all = await list()
+    res.json(all.map(({ id, title, status }) => ({ id, title, status })))
+  }),
+)
 
 // A handler of our own: the guard has checked everything, and `commit` stores what it is given.
-app.post('/articles', guard, async (req, res) => {
-  const { proposed, commit } = resourceOf(req, article)
-  const { representation } = await commit({ ...proposed, createdAt: new Date().toISOString() })
-  res.status(201).json(representation)
-})
+app.post(
+  '/articles',
+  guard,
+  asyncHandler(async (req, res) => {
+    const { proposed, commit } = resourceOf(req, article)
+    const { representation } = await commit({ ...proposed, createdAt: new Date().toISOString() })
+    res.status(201).json(representation)
+  }),
+)
 
 // An action: the body proposes nothing, so the handler says what becomes of the article. After a lost race the
 // function is called again with what is stored then.
-app.post('/articles/:id/submit', guard, async (req, res) => {
-  const { commit } = resourceOf(req, article)
-  const { representation } = await commit((current) => ({ ...current, status: 'review' }))
-  res.json(representation)
-})
+app.post(
+  '/articles/:id/submit',
+  guard,
+  asyncHandler(async (req, res) => {
+    const { commit } = resourceOf(req, article)
+    const { representation } = await commit((current) => ({ ...current, status: 'review' }))
+    res.json(representation)
+  }),
+)
 
 // What would happen? The same checks, and nothing is written.
 app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, reportChange())

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { ROOT } from '../sources'
 import { PAGES } from './page'
 
-jest.setTimeout(60_000)
+jest.setTimeout(180_000)
 
 // Below the root, so that the types of Express and of Node are found.
 const folder = join(ROOT, '.tmp', `docs-${process.pid}`)

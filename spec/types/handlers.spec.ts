@@ -2,6 +2,7 @@ import { expectTypeOf } from 'expect-type'
 import express, { type Express, type NextFunction, type Request, type Response } from 'express'
 import {
   type Action,
+  asyncHandler,
   type Change,
   type ConflictMiddleware,
   type ConflictOptions,
@@ -53,6 +54,15 @@ const mounted = (app: Express) => {
     expectTypeOf(req.params.id).toEqualTypeOf<string>()
     res.json(await resourceOf(req, chain).commit())
   })
+  app.post(
+    '/articles/:id/like',
+    chain,
+    asyncHandler(async (req, res, next) => {
+      expectTypeOf(req).toExtend<Request>()
+      expectTypeOf(res).toExtend<Response>()
+      next()
+    }),
+  )
 }
 
 test('handlers behind the chain infer what they infer without it', () => {
