@@ -33,8 +33,8 @@ module.exports = {
         '<rootDir>/spec/package/',
         '<rootDir>/spec/docs/',
         '<rootDir>/spec/examples/',
-        // npm run test:orms and test:nest
-        '<rootDir>/spec/(?:orms|nest)/',
+        // npm run test:orms, test:nest and test:runtimes
+        '<rootDir>/spec/(?:orms|nest|runtimes)/',
         '\\.services\\.spec\\.ts$',
       ],
     }),

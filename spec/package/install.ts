@@ -81,8 +81,9 @@ export async function whileRunning<R>(
   file: string,
   work: (url: string) => Promise<R>,
   env: Readonly<Record<string, string>> = {},
+  [runtime = process.execPath, ...args]: readonly string[] = [],
 ): Promise<R> {
-  const app = spawn(process.execPath, [file], {
+  const app = spawn(runtime, [...args, file], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...env },
