@@ -22,6 +22,7 @@ const sources = {
 module.exports = {
   // Speed is for bench/: on a machine that has other work to do, nothing here is too slow.
   testTimeout: 60_000,
+  reporters: ['default', '<rootDir>/spec/skipped.js'],
   collectCoverageFrom: ['lib/**/*.ts', '!lib/**/index.ts'],
   coverageProvider: 'v8',
   projects: [

@@ -31,6 +31,22 @@ export function describeWith(service: ServiceName, name: string, body: (url: str
   })
 }
 
+/** The same for what npm installs. What is cached does not count: it may be gone the next time. */
+export function describeWithRegistry(name: string, body: () => void): void {
+  const { stdout } = spawnSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' })
+  const registry = URL.canParse(stdout.trim()) ? new URL(stdout.trim()) : undefined
+  const port = registry?.port || (registry?.protocol === 'http:' ? 80 : 443)
+  describe(name, () => {
+    if (registry && spawnSync(process.execPath, ['-e', probeOf(registry.hostname, Number(port))]).status === 0)
+      return body()
+    const missing = 'the registry that npm is set to answers'
+    if (process.env.CONFLICT_SERVICES !== 'required') return test.skip(missing, () => {})
+    test(missing, () => {
+      throw new Error('No registry of npm was found, and CONFLICT_SERVICES says "required".')
+    })
+  })
+}
+
 const found = new Map<ServiceName, boolean>()
 
 /** Jest collects tests synchronously, so the look-up waits for a process that connects. */
@@ -45,7 +61,11 @@ function isThere(service: ServiceName): boolean {
 function probe(service: ServiceName): string {
   if (service === 'SQLite') return `new (require('better-sqlite3'))(':memory:').prepare('select 1').get()`
   const { hostname, port } = new URL(ADDRESSES[service])
-  return `require('node:net').connect(${Number(port)}, ${JSON.stringify(hostname)})
+  return probeOf(hostname, Number(port))
+}
+
+function probeOf(hostname: string, port: number): string {
+  return `require('node:net').connect(${port}, ${JSON.stringify(hostname)})
     .on('connect', () => process.exit(0)).on('error', () => process.exit(1)).setTimeout(${CONNECT_MS}, () => process.exit(1))`
 }
 

@@ -64,3 +64,10 @@ test('every entry of exports is in the tarball, types first', () => {
     expect(isTypesFirst(entry)).toBe(true)
   }
 })
+
+test('a consumer in the classic way names every entry', () => {
+  const { exports } = JSON.parse(content('package.json')) as { exports: Conditions }
+  const classic = content('spec/package/consumers/classic.ts')
+  const entries = Object.keys(exports).filter((entry) => entry !== './package.json')
+  expect(entries.filter((entry) => !classic.includes(`'express-conflict${entry.slice(1)}'`))).toEqual([])
+})
