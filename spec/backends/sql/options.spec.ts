@@ -26,8 +26,8 @@ describe('sqlAdapter refuses at start-up', () => {
     [{ scope: { 'tenant"': 1 } }, 'scope "tenant\\"" is not a plain identifier.'],
     [{ columns: { title: "'] || 1" } }, `columns "'] || 1" is not a plain identifier.`],
     [
-      { columns: { title: { type: 'text' } } },
-      'columns cannot be of type "text"; say plain, json, boolean, number, date.',
+      { columns: { title: { type: 'varchar' } } },
+      'columns cannot be of type "varchar"; say plain, json, boolean, number, date, text.',
     ],
     [{ columns: [] }, 'columns names no column.'],
     [{ columns: null }, 'columns is null; give names, or { member: column }.'],
