@@ -15,7 +15,8 @@ const RECIPES = [
 
 const TABLE = /^create table .*$/m.exec(pageAt('docs/orms.md').text)?.[0] ?? ''
 /** The model that the app of Prisma shares with its own spec. */
-const PRISMA_TABLE = `create table articles (id text primary key, title text not null, count integer, tags jsonb, slug text,
+const PRISMA_TABLE = `create table articles (id text primary key, title text not null, count integer, tags jsonb, labels text[],
+  stars integer[], big bigint, slug text,
   version text not null, modified timestamptz(3))`
 
 interface Closable {
