@@ -64,6 +64,28 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
 }
 
+/** The rooms of the middleware, from the top floor down. Each imports itself and lower ones only, so no two make a circle. */
+const FLOORS = [
+  'stages',
+  'uploads',
+  'handlers',
+  'idempotency',
+  'chain',
+  'commit',
+  'change',
+  'state',
+  'preconditions',
+  'edit-locks',
+  'lock',
+  'request',
+  'options',
+]
+
+const floorOf = (path: string) => {
+  const [, room] = /^middleware\/([^/]+)\//.exec(path) ?? []
+  return room === undefined ? undefined : FLOORS.indexOf(room)
+}
+
 const covers = (pattern: string, name: string) =>
   pattern === name || (/[/:]$/.test(pattern) && name.startsWith(pattern))
 
@@ -85,6 +107,21 @@ describe('who imports whom', () => {
     const paths = new Set(sources.map(({ path }) => path))
     const missing = sources.flatMap(({ imports }) => imports.filter((name) => name.endsWith('.ts') && !paths.has(name)))
     expect(missing).toEqual([])
+  })
+
+  test('every room of the middleware has its floor', () => {
+    const rooms = new Set(pathsIn('lib/middleware').map((path) => path.split('/')[0]))
+    expect([...rooms].sort()).toEqual([...FLOORS].sort())
+  })
+
+  test('no room of the middleware imports a higher one', () => {
+    const upwards = sources.flatMap(({ path, imports }) => {
+      const from = floorOf(path)
+      return imports
+        .filter((name) => from !== undefined && from > (floorOf(name) ?? Number.POSITIVE_INFINITY))
+        .map((name) => `${path} imports ${name}`)
+    })
+    expect(upwards).toEqual([])
   })
 
   test('there are no cycles, not even of types', () => {

@@ -1,3 +1,4 @@
+import { isStoreFault } from '../contracts/store-fault'
 import {
   CODES,
   MONGO,
@@ -31,6 +32,21 @@ export interface StoreError {
  */
 export function recogniseStoreError(error: unknown): StoreError | undefined {
   return recognised(error, 0)
+}
+
+/**
+ * A mistake in the app's code, or a statement that no database would carry out, is no fault of a back end: 503 would hide
+ * it, and invite the client to send it again for ever.
+ */
+export function isMistake(error: unknown): boolean {
+  if (isStoreFault(error) && error.applied === 'unknown') return false
+  return (
+    recogniseStoreError(error)?.kind === 'mistake' ||
+    error instanceof TypeError ||
+    error instanceof ReferenceError ||
+    error instanceof RangeError ||
+    error instanceof SyntaxError
+  )
 }
 
 /** Wrappers wrap wrappers: storeFault around an ORM around a driver, and a cause may lead back to itself. */

@@ -1,11 +1,11 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
+import { isMistake } from '../../conflicts/store-errors'
 import type { ExpiringStore } from '../../contracts/store'
 import { withDeadline } from '../../timing/deadline'
 import { retryAfterS } from '../../timing/retry-after'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import type { GuardedRequest } from '../request/guarded-request'
-import { isMistake } from '../state/store-conflict'
 
 /** As it is stored. Of the token the hash alone: who reads the store cannot use what stands there. */
 interface Stored {

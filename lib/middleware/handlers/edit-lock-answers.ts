@@ -8,7 +8,7 @@ import { endLock, findLock, isHeldBy, renewLock, takeLock } from '../edit-locks/
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import { wasRemoved } from '../request/attempt'
 import type { GuardedRequest } from '../request/guarded-request'
-import { isStillAllowed } from '../stages/fetch-state'
+import { isStillAllowed } from '../state/allow'
 import { readState } from '../state/store-call'
 
 /** What a client learns of a lock. A token is never in it. */

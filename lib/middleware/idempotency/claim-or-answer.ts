@@ -1,6 +1,7 @@
 import type { Response } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
+import { isMistake } from '../../conflicts/store-errors'
 import { claimKey } from '../../idempotency/claim'
 import { lookTogether } from '../../idempotency/look-together'
 import type { KeptAnswer } from '../../idempotency/record'
@@ -10,8 +11,7 @@ import { retryAfterS } from '../../timing/retry-after'
 import type { IdempotencySettings } from '../options/idempotency-settings'
 import type { GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
-import { isStillAllowed } from '../stages/fetch-state'
-import { isMistake } from '../state/store-conflict'
+import { isStillAllowed } from '../state/allow'
 import { keepAnswer, shareAnswer } from './keep-answer'
 
 type Answered = ConflictError | 'answered' | undefined

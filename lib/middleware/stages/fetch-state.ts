@@ -6,13 +6,12 @@ import { beginTransaction } from '../commit/begin-transaction'
 import { editLockConflict } from '../edit-locks/edit-lock-conflict'
 import { type Definition, definitionOf, type ResourceOrOptions } from '../options/definition'
 import type { EditLocks } from '../options/edit-locks'
-import type { ConflictOptions } from '../options/options'
 import { conditionsOf } from '../preconditions/conditions'
 import { wasRemoved } from '../request/attempt'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 import { truncatedHeaders } from '../request/truncated-headers'
-import { readState } from '../state/store-call'
+import { type Allow, denial, mayCreate } from '../state/allow'
 
 /**
  * Stage 3: reads the state once, and refuses what state and caller alone decide: missing, gone, denied, frozen.
@@ -56,8 +55,6 @@ async function orLocked<T>(
   return (await conflict) ?? editLockConflict(guarded, attempt, locks)
 }
 
-type Allow<T> = NonNullable<ConflictOptions<T>['allow']>
-
 async function deniedOrFrozen<T>(
   guarded: GuardedRequest<T>,
   stored: ResourceState<T> | undefined,
@@ -83,16 +80,6 @@ function isRestored<T>(guarded: GuardedRequest<T>, { gone }: ResourceState<T>): 
   return !(conditions instanceof ConflictError) && conditions.ifNoneMatch === '*'
 }
 
-/** Where the request skips the state checks: may the caller see the resource? */
-export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined> {
-  const { allow } = guarded.settings.options
-  if (allow === undefined) return undefined
-  const stored = await readState(guarded)
-  // Without a resource there is nothing to ask about, unless `allow` is asked for what is to be created.
-  if (stored === undefined && !mayCreate(guarded)) return undefined
-  return denial(await allow(guarded.req, stored))
-}
-
 function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): ConflictError | undefined {
   if (guarded.isSafe || stored === undefined || wasRemoved(guarded, stored)) return undefined
   const { lifecycle } = guarded.settings
@@ -104,24 +91,10 @@ function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boole
   return stored === undefined && !mayCreate(guarded)
 }
 
-function mayCreate<T>({ method, settings, isNew, isAbove }: GuardedRequest<T>): boolean {
-  return !isAbove && settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew)
-}
-
 /** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */
 function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
   const { method, settings, isAbove } = guarded
   if (isAbove || method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
   const conditions = conditionsOf(guarded)
   return !(conditions instanceof ConflictError) && conditions.ifMatch !== undefined
-}
-
-function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
-  if (answer === undefined || answer === null || answer === true) return undefined
-  const {
-    detail,
-    type,
-    as = 'denied',
-  } = typeof answer === 'object' ? answer : { detail: answer === false ? undefined : String(answer) }
-  return answerOf(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
 }

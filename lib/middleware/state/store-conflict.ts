@@ -1,5 +1,5 @@
 import { ConflictError, type ConflictKind } from '../../conflicts/conflicts'
-import { recogniseStoreError, type StoreError, type StoreErrorKind } from '../../conflicts/store-errors'
+import { isMistake, recogniseStoreError, type StoreError, type StoreErrorKind } from '../../conflicts/store-errors'
 import { isStoreFault } from '../../contracts/store-fault'
 import { withDeadline } from '../../timing/deadline'
 import { retryAfterS } from '../../timing/retry-after'
@@ -96,21 +96,6 @@ function inDoubt(conflict: ConflictError): ConflictError {
 function isStores(error: unknown): boolean {
   if (isMistake(error) || hasStatus(error)) return false
   return isStoreFault(error) || recogniseStoreError(error) !== undefined
-}
-
-/**
- * A mistake in the app's code, or a statement that no database would carry out, is no fault of a back end: 503 would hide
- * it, and invite the client to send it again for ever.
- */
-export function isMistake(error: unknown): boolean {
-  if (isStoreFault(error) && error.applied === 'unknown') return false
-  return (
-    recogniseStoreError(error)?.kind === 'mistake' ||
-    error instanceof TypeError ||
-    error instanceof ReferenceError ||
-    error instanceof RangeError ||
-    error instanceof SyntaxError
-  )
 }
 
 type Codes = Readonly<Partial<Record<StoreErrorKind, ConflictKind>>>
