@@ -5,7 +5,7 @@ import { type LockView, lookAtLock, release, takeOrRenew } from './middleware/ha
 import { definitionOf, type ResourceOrOptions, readDefinition } from './middleware/options/definition'
 import type { EditLocks } from './middleware/options/edit-locks'
 import type { ConflictOptions } from './middleware/options/options'
-import { failing } from './middleware/request/failure'
+import { failing } from './middleware/request/conflict-middleware'
 import { find, type GuardedRequest, type Stage } from './middleware/request/guarded-request'
 import { refusal } from './middleware/request/refuse'
 import { truncatedHeaders } from './middleware/request/truncated-headers'

@@ -9,7 +9,7 @@ import { commitChange } from './middleware/handlers/commit-change'
 import { sendJson } from './middleware/handlers/send-json'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
 import { onRoute } from './middleware/options/mount'
-import { inTurn } from './middleware/request/in-turn'
+import { inTurn } from './middleware/request/conflict-middleware'
 import { truncatedHeaders } from './middleware/request/truncated-headers'
 
 /**

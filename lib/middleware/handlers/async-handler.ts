@@ -1,6 +1,6 @@
 import type { Request, Response } from 'express'
 import { aFunction, show } from '../../options'
-import { failing } from '../request/failure'
+import { failing } from '../request/conflict-middleware'
 
 type Next = (error?: unknown) => void
 type Handler<Req, Res> = (req: Req, res: Res, next: Next) => unknown
