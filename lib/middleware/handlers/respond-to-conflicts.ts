@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from 'express'
-import { type ConflictError, conflictOf, toProblem } from '../../conflicts/conflicts'
+import { ConflictError, conflictOf, toProblem } from '../../conflicts/conflicts'
 import { mendOf } from '../../conflicts/store-error-shape'
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import { formatProblem, PROBLEM_JSON } from '../../http/problem'
@@ -11,7 +11,6 @@ import { failing } from '../request/conflict-middleware'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
 import { instanceOf, publishUnguarded, refusal, tell, told } from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
-import { parserConflict } from './parser-conflict'
 
 /** How problems are named, and who is told of them. */
 export interface RespondOptions {
@@ -112,4 +111,33 @@ function answer(res: Response, conflict: ConflictError, body: string): void {
   res.setHeader('Content-Type', PROBLEM_JSON)
   res.setHeader('Content-Length', Buffer.byteLength(body))
   res.end(body)
+}
+
+/** What body-parser and raw-body call their refusals. */
+const PARSER_ERRORS: Readonly<Record<string, ConstructorParameters<typeof ConflictError>>> = {
+  'entity.parse.failed': ['malformed_body', { detail: 'The body is not valid JSON.' }],
+  'entity.verify.failed': ['malformed_body', { detail: 'The body was refused.' }],
+  'entity.decompress.failed': ['malformed_body', { detail: 'The body cannot be decompressed.' }],
+  'request.aborted': ['malformed_body', { detail: 'The body ended too early.' }],
+  'request.size.invalid': ['malformed_body', { detail: 'The body is not as long as Content-Length says.' }],
+  'entity.too.large': ['content_too_large', { detail: 'The body is larger than this app accepts.' }],
+  'parameters.too.many': ['content_too_large', { detail: 'The body has more parameters than this app accepts.' }],
+  'encoding.unsupported': [
+    'unsupported_media_type',
+    { detail: 'The Content-Encoding of the body is not understood here.' },
+  ],
+  'charset.unsupported': ['unsupported_media_type', { detail: 'The charset of the body is not understood here.' }],
+}
+
+/** A body parser's 4xx as a conflict; `undefined` for any other error. Its message may quote the body, so it is not passed on. */
+function parserConflict(error: unknown): ConflictError | undefined {
+  if (!(error instanceof Error)) return undefined
+  const type = isOfZlib(error) ? 'entity.decompress.failed' : 'type' in error ? String(error.type) : ''
+  const known = Object.hasOwn(PARSER_ERRORS, type) ? PARSER_ERRORS[type] : undefined
+  return known && new ConflictError(known[0], { ...known[1], cause: error })
+}
+
+/** body-parser gives a 400 to bytes that zlib refused, and no type. */
+function isOfZlib(error: Error): boolean {
+  return 'status' in error && error.status === 400 && 'code' in error && String(error.code).startsWith('Z_')
 }
