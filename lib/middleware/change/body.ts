@@ -3,7 +3,7 @@ import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
 import { valueAt, withoutValueAt } from '../../json/pointer'
 import type { GuardedRequest, Sent } from '../request/guarded-request'
-import { contentOf } from './json-parser'
+import { contentOf } from './json-body'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const JSON_PATCH = 'application/json-patch+json'
