@@ -1,6 +1,6 @@
 import type { ResourceAdapter } from './contracts/adapter'
 import { chainOf, type Place } from './middleware/chain/chain'
-import { beginUnlessRefused } from './middleware/commit/begin-transaction'
+import { beginUnlessRefused } from './middleware/commit/transaction'
 import { type Definition, definitionOf, type ResourceDefinition } from './middleware/options/definition'
 import type { ConflictOptions } from './middleware/options/options'
 import type { ConflictMiddleware } from './middleware/request/conflict-middleware'

@@ -13,9 +13,9 @@ import { readState } from '../state/store-call'
 import { type Committed, committed, unchanged } from './after-change'
 import { withAnotherKey } from './another-key'
 import { noteChange } from './carried-out'
-import { commitInTransaction } from './commit-in-transaction'
 import { isContended, lineUp, outlastsOthers, type Turn } from './line-up'
 import { swap } from './swap'
+import { commitInTransaction } from './transaction'
 
 const PAUSES = { firstMs: 10, longestMs: 100 }
 
