@@ -1,11 +1,15 @@
 import { validateHeaderValue } from 'node:http'
+import { ConflictError } from '../../conflicts/conflicts'
 import { publish, warn } from '../../conflicts/events'
 import type { ResourceState } from '../../contracts/adapter'
 import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
+import type { KeptAnswer } from '../../idempotency/record'
 import { changedPointers, sameJson } from '../../json/equal'
 import type { Change } from '../../rules/change'
+import { retryAfterS } from '../../timing/retry-after'
 import { belowRequest } from '../options/definition'
 import { isConditional } from '../preconditions/verdict'
+import { claimOn } from '../request/claimed-request'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { tell } from '../request/refuse'
 import { aboutResource } from '../request/route'
@@ -78,7 +82,7 @@ function publishCommit<T>(
 }
 
 /** The URI of what a POST has made. */
-export function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string | undefined {
+function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string | undefined {
   return change.current === undefined && guarded.isNew ? locationOf(guarded, guarded.key ?? '') : undefined
 }
 
@@ -116,7 +120,7 @@ function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>)
 }
 
 /** The tag that the answer to the change shows. */
-export function tagAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): EntityTag | undefined {
+function tagAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): EntityTag | undefined {
   return mayShow(guarded, state) ? tagsFor(guarded, state)[0] : undefined
 }
 
@@ -124,4 +128,48 @@ function mayShow<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): boolea
   const { method, sent } = guarded
   if (method !== 'PUT') return true
   return sent !== undefined && sameJson(representationOf(guarded, state), sent.document)
+}
+
+/**
+ * In the transaction of a change: it counts together with the record that says so, or neither does. Where the store has no
+ * `within` nothing happens here, and the two are stored one after the other.
+ */
+export async function recordChange<T>(
+  guarded: GuardedRequest<T>,
+  change: Change<T>,
+  state: ResourceState<T> | undefined,
+  handle: unknown,
+): Promise<void> {
+  const claimed = claimOn(guarded.req)
+  const store = guarded.transaction && claimed?.store.within?.(handle)
+  if (!claimed?.claim || !store) return
+  const answer = answerOfChange(guarded, change, state)
+  if (await claimed.claim.carryOut(answer, store)) return
+  // Taken for dead, and carried out by another one: what this one did must not count.
+  throw new ConflictError('idempotency_in_progress', { retryAfterS: retryAfterS() })
+}
+
+/** Should what comes behind the commit fail: the change was made all the same. */
+export function noteChange<T>(
+  guarded: GuardedRequest<T>,
+  change: Change<T>,
+  state: ResourceState<T> | undefined,
+): void {
+  const claimed = claimOn(guarded.req)
+  if (claimed) claimed.committed = () => answerOfChange(guarded, change, state)
+}
+
+/** What a repetition is told of a change when there is no answer: that it was made, the new tag, and where it is. */
+function answerOfChange<T>(
+  guarded: GuardedRequest<T>,
+  change: Change<T>,
+  state: ResourceState<T> | undefined,
+): KeptAnswer {
+  const tag = state && tagAfterChange(guarded, state)
+  const location = state && locationOfNew(guarded, change)
+  const headers: [string, string][] = []
+  if (tag) headers.push(['etag', formatEntityTag(tag)])
+  if (location !== undefined) headers.push(['location', location])
+  const isCreated = state !== undefined && change.current === undefined
+  return { status: isCreated ? 201 : 204, headers, body: Buffer.alloc(0) }
 }

@@ -13,9 +13,8 @@ import { type OpenTransaction, openTransaction } from '../request/open-transacti
 import { settledOf } from '../request/settled'
 import { mustHaveState, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
-import { type Committed, committed, unchanged } from './after-change'
+import { type Committed, committed, noteChange, recordChange, unchanged } from './after-change'
 import { withAnotherKey } from './another-key'
-import { noteChange, recordChange } from './carried-out'
 import { swap } from './swap'
 
 /**

@@ -6,8 +6,7 @@ import { lostRace, takenKey } from '../preconditions/refusals'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { told } from '../request/refuse'
 import { mustHaveState } from '../state/store-call'
-import { type Committed, committed } from './after-change'
-import { noteChange } from './carried-out'
+import { type Committed, committed, noteChange } from './after-change'
 
 /** What a handler that writes by itself has stored. */
 export interface Written<T> {
