@@ -1,22 +1,26 @@
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
-import { pause } from '../../timing/pause'
 import { retryAfterS } from '../../timing/retry-after'
 import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace, takenKey } from '../preconditions/refusals'
-import { judgedAgain } from '../request/attempt'
 import { type Attempt, type GuardedRequest, leasesOn } from '../request/guarded-request'
 import { report } from '../request/refuse'
 import { aboutResource } from '../request/route'
-import { readState } from '../state/store-call'
 import { type Committed, committed, noteChange, unchanged } from './after-change'
-import { withAnotherKey } from './another-key'
-import { isContended, lineUp, outlastsOthers, type Turn } from './line-up'
+import {
+  isContended,
+  judgedAgain,
+  lineUp,
+  outlastsOthers,
+  pauseInTurn,
+  readAgain,
+  type Turn,
+  tooMany,
+  withAnotherKey,
+} from './lost-race'
 import { swap } from './swap'
 import { commitInTransaction } from './transaction'
-
-const PAUSES = { firstMs: 10, longestMs: 100 }
 
 /**
  * Compare-and-swap with the version that the checks were made against. After a lost race the checks run on the state
@@ -84,12 +88,6 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
   }
 }
 
-/** After others had their turn. */
-async function readAgain<T>(guarded: GuardedRequest<T>, before: Attempt<T>): Promise<Attempt<T>> {
-  const stored = await readState(guarded)
-  return stored?.version === before.stored?.version ? before : judgedAgain(guarded, stored)
-}
-
 const OPEN = { at: 'open' } as const
 const COMMITTING = { at: 'committing' } as const
 
@@ -126,14 +124,4 @@ function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
         : 'its transaction was rolled back: the commit of another resource failed, or the time for it ran out.',
     )
   return attempt
-}
-
-export async function pauseInTurn<T>({ res }: GuardedRequest<T>, tries: number, untilMs: number): Promise<void> {
-  const isInTime = await pause(tries - 1, { ...PAUSES, untilMs })
-  // When the client has left, the others are served sooner.
-  if (!isInTime || res.destroyed) throw tooMany()
-}
-
-function tooMany(): ConflictError {
-  return new ConflictError('concurrent_update', { retryAfterS: retryAfterS() })
 }

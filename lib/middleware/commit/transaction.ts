@@ -7,14 +7,14 @@ import { conditionsOf, NO_CONDITIONS, versionNamedBy } from '../preconditions/co
 import { lostRace, takenKey } from '../preconditions/refusals'
 import { verdictOf } from '../preconditions/verdict'
 import { answerOnTop, type Refusal } from '../request/answer'
-import { judgedAgain, newAttempt } from '../request/attempt'
+import { newAttempt } from '../request/attempt'
 import { type Attempt, type GuardedRequest, guardedOn, isDone, leasesOn } from '../request/guarded-request'
 import { type OpenTransaction, openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
 import { mustHaveState, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
 import { type Committed, committed, noteChange, recordChange, unchanged } from './after-change'
-import { withAnotherKey } from './another-key'
+import { judgedAgain, withAnotherKey } from './lost-race'
 import { swap } from './swap'
 
 /**

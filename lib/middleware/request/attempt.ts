@@ -37,19 +37,6 @@ export function firstConflict<T>(
   return undefined
 }
 
-/** After a lost race: runs the checks on the state that won. Throws what they find, and the request ends with it. */
-export async function judgedAgain<T>(
-  guarded: GuardedRequest<T>,
-  stored: ResourceState<T> | undefined,
-): Promise<Attempt<T>> {
-  const attempt = newAttempt(guarded, stored, true)
-  guarded.attempt = attempt
-  const conflict = await firstConflict(guarded, attempt, guarded.stages)
-  if (conflict === undefined) return attempt
-  guarded.progress = { at: 'ended', error: conflict }
-  throw conflict
-}
-
 /** A tombstone, or a value whose lifecycle says that it is gone. */
 export function wasRemoved<T>({ settings }: GuardedRequest<T>, stored: ResourceState<T>): boolean {
   return stored.gone === true || (settings.lifecycle !== undefined && isGone(settings.lifecycle, stored.value))

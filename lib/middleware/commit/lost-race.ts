@@ -1,0 +1,119 @@
+import { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceState } from '../../contracts/adapter'
+import { pause } from '../../timing/pause'
+import { retryAfterS } from '../../timing/retry-after'
+import type { Intent } from '../change/intended-change'
+import { type LockQueue, lockQueue } from '../lock/lock-queue'
+import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
+import { firstConflict, newAttempt } from '../request/attempt'
+import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import { settledOf } from '../request/settled'
+import { readState } from '../state/store-call'
+
+/** Where a lost race is judged again: runs the checks on the state that won. Throws what they find, and the request ends with it. */
+export async function judgedAgain<T>(
+  guarded: GuardedRequest<T>,
+  stored: ResourceState<T> | undefined,
+): Promise<Attempt<T>> {
+  const attempt = newAttempt(guarded, stored, true)
+  guarded.attempt = attempt
+  const conflict = await firstConflict(guarded, attempt, guarded.stages)
+  if (conflict === undefined) return attempt
+  guarded.progress = { at: 'ended', error: conflict }
+  throw conflict
+}
+
+/** After others had their turn. */
+export async function readAgain<T>(guarded: GuardedRequest<T>, before: Attempt<T>): Promise<Attempt<T>> {
+  const stored = await readState(guarded)
+  return stored?.version === before.stored?.version ? before : judgedAgain(guarded, stored)
+}
+
+/** How many keys are made for one new resource. */
+const MOST_KEYS = 5
+
+/**
+ * Makes another key for a new resource whose first one was taken: the client chose none, so it cannot choose better.
+ * `undefined` when that leads nowhere: a value of the handler's own may hold the old key, and a key that is made from the
+ * value is the same every time. Rejects with what the checks say about the value with its new key.
+ */
+export async function withAnotherKey<T>(
+  guarded: GuardedRequest<T>,
+  intent: Intent<T>,
+  tries: number,
+): Promise<Attempt<T> | undefined> {
+  const { key: taken, settings, headers, stages } = guarded
+  if (intent.from === 'value' || tries >= MOST_KEYS || settings.adapter.create) return undefined
+  // A client that says "only if it is not there" has one resource in mind.
+  if (headers['if-none-match'] !== undefined && !settings.reportsOnly) return undefined
+  for (let made = tries; made < MOST_KEYS; made++) {
+    guarded.key = undefined
+    const attempt = newAttempt(guarded, undefined, false)
+    guarded.attempt = attempt
+    const conflict = await firstConflict(guarded, attempt, stages)
+    if (conflict) throw conflict
+    // The same again is known to be taken.
+    if (guarded.key !== taken) return attempt
+  }
+  guarded.key = taken
+  return undefined
+}
+
+/** The turn of a request that collided with others of this process. */
+export interface Turn {
+  /** Whether others had their turn first, and have probably changed the state. */
+  readonly hasWaited: boolean
+  end(): void
+}
+
+/** How many requests of this process wait to change one resource. */
+const MOST_WAITING = 1000
+
+const lines = new WeakMap<object, LockQueue>()
+
+/** Whether requests of this process are colliding on the resource: then a first try would only add to it. */
+export function isContended<T>({ settings, key }: GuardedRequest<T>): boolean {
+  return key !== undefined && lines.get(settings.adapter)?.isBusy(key) === true
+}
+
+/**
+ * Waits for the turn to change the resource. Requests that collide would lose most of their races against each other;
+ * in turn, each writes about once. A resource on which nothing collides has no line.
+ */
+export async function lineUp<T>(guarded: GuardedRequest<T>, untilMs: number): Promise<Turn> {
+  const { settings, key = '', res } = guarded
+  const queue = lines.get(settings.adapter) ?? lockQueue()
+  lines.set(settings.adapter, queue)
+  const hasWaited = queue.isBusy(key)
+  const { left } = settledOf(res)
+  const waitMs = untilMs - Date.now()
+  const waited = await queue.wait(key, { waitMs, maxWaiting: MOST_WAITING, signal: left })
+  if (waited.outcome === 'turn') return { hasWaited, end: waited.done }
+  throw new ConflictError('concurrent_update', { retryAfterS: queue.retryAfterS(key) })
+}
+
+/**
+ * Whether a lost race can still be won. A value of the handler's own was made from the state that lost, and a version or
+ * date that the client named has passed: waiting would only make them older.
+ */
+export function outlastsOthers<T>(guarded: GuardedRequest<T>, intent: Intent<T>): boolean {
+  if (guarded.isNew) return false
+  if (guarded.settings.reportsOnly) return true
+  if (intent.from === 'value') return false
+  const conditions = conditionsOf(guarded)
+  if (conditions instanceof ConflictError) return false
+  if (Array.isArray(conditions.ifMatch) || conditions.ifUnmodifiedSince !== undefined) return false
+  return versionNamedBy(guarded) === undefined
+}
+
+const PAUSES = { firstMs: 10, longestMs: 100 }
+
+export async function pauseInTurn<T>({ res }: GuardedRequest<T>, tries: number, untilMs: number): Promise<void> {
+  const isInTime = await pause(tries - 1, { ...PAUSES, untilMs })
+  // When the client has left, the others are served sooner.
+  if (!isInTime || res.destroyed) throw tooMany()
+}
+
+export function tooMany(): ConflictError {
+  return new ConflictError('concurrent_update', { retryAfterS: retryAfterS() })
+}
