@@ -7,6 +7,8 @@ import { spawnSync } from 'node:child_process'
 const ADDRESSES = {
   PostgreSQL: process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test',
   MariaDB: process.env.CONFLICT_MARIADB_URL ?? 'mysql://root@127.0.0.1:3306/test',
+  /** The server behind the pooler, which a spec starts by itself: `ownPgbouncer`. */
+  pgbouncer: process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test',
   Redis: process.env.CONFLICT_REDIS_URL ?? 'redis://127.0.0.1:6379/0',
   SQLite: ':memory:',
 } as const
@@ -59,6 +61,8 @@ function isThere(service: ServiceName): boolean {
 }
 
 function probe(service: ServiceName): string {
+  if (service === 'pgbouncer')
+    return `if (require('node:child_process').spawnSync('pgbouncer', ['--version']).status !== 0) process.exit(1); ${probe('PostgreSQL')}`
   if (service === 'SQLite') return `new (require('better-sqlite3'))(':memory:').prepare('select 1').get()`
   const { hostname, port } = new URL(ADDRESSES[service])
   return probeOf(hostname, Number(port))

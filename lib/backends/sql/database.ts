@@ -8,6 +8,7 @@ import {
   type SqliteStatement,
 } from 'kysely'
 import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
+import { namingStatements } from './named-statements'
 import { type Batch, batchesOn, type Transact, transactionsOn } from './run-transaction'
 
 export interface SqlDatabase {
@@ -42,7 +43,7 @@ function kyselyOf(client: SqlClient, who: string): KyselyInstance {
   if ('pool' in client && !('promise' in client)) return instance(new MysqlDialect({ pool: client.pool }))
   if ('getConnection' in client) return instance(new MysqlDialect({ pool: client }))
   if ('prepare' in client) return sharedBy(client)
-  if ('connect' in client) return instance(new PostgresDialect({ pool: heard(client) }))
+  if ('connect' in client) return instance(new PostgresDialect({ pool: namingStatements(heard(client)) }))
   throw new TypeError(`${who}: client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.`)
 }
 
