@@ -11,8 +11,10 @@ export interface Claim {
   answer(answer: KeptAnswer): Promise<boolean>
   /** It was carried out, but its answer cannot be given again. */
   loseAnswer(): Promise<boolean>
-  /** Given the store of a transaction, the record counts when that transaction does. */
-  carryOut(answer: KeptAnswer, store?: ExpiringStore): Promise<boolean>
+  /** It was carried out, and nothing but this is known of its answer. */
+  carryOut(answer: KeptAnswer): Promise<boolean>
+  /** The same in the store of a transaction, and counts when that does. The answer is still to come. */
+  commit(answer: KeptAnswer, store: ExpiringStore): Promise<boolean>
   /** Forgets the claim: the next request with this key is carried out. */
   release(): Promise<boolean>
 }
@@ -58,11 +60,12 @@ export async function claimKey(
     const seen = parseRecord(text)
     if (seen.fingerprint !== fingerprint) return { outcome: 'reused' }
     if (seen.state === 'answer-lost') return { outcome: seen.state }
-    if (seen.state !== 'running') return { outcome: seen.state, answer: seen.answer }
+    if (seen.state === 'answered' || seen.state === 'carried-out') return { outcome: seen.state, answer: seen.answer }
     token = seen.token
     const state = await stateOf(store, key, text, seen, terms)
     if (state === 'running') return { outcome: 'running', token }
     if (state === 'changed') continue
+    if (seen.state === 'committed') return { outcome: 'carried-out', answer: seen.answer }
     if (terms.onUnknown === 'refuse') return { outcome: 'unknown' }
     if (await store.replace(key, text, myText, terms.ttlMs)) return won()
   }
@@ -70,6 +73,8 @@ export async function claimKey(
 }
 
 type Running = IdempotencyRecord & { readonly state: 'running' }
+/** Its holder is at work, if it is alive. */
+type Unfinished = IdempotencyRecord & { readonly state: 'running' | 'committed' }
 
 const leaseKey = (token: string) => JSON.stringify(['idempotency-lease', token])
 const LEASE = 'held'
@@ -79,7 +84,7 @@ async function stateOf(
   store: ExpiringStore,
   key: string,
   text: string,
-  seen: Running,
+  seen: Unfinished,
   { leaseMs, ttlMs }: ClaimTerms,
 ): Promise<'running' | 'changed' | 'unknown'> {
   if (!seen.isWatched) {
@@ -99,12 +104,14 @@ function claimOf(
   { ttlMs, leaseMs }: ClaimTerms,
 ): Claim {
   const { fingerprint, token } = mine
-  /** What the store may hold for this claim, the likeliest first. The watched form is tried last. */
-  const texts = [myText]
+  /** What the store may hold for this claim, the likeliest first. The watched forms are tried last. */
+  const forms: Unfinished[] = [mine]
 
   async function withEach(change: (text: string) => Promise<boolean>): Promise<boolean> {
-    for (const each of texts) if (await change(each)) return true
-    return change(printRecord({ ...mine, isWatched: true }))
+    const known = [...forms]
+    for (const each of known) if (await change(each === mine ? myText : printRecord(each))) return true
+    for (const each of known) if (await change(printRecord({ ...each, isWatched: true }))) return true
+    return false
   }
 
   async function swap(next: string, on = store): Promise<boolean> {
@@ -120,11 +127,12 @@ function claimOf(
     },
     answer: (answer) => swap(printRecord({ state: 'answered', fingerprint, token, answer })),
     loseAnswer: () => swap(printRecord({ state: 'answer-lost', fingerprint, token })),
-    carryOut(answer, within) {
-      const next = printRecord({ state: 'carried-out', fingerprint, token, answer })
-      const isDone = swap(next, within)
+    carryOut: (answer) => swap(printRecord({ state: 'carried-out', fingerprint, token, answer })),
+    commit(answer, within) {
+      const next: Unfinished = { state: 'committed', fingerprint, token, answer, isWatched: false }
+      const isDone = swap(printRecord(next), within)
       // Whatever happens to the call and its transaction, the store may hold this from now on.
-      if (texts[0] !== next) texts.unshift(next)
+      forms.unshift(next)
       return isDone
     },
     async release() {

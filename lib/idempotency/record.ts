@@ -12,7 +12,15 @@ export type IdempotencyRecord =
   /** `isWatched`: a repetition has asked about it, so its lease counts. */
   | { readonly state: 'running'; readonly fingerprint: string; readonly token: string; readonly isWatched: boolean }
   | { readonly state: 'answered'; readonly fingerprint: string; readonly token: string; readonly answer: KeptAnswer }
-  /** The change was committed, and its answer is not kept, or not yet. The body is empty. */
+  /** The change was committed, and its holder has yet to answer. Should it die, `answer` is all that is known. */
+  | {
+      readonly state: 'committed'
+      readonly fingerprint: string
+      readonly token: string
+      readonly answer: KeptAnswer
+      readonly isWatched: boolean
+    }
+  /** The change was committed, and its answer is not kept. The body is empty. */
   | { readonly state: 'carried-out'; readonly fingerprint: string; readonly token: string; readonly answer: KeptAnswer }
   /** The request was carried out, but its answer was too large to keep, or never ended. */
   | { readonly state: 'answer-lost'; readonly fingerprint: string; readonly token: string }
@@ -20,23 +28,22 @@ export type IdempotencyRecord =
 /** One line of JSON, then the body as it is: escaped as JSON it would be a third longer. */
 export function printRecord(record: IdempotencyRecord): string {
   if (!('answer' in record)) return JSON.stringify(record)
-  const { state, fingerprint, token, answer } = record
+  const { answer, ...about } = record
   const { status, headers, body } = answer
   const isText = isUtf8(body)
-  const head = JSON.stringify({ state, fingerprint, token, status, headers, isText })
+  const head = JSON.stringify({ ...about, status, headers, isText })
   return `${head}\n${body.toString(isText ? 'utf8' : 'base64')}`
 }
+
+type WithoutAnswer<R> = R extends { readonly answer: KeptAnswer } ? Omit<R, 'answer'> : never
+type About = WithoutAnswer<IdempotencyRecord>
 
 export function parseRecord(text: string): IdempotencyRecord {
   const end = text.indexOf('\n')
   if (end === -1) return JSON.parse(text) as IdempotencyRecord
-  const { status, headers, isText, ...rest } = JSON.parse(text.slice(0, end)) as Omit<KeptAnswer, 'body'> & {
-    isText: boolean
-    state: 'answered' | 'carried-out'
-    fingerprint: string
-    token: string
-  }
-  return { ...rest, answer: { status, headers, body: Buffer.from(text.slice(end + 1), isText ? 'utf8' : 'base64') } }
+  const { status, headers, isText, ...about } = JSON.parse(text.slice(0, end)) as About &
+    Omit<KeptAnswer, 'body'> & { isText: boolean }
+  return { ...about, answer: { status, headers, body: Buffer.from(text.slice(end + 1), isText ? 'utf8' : 'base64') } }
 }
 
 /** The store's key for a request: no other resource, caller or Idempotency-Key has the same. */

@@ -50,6 +50,7 @@ function claimOf(
       store.replace(key, text, printRecord({ state: 'answered', fingerprint: '', token, answer }), keptMs),
     loseAnswer: release,
     carryOut: release,
+    commit: release,
     release,
   }
 }

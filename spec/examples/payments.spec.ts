@@ -45,11 +45,9 @@ describeWith('SQLite', 'the payments example, in two processes', () => {
     const two = await open('server', { PROCESSOR: processor.url })
     const answers = await Promise.all(Array.from({ length: 10 }, (_, index) => pay(index % 2 === 0 ? one : two, 'k')))
     expect(answers.map(({ status }) => status)).toEqual(Array(10).fill(201))
-    // A repetition that comes between COMMIT and the answer gets its head: where the payment is.
-    const ids = new Set(answers.map(({ headers }) => headers.get('Location')?.split('/').at(-1)))
+    const ids = new Set(answers.map(({ json }) => json.id))
     expect(ids.size).toBe(1)
     const [id = ''] = ids
-    expect(answers.filter(({ json }) => ![undefined, id].includes(json.id))).toEqual([])
     await paid(two, id)
     expect((await charged(processor)).charges).toEqual([{ id: 'ch_1', amount: 500 }])
     expect((await pay(one, 'k', 600)).status).toBe(422)

@@ -7,6 +7,8 @@ import { storeWithDeadline } from '../../lib/idempotency/store-with-deadline'
 const TERMS: ClaimTerms = { ttlMs: 100_000, leaseMs: 1000, onUnknown: 'refuse' }
 const ANSWER: KeptAnswer = { status: 201, headers: [], body: Buffer.from('done') }
 
+const COMMITTED: KeptAnswer = { status: 201, headers: [['location', '/k/1']], body: Buffer.alloc(0) }
+
 function desk(terms: Partial<ClaimTerms> = {}) {
   let now = 0
   const calls: string[] = []
@@ -55,20 +57,50 @@ test('answered, released, lost, carried out: what the next one finds', async () 
 })
 
 test('each of them also when somebody has asked in between', async () => {
+  let { inner } = desk()
   const ends: [(claim: Claim) => Promise<boolean>, string][] = [
     [(claim) => claim.answer(ANSWER), 'answered'],
     [(claim) => claim.loseAnswer(), 'answer-lost'],
     [(claim) => claim.carryOut(ANSWER), 'carried-out'],
-    [(claim) => claim.carryOut(ANSWER).then(() => claim.answer(ANSWER)), 'answered'],
+    [(claim) => claim.commit(COMMITTED, inner).then(() => claim.carryOut(ANSWER)), 'carried-out'],
+    [(claim) => claim.commit(COMMITTED, inner).then(() => claim.answer(ANSWER)), 'answered'],
     [(claim) => claim.release(), 'claimed'],
   ]
   for (const [end, expected] of ends) {
     const it = desk()
+    inner = it.inner
     const claim = await held(it)
     expect(await it.claim()).toMatchObject({ outcome: 'running' })
     expect(await end(claim)).toBe(true)
     expect((await it.claim()).outcome).toBe(expected)
   }
+})
+
+describe('between the commit and the answer', () => {
+  test.each([0, 1])('a repetition, the %d. to ask, waits for the answer of a holder that is alive', async (asked) => {
+    const it = desk()
+    const claim = await held(it)
+    if (asked > 0) await it.claim()
+    expect(await claim.commit(COMMITTED, it.inner)).toBe(true)
+    expect(await it.claim()).toMatchObject({ outcome: 'running' })
+    it.advance(999)
+    await claim.renew()
+    it.advance(999)
+    expect(await it.claim()).toMatchObject({ outcome: 'running' })
+    expect(await claim.answer(ANSWER)).toBe(true)
+    expect(await it.claim()).toEqual({ outcome: 'answered', answer: ANSWER })
+  })
+
+  test.each(['refuse', 'run-again'] as const)(
+    'when the holder has died, what is known of the change is given, whatever onUnknown says: %s',
+    async (onUnknown) => {
+      const it = desk({ onUnknown })
+      await (await held(it)).commit(COMMITTED, it.inner)
+      expect(await it.claim()).toMatchObject({ outcome: 'running' })
+      it.advance(1001)
+      expect(await it.claim()).toEqual({ outcome: 'carried-out', answer: COMMITTED })
+    },
+  )
 })
 
 test('another fingerprint is found before anything else', async () => {
@@ -128,6 +160,7 @@ test('run-again: one takes over, and the first one cannot complete any more', as
   expect(seen.map(({ outcome }) => outcome).sort()).toEqual(['claimed', 'running', 'running'])
   expect(await first.answer(ANSWER)).toBe(false)
   expect(await first.carryOut(ANSWER)).toBe(false)
+  expect(await first.commit(ANSWER, it.inner)).toBe(false)
   expect(await first.release()).toBe(false)
 })
 

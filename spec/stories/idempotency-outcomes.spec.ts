@@ -155,6 +155,53 @@ describe('a handler whose own statement fails has been at work', () => {
   })
 })
 
+describe('between COMMIT and the answer', () => {
+  /** Its handler has committed, and answers when the gate opens. */
+  async function committing(onInProgress: 'refuse' | 'wait') {
+    const inner = memoryStore()
+    const store: ExpiringStore = { ...inner, within: () => inner }
+    const adapter = memoryAdapter()
+    const chain = detectConflicts({
+      name: 'payment',
+      adapter,
+      isolation: 'transaction',
+      idempotency: { store, scope: () => 'ann', onInProgress },
+    })
+    const committed = gate()
+    const answered = gate()
+    const app = express().use(express.json())
+    app.put('/payments/:id', chain, async (req, res) => {
+      await resourceOf(req, chain).commit()
+      committed.open()
+      await answered.passed
+      res.status(201).json({ paid: true })
+    })
+    const put = () => request(app).put('/payments/1').set('Idempotency-Key', '"k"').send({ amount: 1 })
+    const first = put().then((answer) => answer)
+    await committed.passed
+    return { put, first, answered, adapter }
+  }
+
+  test('a repetition is in progress, and gets the answer when it is there', async () => {
+    const { put, first, answered, adapter } = await committing('refuse')
+    expect(await adapter.read('1')).toMatchObject({ value: { amount: 1 } })
+    expect((await put()).status).toBe(409)
+    answered.open()
+    expect((await first).body).toEqual({ paid: true })
+    expect((await put()).body).toEqual({ paid: true })
+  })
+
+  test("onInProgress: 'wait' waits for it", async () => {
+    const { put, first, answered } = await committing('wait')
+    const second = put().then((answer) => answer)
+    const isAnswered = await Promise.race([second, new Promise((resolve) => setTimeout(resolve, 20))])
+    expect(isAnswered).toBeUndefined()
+    answered.open()
+    expect((await first).body).toEqual({ paid: true })
+    expect((await second).body).toEqual({ paid: true })
+  })
+})
+
 describe('a store that fails', () => {
   /** A memory store of which some calls fail, after or before they were carried out. */
   function failing(

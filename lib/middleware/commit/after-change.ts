@@ -144,7 +144,7 @@ export async function recordChange<T>(
   const store = guarded.transaction && claimed?.store.within?.(handle)
   if (!claimed?.claim || !store) return
   const answer = answerOfChange(guarded, change, state)
-  if (await claimed.claim.carryOut(answer, store)) return
+  if (await claimed.claim.commit(answer, store)) return
   // Taken for dead, and carried out by another one: what this one did must not count.
   throw new ConflictError('idempotency_in_progress', { retryAfterS: retryAfterS() })
 }
