@@ -1,6 +1,7 @@
 export { type MemoryAdapter, type MemoryAdapterOptions, memoryAdapter } from './backends/memory/adapter'
 export { type MemoryLocks, memoryLocks } from './backends/memory/locks'
 export { type MemoryStore, type MemoryStoreOptions, memoryStore } from './backends/memory/store'
+export { type ChangeStream, type ChangeStreamOptions, changeStream } from './change-stream'
 export {
   CONFLICTS,
   ConflictError,

@@ -45,6 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'schema/': ['schema/', 'json/', 'ajv', 'ajv/', 'ajv-formats'],
   'middleware/': [...RULES, 'schema/', 'middleware/', ...NODE, 'express', 'send'],
   'detect-conflicts.ts': [...RULES, 'middleware/'],
+  'change-stream.ts': [...RULES, 'middleware/', 'express'],
   'edit-lock-router.ts': [...RULES, 'middleware/', 'express'],
   'resource-router.ts': [...RULES, 'middleware/', 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],
   // It looks at any API, so it knows nothing of ours.
@@ -58,6 +59,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     ...RULES,
     'middleware/',
     'backends/memory/',
+    'change-stream.ts',
     'detect-conflicts.ts',
     'edit-lock-router.ts',
     'resource-router.ts',
@@ -66,6 +68,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** The rooms of the middleware, from the top floor down. Each imports itself and lower ones only, so no two make a circle. */
 const FLOORS = [
+  'watching',
   'stages',
   'uploads',
   'handlers',

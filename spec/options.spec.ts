@@ -43,6 +43,7 @@ const MISSPELT: Readonly<Record<string, readonly [wrong: string, meant: string]>
   resourceRouter: ['generateKeys', 'generateKey'],
   editLockRouter: ['editLock', 'editLocks'],
   editLocks: ['leaseMS', 'leaseMs'],
+  changeStream: ['maxWatcher', 'maxWatchers'],
   respondToConflicts: ['typePrefx', 'typePrefix'],
   receiveFile: ['maxByte', 'maxBytes'],
   sendFile: ['dispositon', 'disposition'],
@@ -81,6 +82,7 @@ const MISSPELT: Readonly<Record<string, readonly [wrong: string, meant: string]>
 /** What stands in front of the options. */
 const FIRST: Readonly<Record<string, readonly unknown[]>> = {
   retryOnConflict: [async () => undefined],
+  changeStream: [{ name: 'article' }],
   createTableStatements: ['postgres'],
   addColumnStatements: ['postgres'],
   createStoreTableStatements: ['postgres'],

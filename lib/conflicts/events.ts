@@ -61,6 +61,8 @@ export interface ConflictEvents {
     readonly held: number
     readonly request: IncomingMessage
   }
+  /** Somebody took an edit lock, or it ended before its time ran out. Renewals are not told. */
+  readonly 'edit-lock': ResourceMessage & { readonly event: 'taken' | 'released' }
   /** The state of a resource was read from its adapter. */
   readonly read: { readonly name: string; readonly tookMs: number; readonly failed: boolean }
 }
@@ -75,6 +77,7 @@ const CHANNELS: Readonly<Record<ConflictChannel, Channel>> = {
   merge: channel('express-conflict:merge'),
   replay: channel('express-conflict:replay'),
   lock: channel('express-conflict:lock'),
+  'edit-lock': channel('express-conflict:edit-lock'),
   read: channel('express-conflict:read'),
 }
 

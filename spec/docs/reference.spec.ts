@@ -19,6 +19,7 @@ test.each([
   ['lifecycle', 'middleware/options/options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/handlers/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of conflictMetrics', 'metrics/conflict-metrics.ts', 'ConflictMetricsOptions'],
+  ['Options of changeStream', 'change-stream.ts', 'ChangeStreamOptions'],
   ['Options of retryOnConflict', 'conflicts/retry-on-conflict.ts', 'RetryOptions'],
   ['Options of redisAdapter', 'backends/redis/adapter.ts', 'RedisAdapterOptions'],
   ['Options of memoryAdapter', 'backends/memory/adapter.ts', 'MemoryAdapterOptions'],

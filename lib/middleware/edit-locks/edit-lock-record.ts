@@ -1,11 +1,13 @@
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto'
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
+import { publish } from '../../conflicts/events'
 import { isMistake } from '../../conflicts/store-errors'
 import type { ExpiringStore } from '../../contracts/store'
 import { withDeadline } from '../../timing/deadline'
 import { retryAfterS } from '../../timing/retry-after'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import type { GuardedRequest } from '../request/guarded-request'
+import { aboutResource } from '../request/route'
 
 /** As it is stored. Of the token the hash alone: who reads the store cannot use what stands there. */
 interface Stored {
@@ -57,7 +59,9 @@ export async function takeLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, 
     creating.then(giveBack, giveBack).catch(() => {})
     throw error
   })
-  return isTaken ? { token, lock: lockOf(record) } : undefined
+  if (!isTaken) return undefined
+  publish('edit-lock', () => ({ ...aboutResource(guarded), event: 'taken' }))
+  return { token, lock: lockOf(record) }
 }
 
 /** `undefined`: it is another lock by now, or none. */
@@ -69,8 +73,10 @@ export async function renewLock<T>(guarded: GuardedRequest<T>, locks: EditLocks,
 }
 
 /** `false`: it was renewed, taken by another or over in between. */
-export function endLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, lock: EditLock): Promise<boolean> {
-  return inTime(guarded, () => locks.store.remove(recordKey(guarded), lock.record))
+export async function endLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, lock: EditLock): Promise<boolean> {
+  const isEnded = await inTime(guarded, () => locks.store.remove(recordKey(guarded), lock.record))
+  if (isEnded) publish('edit-lock', () => ({ ...aboutResource(guarded), event: 'released' }))
+  return isEnded
 }
 
 /** In constant time, whichever of the tokens it is: nobody learns a token from how long an answer takes. */

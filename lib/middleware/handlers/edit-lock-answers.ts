@@ -5,20 +5,12 @@ import { parseLockToken } from '../../http/if-header'
 import { retryAfterS } from '../../timing/retry-after'
 import { lockedBy } from '../edit-locks/edit-lock-conflict'
 import { endLock, findLock, isHeldBy, renewLock, takeLock } from '../edit-locks/edit-lock-record'
+import { type LockView, viewOfLock } from '../edit-locks/lock-view'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import { wasRemoved } from '../request/attempt'
 import type { GuardedRequest } from '../request/guarded-request'
 import { isStillAllowed } from '../state/allow'
 import { readState } from '../state/store-call'
-
-/** What a client learns of a lock. A token is never in it. */
-export interface LockView {
-  readonly locked: boolean
-  /** Whether the caller holds it, perhaps in another window. */
-  readonly mine?: boolean
-  readonly lockedUntil?: string
-  readonly holder?: unknown
-}
 
 /** A lock that the caller has now. */
 export interface Held<T> {
@@ -30,13 +22,7 @@ export interface Held<T> {
 }
 
 export async function lookAtLock<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<LockView> {
-  const lock = await findLock(guarded, locks)
-  if (lock === undefined) return { locked: false }
-  const { req } = guarded
-  const { owner, since, until } = lock
-  const holder = await locks.describeHolder?.({ owner, since, until }, req)
-  const view = { locked: true, mine: locks.owner(req) === owner, lockedUntil: until.toISOString() }
-  return holder === undefined ? view : { ...view, holder }
+  return viewOfLock(await findLock(guarded, locks), locks, guarded.req)
 }
 
 /** A lock that is renewed, taken and released by others at the very same moment is not for ever in the way. */

@@ -1,0 +1,87 @@
+import type { Request, Response } from 'express'
+import { ConflictError, conflictOf } from './conflicts/conflicts'
+import { chainOf } from './middleware/chain/chain'
+import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
+import { onRoute } from './middleware/options/mount'
+import { type ConflictMiddleware, conflictMiddleware, failing } from './middleware/request/conflict-middleware'
+import { find, type Stage } from './middleware/request/guarded-request'
+import { refusal } from './middleware/request/refuse'
+import { truncatedHeaders } from './middleware/request/truncated-headers'
+import { signalsOfProcess } from './middleware/watching/signals'
+import { watchersOf } from './middleware/watching/watchers'
+import { checkOptions, type Expectation } from './options'
+
+/** How many may watch. */
+export interface ChangeStreamOptions {
+  /** How many streams this process holds open, of all resources together. More are refused: 503 `queue_full`. Default: 10000. */
+  readonly maxWatchers?: number
+}
+
+/** A handler for GET on a route below a resource, such as `/articles/:id/changes`. */
+export interface ChangeStream<T = unknown> extends ConflictMiddleware<T> {
+  /** Says that a resource was changed by something else than a request that its chain guards, such as a job. */
+  changed(key: string): void
+  /** Ends all streams, and listens no more. Call it before `server.close()`, which waits for open connections. */
+  stop(): void
+}
+
+const OPTIONS: Readonly<Record<keyof ChangeStreamOptions, Expectation>> = {
+  maxWatchers: { holds: (value) => Number.isSafeInteger(value) && Number(value) > 0, what: 'a positive integer' },
+}
+
+const METHODS = 'GET, HEAD'
+
+/** It reads the state by itself, when it is heard what changes. */
+const begins: Stage = { name: 'changeStream', role: 'enters', prepare: ({ req }) => truncatedHeaders(req) }
+
+/**
+ * Tells clients by server-sent events that a resource was changed or removed, or that somebody edits it:
+ * `app.get('/articles/:id/changes', changeStream(article))`.
+ *
+ * An event has the new version and what `expose` shows; `allow` is asked again for each. What a client missed while it was
+ * away it is told when it comes back with `Last-Event-ID`. While nobody watches, commits pay nothing for it.
+ */
+export function changeStream<T>(resource: ResourceOrOptions<T>, options: ChangeStreamOptions = {}): ChangeStream<T> {
+  checkOptions('changeStream()', options, OPTIONS)
+  const definition = definitionOf('changeStream', resource)
+  const { maxWatchers = 10_000 } = options
+  const chain = chainOf('changeStream', definition, [begins], { mount: onRoute })
+  const watchers = watchersOf<T>({ maxWatchers, begin: () => signals.begin(), end: () => signals.end() })
+  const signals = signalsOfProcess(definition.name, watchers)
+  let isStopped = false
+
+  async function serve(req: Request, res: Response, next: () => void): Promise<void> {
+    const guarded = find(req, definition)
+    if (guarded === undefined || 'passed' in guarded) return next()
+    try {
+      if (!guarded.isSafe) throw new ConflictError('method_not_allowed', { headers: { Allow: METHODS } })
+      // The client comes back, and finds another process.
+      if (isStopped) throw new ConflictError('backend_unavailable', { retryAfterS: 1 })
+      const refused = await watchers.add(guarded)
+      if (refused) throw refused
+      if (req.method === 'HEAD') res.end()
+    } catch (error) {
+      const conflict = conflictOf(error)
+      throw conflict ? await refusal(guarded, conflict) : error
+    }
+  }
+
+  const middleware = conflictMiddleware<T>(
+    'changeStream',
+    (req, res, next) => {
+      chain(req, res, (error) => {
+        if (error) next(error)
+        else serve(req, res, next).catch(failing(next))
+      })
+    },
+    { stages: ['changeStream'], resource: definition },
+  )
+  return Object.assign(middleware, {
+    changed: (key: string) => signals.tell(key),
+    stop() {
+      isStopped = true
+      signals.stop()
+      watchers.stop()
+    },
+  })
+}

@@ -1,0 +1,127 @@
+import type { Response } from 'express'
+import type { ConflictError } from '../../conflicts/conflicts'
+import type { ResourceState } from '../../contracts/adapter'
+import { formatEntityTag } from '../../http/entity-tag'
+import { viewOfLock } from '../edit-locks/lock-view'
+import type { EditLock } from '../options/edit-locks'
+import { newAttempt, wasRemoved } from '../request/attempt'
+import type { GuardedRequest } from '../request/guarded-request'
+import { tagsFor } from '../request/validators'
+import { stateStage } from '../stages/fetch-state'
+
+/** A client that holds a stream of one resource open. */
+export interface Watcher<T> {
+  readonly guarded: GuardedRequest<T>
+  readonly res: Response
+  /** Its stream has begun: until then it may still be refused. */
+  isOpen: boolean
+  /** The version that the client knows of, as the opaque part of its tag. */
+  toldTag: string | undefined
+  /** Which edit lock it knows of; `undefined` if it has been told of none. */
+  toldLock: string | undefined
+  /** It reads too slowly: what it missed is told when it goes on. */
+  isBehind: boolean
+}
+
+/** What a look at a resource came to: the same for all who watch it. */
+export interface Found<T> {
+  readonly stored: ResourceState<T> | undefined
+  readonly lock: EditLock | undefined
+  /** What all are told of the state, where nothing of it depends on who asks. */
+  shared?: { readonly tag: string; readonly text: string }
+}
+
+/** May the caller still read what was found? */
+export function refusalFor<T>(
+  guarded: GuardedRequest<T>,
+  { stored }: Found<T>,
+): ConflictError | undefined | Promise<ConflictError | undefined> {
+  return stateStage.check?.(guarded, newAttempt(guarded, stored, false))
+}
+
+/** Begins the stream with what the client does not know yet. `EventSource` waits for the random part before it comes back. */
+export async function open<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
+  const { res } = watcher
+  res.statusCode = 200
+  for (const [name, value] of HEAD) res.setHeader(name, value)
+  res.write(`retry: ${1000 + Math.floor(Math.random() * 2000)}\n\n`)
+  watcher.isOpen = true
+  await tellState(watcher, found)
+  await tellLock(watcher, found)
+}
+
+const HEAD: readonly [name: string, value: string][] = [
+  ['Content-Type', 'text/event-stream'],
+  // A proxy that compresses would wait until there is more to compress.
+  ['Cache-Control', 'no-store, no-transform'],
+  // nginx would keep back what is less than a buffer full.
+  ['X-Accel-Buffering', 'no'],
+]
+
+/** Tells a client what is new to it, in so far as it may still read the resource. */
+export async function tell<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
+  const { guarded, res } = watcher
+  if (!watcher.isOpen || res.writableEnded || res.destroyed) return
+  if (res.writableNeedDrain) {
+    watcher.isBehind = true
+    return
+  }
+  const refused = refusalFor(guarded, found)
+  const refusal = refused instanceof Promise ? await refused : refused
+  if (refusal === undefined) {
+    await tellState(watcher, found)
+    if (guarded.settings.editLocks) await tellLock(watcher, found)
+    return
+  }
+  // Whoever may no longer see it is not told why. The next connection gets the refusal.
+  if (wasThere(guarded, found, refusal)) send(res, 'removed', {})
+  res.end()
+}
+
+function wasThere<T>(guarded: GuardedRequest<T>, { stored }: Found<T>, { code }: ConflictError): boolean {
+  return stored === undefined || (code === 'gone' && wasRemoved(guarded, stored))
+}
+
+/** Without `expose` nothing depends on who asks, and one text serves all. */
+async function tellState<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
+  const { guarded, res } = watcher
+  const { stored } = found
+  if (stored === undefined) return
+  const { expose } = guarded.settings.options
+  found.shared ??= sharedText(guarded, stored)
+  const { tag, text } = found.shared
+  if (tag === watcher.toldTag) return
+  watcher.toldTag = tag
+  const state = await expose?.(stored, guarded.req)
+  if (state === undefined) res.write(text)
+  else send(res, 'changed', { ...factsOf(guarded, stored), state }, tag)
+}
+
+function sharedText<T>(guarded: GuardedRequest<T>, stored: ResourceState<T>): NonNullable<Found<T>['shared']> {
+  const tag = tagsFor(guarded, stored)[0]?.opaque ?? ''
+  return { tag, text: textOf('changed', factsOf(guarded, stored), tag) }
+}
+
+function factsOf<T>(guarded: GuardedRequest<T>, stored: ResourceState<T>): object {
+  const [tag] = tagsFor(guarded, stored)
+  const { lastModified } = stored
+  return { etag: tag && formatEntityTag(tag), ...(lastModified && { lastModified: lastModified.toISOString() }) }
+}
+
+async function tellLock<T>(watcher: Watcher<T>, { lock }: Found<T>): Promise<void> {
+  const { guarded, res } = watcher
+  const { editLocks } = guarded.settings
+  const name = lock === undefined ? 'none' : `${lock.since.getTime()} ${lock.owner}`
+  if (editLocks === undefined || name === watcher.toldLock) return
+  watcher.toldLock = name
+  send(res, lock === undefined ? 'released' : 'locked', await viewOfLock(lock, editLocks, guarded.req))
+}
+
+function send(res: Response, event: string, data: object, id?: string): void {
+  if (!res.writableEnded) res.write(textOf(event, data, id))
+}
+
+/** JSON has no line breaks of its own, and a tag has none either. */
+function textOf(event: string, data: object, id: string | undefined): string {
+  return `${id === undefined ? '' : `id: ${id}\n`}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
+}
