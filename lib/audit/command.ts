@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { auditCreations } from './creations'
-import { exchanger } from './exchange'
+import { exchanger, parsed, type Value } from './exchange'
 import type { Finding } from './finding'
 import { auditReads } from './reads'
 import { auditRefusals } from './refusals'
 import { formatReport, type Report, sarifOf } from './report'
-import { parsed, type Value } from './value'
 import { auditWrites } from './writes'
 
 export const USAGE = `npx express-conflict audit <url> [options]

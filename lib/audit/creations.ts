@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Exchange, Exchanger } from './exchange'
+import { changedValue, type Exchange, type Exchanger, parsed, type Value } from './exchange'
 import { type Finding, finding, type Rule } from './finding'
-import { changedValue, parsed, type Value } from './value'
 
 const RULES = {
   once: {

@@ -12,7 +12,7 @@ export interface Exchange {
   readonly body: string
 }
 
-export interface Sending {
+interface Sending {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
@@ -23,7 +23,7 @@ export interface Exchanger {
   readonly all: readonly Exchange[]
 }
 
-export interface ExchangerOptions {
+interface ExchangerOptions {
   readonly headers: Readonly<Record<string, string>>
   readonly maxRequests: number
   readonly timeoutMs: number
@@ -93,4 +93,29 @@ function roundTrip(
     outgoing.on('error', (error) => reject(new Error(`${method} ${url}: ${error.message}`, { cause: error })))
     outgoing.end(body)
   })
+}
+
+/** A JSON object. */
+export type Value = Record<string, unknown>
+
+export function parsed(text: string): Value | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Value) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Members that people name so are texts, most likely; an id, a date or a state is not to be touched. */
+const TEXTS = ['title', 'name', 'description', 'text', 'subject', 'body', 'content', 'note', 'comment', 'label']
+
+/** The value with one text in it changed. Where there is none, a number. */
+export function changedValue(value: Value, attempt: number): Value {
+  const names = Object.keys(value)
+  const text = TEXTS.find((name) => typeof value[name] === 'string')
+  const member = text ?? names.find((name) => typeof value[name] === 'number' && !/id$|version|rev/i.test(name))
+  if (member === undefined) return { ...value, title: `audit ${attempt}` }
+  const before = value[member]
+  return { ...value, [member]: typeof before === 'number' ? before + attempt : `${before} ${attempt}` }
 }

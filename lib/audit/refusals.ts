@@ -1,7 +1,6 @@
 import { PROBLEM_JSON } from '../http/problem'
-import type { Exchange, Exchanger } from './exchange'
+import { type Exchange, type Exchanger, parsed } from './exchange'
 import { type Finding, finding, type Rule } from './finding'
-import { parsed } from './value'
 
 const RULES = {
   machine: {
