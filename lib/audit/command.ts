@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { auditCreations } from './creations'
 import { exchanger, parsed, type Value } from './exchange'
-import type { Finding } from './finding'
 import { auditReads } from './reads'
 import { auditRefusals } from './refusals'
-import { formatReport, type Report, sarifOf } from './report'
+import { type Finding, formatReport, type Report, sarifOf } from './report'
 import { auditWrites } from './writes'
 
 export const USAGE = `npx express-conflict audit <url> [options]

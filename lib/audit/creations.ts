@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { changedValue, type Exchange, type Exchanger, parsed, type Value } from './exchange'
-import { type Finding, finding, type Rule } from './finding'
+import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
   once: {

@@ -1,6 +1,6 @@
 import { parseEntityTag } from '../http/entity-tag'
 import type { Exchange, Exchanger } from './exchange'
-import { type Finding, finding, type Rule } from './finding'
+import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
   validators: {

@@ -1,6 +1,6 @@
 import { PROBLEM_JSON } from '../http/problem'
 import { type Exchange, type Exchanger, parsed } from './exchange'
-import { type Finding, finding, type Rule } from './finding'
+import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
   machine: {
