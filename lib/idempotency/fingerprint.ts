@@ -1,5 +1,5 @@
 import { sha256 } from '../backends/records/sha256'
-import { canonicalJson } from '../json/canonical'
+import { canonicalJson } from '../json/equal'
 import type { Marks } from '../json/marks'
 import { withoutMembers } from '../json/members'
 

@@ -2,7 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import createEtag from 'etag'
 import type { ResourceState } from '../contracts/adapter'
 import { type EntityTag, opaqueFromVersion, parseEntityTag } from '../http/entity-tag'
-import { canonicalJson } from '../json/canonical'
+import { canonicalJson } from '../json/equal'
 import { refuseUnknown } from '../options'
 
 /** What a tag is made from. */

@@ -1,6 +1,6 @@
 import type { Ajv, Options } from 'ajv'
 import type { FormatsPlugin } from 'ajv-formats'
-import { canonicalJson } from '../json/canonical'
+import { canonicalJson } from '../json/equal'
 import { valueAt } from '../json/pointer'
 
 /** An Ajv instance of the app's own, by the part of its shape that is used. */

@@ -3,7 +3,7 @@ import createEtag from 'etag'
 import fc from 'fast-check'
 import type { ResourceState } from '../../lib/contracts/adapter'
 import { formatEntityTag } from '../../lib/http/entity-tag'
-import { canonicalJson } from '../../lib/json/canonical'
+import { canonicalJson } from '../../lib/json/equal'
 import { contentHash, signature, type TagSource, versionTag } from '../../lib/rules/tag'
 
 const source = (more: Partial<ResourceState<unknown>> = {}, name = 'article', key = '1'): TagSource => {
