@@ -3,8 +3,7 @@ import type { Request } from 'express'
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { alike, carryMembers } from '../../json/members'
-import { applyMergePatch, applyPatch, removeNulled } from '../../json/patch'
-import type { PatchFailure } from '../../json/patch-document'
+import { applyMergePatch, applyPatch, type PatchFailure, removeNulled } from '../../json/patch'
 import { show } from '../../options'
 import {
   type MemberRules,
