@@ -1,5 +1,13 @@
-import { type CurrentTags, formOfCurrentTag, holdsCurrentTag, type TagForm } from './current-tags'
-import { parseTagList, strongMatch, type TagList, weakMatch } from './entity-tag'
+import {
+  type CurrentTags,
+  formOfCurrentTag,
+  holdsCurrentTag,
+  parseTagList,
+  strongMatch,
+  type TagForm,
+  type TagList,
+  weakMatch,
+} from './entity-tag'
 import { floorToSecond, parseHttpDate } from './http-date'
 
 /** As received. Repeated lines of a tag field are joined with `, `; a date field comes as its lines, all of them. */

@@ -1,6 +1,5 @@
 import { answerOf, ConflictError } from '../../conflicts/conflicts'
-import type { TagForm } from '../../http/current-tags'
-import { formatEntityTag, type TagList } from '../../http/entity-tag'
+import { formatEntityTag, type TagForm, type TagList } from '../../http/entity-tag'
 import type { ConditionField, Preconditions } from '../../http/preconditions'
 import { retryAfterS } from '../../timing/retry-after'
 import type { GuardedRequest } from '../request/guarded-request'
