@@ -44,7 +44,7 @@ function endOfString(text: string, start: number): number {
  * Where the parameters that open at `start` end, or -1 when they are malformed: *( ";" *SP key [ "=" bare-item ] ),
  * RFC 9651 §3.1.2. Their values are read only to tell a well-formed field from another.
  */
-export function endOfParameters(text: string, start: number): number {
+function endOfParameters(text: string, start: number): number {
   let at = start
   while (text.charAt(at) === ';') {
     at++
@@ -60,7 +60,7 @@ export function endOfParameters(text: string, start: number): number {
  * Reads a dictionary (RFC 9651 §3.2): the text of each member's value, without its parameters. `undefined` means
  * malformed; an empty field is an empty dictionary. Of several members with one name the last one counts.
  */
-export function parseDictionary(field: string): ReadonlyMap<string, string> | undefined {
+function parseDictionary(field: string): ReadonlyMap<string, string> | undefined {
   const text = withoutSpace(field)
   const members = new Map<string, string>()
   for (let at = 0; at < text.length; ) {
@@ -144,4 +144,27 @@ function withoutSpace(field: string): string {
 
 function isSpace(text: string, at: number): boolean {
   return text.charAt(at) === ' ' || text.charAt(at) === '\t'
+}
+
+/** One digest of a `Content-Digest` or `Repr-Digest` field (RFC 9530 §2, §3): an algorithm and what it has to give, in base64. */
+export interface Digest {
+  readonly algorithm: string
+  readonly base64: string
+}
+
+/** The algorithms that prove something (RFC 9530 §7.2). */
+const ACTIVE = ['sha-256', 'sha-512']
+
+/**
+ * Reads the digests of a field; `undefined` means malformed. The value of an unknown algorithm is left out unless it is a
+ * byte sequence.
+ */
+export function parseDigests(field: string): readonly Digest[] | undefined {
+  const members = parseDictionary(field)
+  if (members === undefined) return undefined
+  const digests = [...members].flatMap(([algorithm, value]) =>
+    value.startsWith(':') ? { algorithm, base64: value.slice(1, -1) } : [],
+  )
+  const isRead = (name: string) => digests.some(({ algorithm }) => algorithm === name)
+  return ACTIVE.every((name) => !members.has(name) || isRead(name)) ? digests : undefined
 }
