@@ -5,7 +5,7 @@ import request from 'supertest'
 import * as v from 'valibot'
 import { z } from 'zod'
 import { type ConflictOptions, detectConflicts, memoryAdapter, resourceRouter, respondToConflicts } from '../../lib'
-import type { StandardSchema } from '../../lib/schema/standard-schema'
+import type { StandardSchema } from '../../lib/schema/schema'
 import type { Doc } from './app'
 
 type Schema = NonNullable<ConflictOptions<Doc>['schema']>

@@ -5,7 +5,7 @@ import type { LockManager } from '../../contracts/lock'
 import type { Change } from '../../rules/change'
 import type { TagScheme } from '../../rules/tag'
 import type { AjvInstance } from '../../schema/ajv'
-import type { AnySchema } from '../../schema/compile-schema'
+import type { AnySchema } from '../../schema/schema'
 import type { EditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
 

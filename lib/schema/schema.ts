@@ -1,7 +1,17 @@
 import { formatPointer, isContainer, valueAt, withValueAt } from '../json/pointer'
-import { quietAjv } from './ajv'
+import { type AjvInstance, type CompiledSchema, quietAjv } from './ajv'
 import { type Annotations, annotationsIn } from './annotations'
+import { jsonSchema } from './json-schema'
 import type { Checked, SchemaCheck, SchemaError } from './schema-check'
+
+/** What the option `schema` takes. */
+export type AnySchema<T> = object | CompiledSchema | StandardSchema<T>
+
+export function compileSchema<T>(schema: AnySchema<T>, ajv: AjvInstance | undefined): SchemaCheck {
+  if (!isStandardSchema(schema)) return jsonSchema(schema, ajv)
+  if (ajv === undefined) return standardSchema(schema)
+  throw new TypeError(`schema: it is a schema of ${schema['~standard'].vendor}, which checks by itself; leave ajv out.`)
+}
 
 /** A schema of zod, valibot, ArkType or another library that follows the Standard Schema specification, version 1. */
 export interface StandardSchema<Output = unknown> {
@@ -25,11 +35,11 @@ interface StandardIssue {
 }
 
 /** ArkType's are functions. */
-export function isStandardSchema(schema: unknown): schema is StandardSchema {
+function isStandardSchema(schema: unknown): schema is StandardSchema {
   return (isContainer(schema) || typeof schema === 'function') && '~standard' in schema
 }
 
-export function standardSchema(schema: StandardSchema): SchemaCheck {
+function standardSchema(schema: StandardSchema): SchemaCheck {
   const { version, vendor, validate } = schema['~standard']
   if (version !== 1 || typeof validate !== 'function')
     throw new TypeError(`schema: version ${version} of Standard Schema is not known here; version 1 is.`)
