@@ -1,7 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { type ConflictEvents, subscribe } from '../conflicts/events'
-import { type Advice, adviceFor } from './advice'
-import { collisionOf, type HotSpot } from './collision'
+import { type Advice, adviceFor, collisionOf, type HotSpot } from './collisions'
 
 interface Refusal {
   readonly at: number

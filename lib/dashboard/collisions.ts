@@ -1,0 +1,99 @@
+import type { ConflictEvents } from '../conflicts/events'
+
+/** A commit that was seen, by what it changed. */
+interface Commit {
+  readonly version: string | undefined
+  readonly previousVersion: string | undefined
+  readonly pointers: readonly string[]
+}
+
+/** Did a stale change touch what others had changed? `unclear` where that cannot be told. */
+type Collision = 'disjoint' | 'overlapping' | 'unclear'
+
+/** What happened to one resource. */
+export interface HotSpot {
+  readonly resource: string
+  /** The key, or a hash of it that is the same while the process runs. */
+  readonly key: string
+  conflicts: number
+  retries: number
+  waits: number
+  readonly kinds: Record<string, number>
+  readonly collisions: Record<Collision, number>
+  /** How often two writers touched each member. */
+  readonly members: Record<string, number>
+  readonly commits: Commit[]
+}
+
+/** Reckoned from the problem, where the adapter keeps history; else from the commits that were seen since. */
+export function collisionOf(
+  { conflict, method, changed }: ConflictEvents['conflict'],
+  commits: readonly Commit[],
+): { readonly collision: Collision; readonly members: readonly string[] } {
+  const { conflicts, expected } = conflict.facts
+  if (conflicts !== undefined) {
+    const both = conflicts.filter(({ kind }) => kind === 'both').map(({ pointer }) => pointer)
+    return { collision: both.length > 0 ? 'overlapping' : 'disjoint', members: both }
+  }
+  const at = commits.findLastIndex(
+    ({ previousVersion }) => previousVersion !== undefined && `"${previousVersion}"` === expected,
+  )
+  const mine = changed()
+  if (at === -1 || mine.length === 0) return { collision: 'unclear', members: [] }
+  const theirs = new Set(commits.slice(at).flatMap(({ pointers }) => pointers))
+  const members = mine.filter((pointer) => theirs.has(pointer))
+  if (members.length === 0) return { collision: 'disjoint', members }
+  // A whole value that is stale differs in what others changed, too, whether its author touched that or not.
+  return method === 'PATCH' ? { collision: 'overlapping', members } : { collision: 'unclear', members }
+}
+
+/** An option that would have helped, and how often. */
+export interface Advice {
+  readonly option: string
+  readonly text: string
+  /** Of how many refusals or retries. */
+  readonly helps: number
+}
+
+/** What the figures of one resource speak for, the strongest first. */
+export function adviceFor({ collisions, retries, kinds }: Omit<HotSpot, 'commits'>): Advice[] {
+  const { disjoint, overlapping, unclear } = collisions
+  const advice: Advice[] = [
+    {
+      option: "merge: 'disjoint'",
+      text: 'These changes touched members that nobody else had changed; merged, they would have gone through. The adapter has to keep history.',
+      helps: disjoint,
+    },
+    {
+      option: 'editLocks',
+      text: 'Two people changed the same members. Show who is editing before they begin.',
+      helps: overlapping,
+    },
+    {
+      option: 'adapter history',
+      text: 'Whole values were sent from an old state. With history the problem says which members collide, and a merge becomes possible; or let clients send patches.',
+      helps: unclear,
+    },
+    {
+      option: "isolation: 'lock'",
+      text: 'Writes met each other and were made again. In turn, each is made once.',
+      helps: retries,
+    },
+    {
+      option: 'preconditions',
+      text: 'Clients send changes without saying which state they saw. Let them send the ETag of their read as If-Match.',
+      helps: kinds.precondition_required ?? 0,
+    },
+    {
+      option: 'idempotency',
+      text: 'What exists was created again, most likely by a repeated request. An Idempotency-Key gives the first answer again.',
+      helps: (kinds.already_exists ?? 0) + (kinds.unique_violation ?? 0),
+    },
+    {
+      option: 'lock.waitMs',
+      text: 'Requests gave up waiting. Do less while the lock is held, or let them wait longer.',
+      helps: (kinds.resource_busy ?? 0) + (kinds.queue_full ?? 0),
+    },
+  ]
+  return advice.filter(({ helps }) => helps > 0).sort((one, two) => two.helps - one.helps)
+}
