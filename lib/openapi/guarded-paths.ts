@@ -1,6 +1,6 @@
 import { CONFLICTS, type ConflictKind } from '../conflicts/conflicts'
 import { checkOptions } from '../options'
-import { problemSchema } from './problem-schema'
+import { problemSchema } from './problems'
 
 /** What is said about a resource: the options of its chain, as far as they show in the description. */
 export interface DescribedResource {
