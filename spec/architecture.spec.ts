@@ -29,7 +29,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'conflicts/': [...GROUND, 'contracts/', 'conflicts/', 'node:diagnostics_channel', 'node:http'],
   'rules/': [...GROUND, 'contracts/', 'conflicts/', 'rules/', 'etag', 'node:crypto'],
   // Over the contract of stores: nothing of Express, and nothing of a database.
-  'idempotency/': [...RULES, 'backends/records/sha256.ts', 'node:crypto', 'node:buffer', 'node:timers/promises'],
+  'idempotency/': [...RULES, 'backends/records/', 'node:crypto', 'node:buffer', 'node:timers/promises'],
   'backends/leases/': ['contracts/', 'timing/', 'backends/leases/'],
   'backends/records/': ['backends/records/', 'node:crypto'],
   // Each has its own client library too, by name, and may ask what an error of it says.

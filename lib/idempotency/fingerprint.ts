@@ -1,4 +1,4 @@
-import { sha256 } from '../backends/records/sha256'
+import { sha256 } from '../backends/records/stored-form'
 import { canonicalJson } from '../json/equal'
 import type { Marks } from '../json/marks'
 import { withoutMembers } from '../json/members'
