@@ -1,7 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ExpiringStore } from '../contracts/store'
 import { noAnswerWithin } from '../contracts/store-fault'
 import { withDeadline } from '../timing/deadline'
-import { retryLater } from './retry-later'
 
 /** A store whose calls all end in time: a late one rejects with a fault that says whether it may have been applied. */
 export interface StoreWithDeadline extends ExpiringStore {
@@ -33,4 +33,20 @@ export function storeWithDeadline(store: ExpiringStore, ms: number): StoreWithDe
       })
     },
   }
+}
+
+const PAUSES_MS = [100, 400, 1600, 6400]
+
+/** Tries a step that has failed up to four times more, and rejects as the last try did. Its pauses keep no process alive. */
+export async function retryLater<R>(step: () => Promise<R>): Promise<R> {
+  let latest: unknown
+  for (const ms of PAUSES_MS) {
+    await sleep(ms, undefined, { ref: false })
+    try {
+      return await step()
+    } catch (error) {
+      latest = error
+    }
+  }
+  throw latest
 }
