@@ -1,0 +1,3 @@
+import { adapterKitOn } from './adapter-kit'
+
+adapterKitOn('SQLite')
