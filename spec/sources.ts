@@ -20,12 +20,16 @@ export function pathsIn(folder: string): string[] {
     .map((entry) => relative(join(ROOT, folder), join(entry.parentPath, entry.name)))
 }
 
-export function readSources(): Source[] {
-  return pathsIn('lib').map((path) => {
+let read: readonly Source[] | undefined
+
+/** Nothing changes them while the specs of a file run. */
+export function readSources(): readonly Source[] {
+  read ??= pathsIn('lib').map((path) => {
     const text = readFileSync(join(ROOT, 'lib', path), 'utf8')
     const tree = ts.createSourceFile(path, text, ts.ScriptTarget.ES2022, true)
     return { path, tree, imports: importsOf(tree) }
   })
+  return read
 }
 
 /** Every node of a tree. */

@@ -30,6 +30,9 @@ describeWithRegistry('an app that installs the package', () => {
       expect(await whileRunning(folder, 'node/typed.mjs', story)).toEqual(RIGHT)
     })
 
+    // What follows has to do with TypeScript and Node, and not with the line of Express.
+    if (express === '4') return
+
     test('what keeps its resources in files compiles as both, and runs', async () => {
       await compile(folder, { module: 'nodenext', outDir: 'node' }, ['files-typed.cts', 'files-typed.mts'])
       expect(await whileRunning(folder, 'node/files-typed.cjs', story)).toEqual(RIGHT)

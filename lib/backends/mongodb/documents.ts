@@ -121,7 +121,7 @@ function isPlain(value: unknown): value is object {
 }
 
 /** Not instanceof: a test runner loads the driver into a realm of its own. */
-function isDate(value: unknown): value is Date {
+export function isDate(value: unknown): value is Date {
   return Object.prototype.toString.call(value) === '[object Date]'
 }
 

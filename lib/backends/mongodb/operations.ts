@@ -1,7 +1,7 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
-import { documentsOf, nextVersions } from './documents'
+import { documentsOf, isDate, nextVersions } from './documents'
 import type { Document } from './driver'
 import { MOST_TRIES, unfit } from './faults'
 import { historyOf } from './history'
@@ -26,17 +26,15 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
   const dated = (at: Date) => (lastModified === undefined ? {} : { [lastModified]: at })
   const refused = async (scope: Scope, key: string) => ({ ok: false as const, current: await read(scope, key) })
 
-  /** Changes what is there with this version. Its date is looked at only where it may be of this second or a later one. */
+  /** Changes what is there with this version. What date it gets follows from the one that this version has. */
   async function changed(scope: Scope, where: Document, change: Change): Promise<Date | undefined> {
     const at = new Date(now())
     if (lastModified === undefined) return (await change(where, at)).matchedCount ? at : undefined
-    const thisSecond = new Date(Math.floor(at.getTime() / 1000) * 1000)
-    const isEarlier = { [lastModified]: { $not: { $gte: thisSecond } } }
-    if ((await change({ ...where, ...isEarlier }, at)).matchedCount) return at
     const found = (await collection.findOne(where, optionsOf(scope))) as Document | null
-    const before = found?.[lastModified] as Date | undefined
-    const later = before && new Date(laterDate(before.getTime(), at.getTime()))
-    return later && (await change(where, later)).matchedCount ? later : undefined
+    if (!found) return undefined
+    const before = found[lastModified]
+    const later = new Date(laterDate(isDate(before) ? before.getTime() : undefined, at.getTime()))
+    return (await change(where, later)).matchedCount ? later : undefined
   }
 
   /** `false`: it has another version by now. */

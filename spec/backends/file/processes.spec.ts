@@ -8,15 +8,15 @@ import { live } from '../counters'
 jest.setTimeout(180_000)
 
 const PROCESSES = 8
-const EACH = 200
+const EACH = 80
 
 const folder = mkdtempSync(join(tmpdir(), 'file-counters-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 test.each([
   ['that live', () => false, 0],
-  ['that are killed and started again', (count: number) => count % 60 === 0, 3 * PROCESSES],
-])('eight processes %s add 200 each, and end at 1,600', async (name, isKilledAt, kills) => {
+  ['that are killed and started again', (count: number) => count % 30 === 0, 2 * PROCESSES],
+])('eight processes %s add 80 each, and end at 640', async (name, isKilledAt, kills) => {
   const at = join(folder, name)
   const lives = await Promise.all(
     Array.from({ length: PROCESSES }, (_, index) =>

@@ -46,9 +46,11 @@ const CASES = [
   ],
 ] as const
 
-describe.each(DRIVERS)('over %s', (_, __, open) => {
+describe.each(DRIVERS)('over %s', (driver, __, open) => {
   describeMongo('mongoAdapter keeps the contract', (start) => {
-    describe.each(CASES)('%s', (what, more, abilities) => {
+    // What differs between the drivers is how they speak, and what they hold a transaction by.
+    const cases = driver === DRIVERS[0]?.[0] ? CASES : CASES.filter(([what]) => what === 'with history and tombstones')
+    describe.each(cases)('%s', (what, more, abilities) => {
       let [one, two]: [Opened?, Opened?] = []
       let url = ''
       let name = ''
@@ -82,7 +84,7 @@ describe.each(DRIVERS)('over %s', (_, __, open) => {
           return over(down)
         },
         values: [{ n: 1 }, { n: 2 }, { n: 3 }],
-        extraValues: what.includes('texts') || what.includes('dates') ? documents : [],
+        extraValues: what.includes('texts') ? documents : [],
         abilities: abilitiesOf('mongoAdapter', abilities),
         makeFaulty: async (adapter, when) => {
           const way = await breakable(url, adapter, keepVersions === undefined ? CHANGES : COMMITS)
