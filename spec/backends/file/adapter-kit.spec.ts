@@ -58,7 +58,7 @@ describe.each([
       makeAdapter: () => fileAdapter(fresh()),
       makeSecond: () => fileAdapter(options()),
       makeFailing: () => gone(fileAdapter(fresh())),
-      processes: inProcesses(() => ({ at: 'files', folder, tombstones })),
+      ...(!tombstones && { processes: inProcesses(() => ({ at: 'files', folder, tombstones })) }),
     })
     for (const { name, run } of kit) test(name, run)
   })
@@ -71,7 +71,7 @@ describe.each([
       makeAdapter: () => ofJson(uploadAdapter({ ...fresh(), ...kept() })),
       makeSecond: () => ofJson(uploadAdapter(kept())),
       makeFailing: () => gone(ofJson(uploadAdapter(fresh()))),
-      processes: inProcesses(() => ({ at: 'uploads', folder, tombstones })),
+      ...(!tombstones && { processes: inProcesses(() => ({ at: 'uploads', folder, tombstones })) }),
     })
     for (const { name, run } of kit) test(name, run)
   })

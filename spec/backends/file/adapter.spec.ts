@@ -236,18 +236,32 @@ function endProcesses(): void {
 /** Fails once, or from the given call on hangs as in a process that was killed. */
 function failing(fails: (call: number, name: string, path: string) => NodeJS.ErrnoException | 'hang' | undefined) {
   const calls: string[] = []
+  let underWay = 0
+  let isStuck: (answer: 'hangs') => void = () => undefined
+  /** Once a call hangs, and none is under way that could be followed by another. */
+  const stuck = new Promise<'hangs'>((resolve) => (isStuck = resolve))
+  const settle = () => setImmediate(() => underWay === 0 && isStuck('hangs'))
+  let hangs = false
   const names = Object.keys(nodeFiles) as (keyof FileSystem)[]
   const wrap =
     (name: keyof FileSystem) =>
     async (path: string, ...rest: unknown[]) => {
       calls.push(name)
       const fault = fails(calls.length, name, String(rest[0] ?? path))
-      if (fault === 'hang') return new Promise(() => {})
+      if (fault === 'hang') {
+        hangs = true
+        settle()
+        return new Promise(() => {})
+      }
       if (fault) throw fault
       const call = nodeFiles[name] as (...args: unknown[]) => Promise<unknown>
-      return call(path, ...rest)
+      underWay += 1
+      return call(path, ...rest).finally(() => {
+        underWay -= 1
+        if (hangs) settle()
+      })
     }
-  return { calls, files: Object.fromEntries(names.map((name) => [name, wrap(name)])) as unknown as FileSystem }
+  return { calls, stuck, files: Object.fromEntries(names.map((name) => [name, wrap(name)])) as unknown as FileSystem }
 }
 
 const coded = (code: string): NodeJS.ErrnoException => Object.assign(new Error(`${code}: it failed`), { code })
@@ -334,11 +348,11 @@ describe('a process that is killed', () => {
       const plain = uploadAdapter({ folder })
       const made = change === 'create' ? undefined : await writeText(plain, 'old', null)
       const version = made ?? null
-      const { files, calls } = failing((call) => (call >= at ? 'hang' : undefined))
+      const { files, stuck } = failing((call) => (call >= at ? 'hang' : undefined))
       const adapter = uploadResources({ folder }, files)
       const value = await receive(plain, 'new')
       const done = change === 'remove' ? adapter.remove('a', version ?? '') : adapter.write('a', value, version)
-      const ended = await Promise.race([done.then(() => 'done'), idle(calls)])
+      const ended = await Promise.race([done.then(() => 'done'), stuck])
       endProcesses()
       const next = uploadAdapter({ folder })
       jest.restoreAllMocks()
@@ -364,15 +378,6 @@ describe('a process that is killed', () => {
   async function textOf(adapter: ReturnType<typeof uploadAdapter>): Promise<string | undefined> {
     const state = await adapter.read('a')
     return state && readFileSync(state.value.path, 'utf8')
-  }
-
-  /** Until nothing happens any more. */
-  async function idle(calls: readonly string[]): Promise<'hangs'> {
-    for (let before = -1, quiet = 0; quiet < 3; before = calls.length) {
-      await new Promise((resolve) => setTimeout(resolve, 10))
-      quiet = calls.length === before ? quiet + 1 : 0
-    }
-    return 'hangs'
   }
 
   test.each(['create', 'replace', 'remove'] as const)(
