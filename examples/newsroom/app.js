@@ -3,6 +3,7 @@ const { STATUS_CODES } = require('node:http')
 const path = require('node:path')
 const {
   asyncHandler,
+  changeStream,
   detectConflicts,
   reportChange,
   resourceOf,
@@ -62,6 +63,10 @@ app.post(
 
 // What would happen? The same checks, and nothing is written.
 app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, reportChange())
+
+// Whoever has an article open is told when somebody else saves it, or begins to edit.
+const changes = changeStream(article)
+app.get('/articles/:id/changes', changes)
 
 // GET, PUT, PATCH and DELETE of /articles/:id, and of /articles/:id/lock: who is editing.
 app.use('/articles', resourceRouter(article))

@@ -9,10 +9,13 @@ import {
   type PostOptions,
   type RequestOptions,
   type ResolvingOptions,
+  type WatchEvent,
+  type WatchOptions,
 } from './options'
 import { requestsOf } from './requests'
 import { mustBeMade } from './resolvers'
 import { type Again, askResolver, putResolving, refusalOf, unknownOutcome } from './resolving'
+import { watchStream } from './watching'
 
 /** Requests that never undo what somebody else did. They throw a `ProblemError` for what the server refuses. */
 export interface Client {
@@ -35,6 +38,11 @@ export interface Client {
     change: (current: T) => T | undefined | Promise<T | undefined>,
     options?: Omit<ResolvingOptions<T>, 'condition' | 'from'>,
   ): Promise<Answer<T>>
+  /**
+   * Tells of each change of a resource that others make, by the server-sent events below it: `watch('articles/1', listener)`.
+   * Comes back after a lost connection, and misses nothing. Returns what ends it.
+   */
+  watch<T>(url: string, listener: (event: WatchEvent<T>) => void, options?: WatchOptions): () => void
   /** Drops what is remembered of one resource, or of all. Call it when another user signs in. */
   forget(url?: string): void
 }
@@ -99,6 +107,25 @@ export function createClient(options: ClientOptions = {}): Client {
       const answer = await putResolving(requests, url, mine, read.seen, resolving, again, tries)
       // If something else was stored than what was sent, only a read shows what.
       return (answer.etag ? answer : (await requests.read(url, own)).answer) as Answer<T>
+    },
+
+    watch(relative, listener, own = {}) {
+      const url = absolute(relative)
+      const ended = new AbortController()
+      const signal = own.signal ? AbortSignal.any([ended.signal, own.signal]) : ended.signal
+      watchStream(
+        {
+          known: () => requests.seenBy(url, own),
+          answered: () => requests.answered(url),
+          read: () => requests.readUnremembered(url, { ...own, signal }),
+          connect: (fields) =>
+            requests.connect(own.at === undefined ? `${url}/changes` : absolute(own.at), fields, { ...own, signal }),
+          listener,
+          merging,
+        },
+        signal,
+      ).catch((refusal) => own.onRefused?.(refusal))
+      return () => ended.abort()
     },
 
     forget: (url) => memory.forget(url === undefined ? undefined : absolute(url)),

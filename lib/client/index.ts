@@ -9,6 +9,8 @@ export type {
   RequestOptions,
   Resolver,
   ResolvingOptions,
+  WatchEvent,
+  WatchOptions,
 } from './options'
 export { isProblemError, ProblemError } from './problem-error'
 export { keepMine, mergeDisjoint, takeTheirs, UnmergeableError } from './resolvers'

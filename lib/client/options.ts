@@ -70,6 +70,36 @@ export interface PostOptions extends RequestOptions {
   readonly idempotencyKey?: string | undefined
 }
 
+/** Options of watching one resource. */
+export interface WatchOptions extends RequestOptions {
+  /** Where its events are. Default: `changes` below the resource. */
+  readonly at?: string | undefined
+  /** The answer that a form was filled from, in place of what is remembered: nothing older is news to it. */
+  readonly from?: Answer<unknown> | undefined
+  /** Called when the server refuses to let this client watch, for good. */
+  readonly onRefused?: ((refusal: ProblemError) => void) | undefined
+}
+
+/** What happened to a watched resource. `locked` and `released` are about edit locks. */
+export interface WatchEvent<T> {
+  readonly event: 'changed' | 'removed' | 'locked' | 'released'
+  /** Of the state that is stored now; `null` for all but `changed`. */
+  readonly etag: string | null
+  /** As it was sent: `lastModified`, and `state` as far as it is exposed; of a lock `mine`, `holder` and `lockedUntil`. */
+  readonly data: Readonly<Record<string, unknown>>
+  /** Reads what is stored now, and does not remember it: a change of the older state that is sent later is still refused. */
+  read(): Promise<Answer<T>>
+  /**
+   * Puts a change of the older state on top of what is stored now, and sends nothing. `value` is `undefined` where both
+   * changed the same members, differently: `conflicts` has pointers to them. Store `value` with `from: theirs`.
+   */
+  merge(mine: T): Promise<{
+    readonly value: T | undefined
+    readonly conflicts: readonly string[]
+    readonly theirs: Answer<T>
+  }>
+}
+
 /** A 2xx answer. */
 export interface Answer<T> {
   readonly status: number

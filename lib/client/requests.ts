@@ -18,6 +18,12 @@ export interface Requests {
   /** The state that a change is made from. */
   seenBy(url: string, options: ChangeOptions): Seen | undefined
   read(url: string, options: RequestOptions): Promise<Read>
+  /** A read that nothing is remembered of. */
+  readUnremembered(url: string, options: RequestOptions): Promise<Answer<unknown>>
+  /** Resolves when the change of a resource that is under way, if there is one, has been answered. */
+  answered(url: string): Promise<unknown>
+  /** Opens a stream of server-sent events. */
+  connect(url: string, fields: Readonly<Record<string, string>>, options: RequestOptions): Promise<Response>
   change(method: string, url: string, value: unknown, seen: Seen | undefined, options: ChangeOptions): Promise<Changed>
   post(url: string, value: unknown, options: PostOptions): Promise<Answer<unknown>>
 }
@@ -34,6 +40,7 @@ export interface Refused {
 export function requestsOf(options: ClientOptions): Requests {
   const { deadlineMs = 30_000, tries = 5, maxRemembered = 500, idempotencyKeys = true } = options
   const memory = memoryOf(maxRemembered)
+  const underWay = new Map<string, Promise<unknown>>()
   // As people write it, with or without a slash at its end.
   const base = options.baseUrl && new URL(options.baseUrl.replace(/\/?$/, '/'), pageUrl())
 
@@ -77,33 +84,59 @@ export function requestsOf(options: ClientOptions): Requests {
     return sameJson(now.answer.value, JSON.parse(seen.text)) ? now.seen : undefined
   }
 
+  async function change(
+    method: string,
+    url: string,
+    value: unknown,
+    known: Seen | undefined,
+    own: ChangeOptions,
+  ): Promise<Changed> {
+    const seen = own.condition ? known : await named(url, known, own)
+    if (known && !seen) return { refusal: changedMeanwhile(), afterUnknown: false }
+    const sendIf = (condition?: string) => send(method, url, value, changeCondition(method, url, seen, condition), own)
+    let reply = await sendIf(own.condition)
+    const problem = reply.refusal?.problem
+    // A proxy has changed the tag on its way here. The server says that the state is the same, and names its tag.
+    if (problem?.code === 'weak_validator' && problem.current) reply = await sendIf(`${problem.current}`)
+    const { refusal, afterUnknown } = reply
+    // It is not there any more: an earlier try, whose answer was lost, has removed it, or somebody else was faster.
+    if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
+    if (refusal) return { refusal, afterUnknown }
+    const asSent = method === 'PUT' ? JSON.stringify(value) : undefined
+    const text = showsResource(url, reply) ? reply.text : asSent
+    if (method === 'DELETE' || text === undefined) memory.forget(url)
+    else remember(url, reply, text)
+    // RFC 9110 §9.3.4: a PUT is answered with an ETag only when what is stored is what was sent.
+    const isKnown = text !== asSent || reply.headers.has('ETag')
+    return { answer: answerOf(url, reply, (isKnown && text) || reply.text) }
+  }
+
   return {
     memory,
     absolute: (url) => new URL(url, base ?? pageUrl()).href,
     seenBy: (url, { from }) => (from ? seenIn(from.headers, JSON.stringify(from.value) ?? '') : memory.get(url)),
     read,
 
-    async change(method, url, value, known, own) {
-      const seen = own.condition ? known : await named(url, known, own)
-      if (known && !seen) return { refusal: changedMeanwhile(), afterUnknown: false }
-      const sendIf = (condition?: string) =>
-        send(method, url, value, changeCondition(method, url, seen, condition), own)
-      let reply = await sendIf(own.condition)
-      const problem = reply.refusal?.problem
-      // A proxy has changed the tag on its way here. The server says that the state is the same, and names its tag.
-      if (problem?.code === 'weak_validator' && problem.current) reply = await sendIf(`${problem.current}`)
-      const { refusal, afterUnknown } = reply
-      // It is not there any more: an earlier try, whose answer was lost, has removed it, or somebody else was faster.
-      if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
-      if (refusal) return { refusal, afterUnknown }
-      const asSent = method === 'PUT' ? JSON.stringify(value) : undefined
-      const text = showsResource(url, reply) ? reply.text : asSent
-      if (method === 'DELETE' || text === undefined) memory.forget(url)
-      else remember(url, reply, text)
-      // RFC 9110 §9.3.4: a PUT is answered with an ETag only when what is stored is what was sent.
-      const isKnown = text !== asSent || reply.headers.has('ETag')
-      return { answer: answerOf(url, reply, (isKnown && text) || reply.text) }
+    async readUnremembered(url, own) {
+      const reply = await send('GET', url, undefined, {}, own)
+      if (reply.refusal) throw reply.refusal
+      return answerOf(url, reply, reply.text)
     },
+
+    connect(url, fields, { headers, signal = null }) {
+      const all = { Accept: 'text/event-stream', ...options.headers, ...fields, ...headers }
+      return (options.fetch ?? fetch)(url, { headers: all, signal, cache: 'no-store' } as RequestInit)
+    },
+
+    change(method, url, value, known, own) {
+      const changed = change(method, url, value, known, own)
+      underWay.set(url, changed)
+      const end = () => underWay.get(url) === changed && underWay.delete(url)
+      changed.then(end, end)
+      return changed
+    },
+
+    answered: async (url) => underWay.get(url)?.catch(() => {}),
 
     async post(url, value, { idempotencyKey, ...own }) {
       const key = idempotencyKey ?? (idempotencyKeys ? randomKey() : undefined)

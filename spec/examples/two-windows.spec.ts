@@ -102,14 +102,14 @@ describeInBrowser('two windows on one article', () => {
 
   test('by keyboard alone: the focus goes into the dialog, and to what comes next', async () => {
     const first = await open()
+    await first.locator('#title').focus()
+    await first.keyboard.press('Control+A')
+    await first.keyboard.type('Bridge shut')
     const second = await open()
     await write(second, { title: 'Bridge closed for good' })
     await save(second)
     await isSaved(second)
     await first.bringToFront()
-    await first.locator('#title').focus()
-    await first.keyboard.press('Control+A')
-    await first.keyboard.type('Bridge shut')
     await first.keyboard.press('Enter')
     await dialog(first).waitFor()
     expect(await focusOf(first)).toBe('conflict-heading')

@@ -32,6 +32,12 @@ export async function save(value, etag) {
 
 export const remove = (id, etag) => ask(client.delete(at(id), { condition: etag, headers: lockHeaders() }))
 
+/** Tells of changes by others than this window, from the state with that tag on. Gives what ends it. */
+export function watch(id, listener, etag) {
+  const from = { headers: new Headers({ ETag: etag }) }
+  return client.watch(at(id), listener, { from, headers: lockHeaders() })
+}
+
 async function ask(answer) {
   try {
     const { value, etag, location } = await answer

@@ -21,8 +21,10 @@ export function put(base, etag) {
   Object.assign(desk, { base, etag, sent: undefined })
   showArticle(base, { isNew: etag === undefined, isFrozen: base.status === 'archived' })
   void showList(base.id)
+  document.dispatchEvent(new Event('desk'))
 }
 
 export function clear() {
   Object.assign(desk, { base: undefined, etag: undefined, sent: undefined })
+  document.dispatchEvent(new Event('desk'))
 }

@@ -6,6 +6,7 @@ import { say } from './editor.mjs'
 import { showList } from './list.mjs'
 import { refreshLock } from './lock.mjs'
 import { remove, save } from './saving.mjs'
+import './watch.mjs'
 
 const editor = document.getElementById('editor')
 const hint = document.getElementById('hint')

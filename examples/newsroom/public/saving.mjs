@@ -78,17 +78,29 @@ function refused(problem, again) {
 
 /** Somebody was faster. Reads what is saved now, asks what to keep, and saves that on top of it. */
 async function compare(again) {
+  if ((await bringTogether(again)) && isDirty()) return save()
+}
+
+/** The same before anything was sent: what is kept is in the form, and is saved when its author says so. */
+export async function bringTogether(again = bringTogether) {
   const saved = await api.read(desk.base.id)
-  if (saved.problem) return refused(saved.problem, again)
+  if (saved.problem) {
+    await refused(saved.problem, again)
+    return false
+  }
   const both = { base: desk.base, theirs: saved.value, mine: mine() }
   const isSame = differences(both.base, both.theirs, both.mine).length === 0
   const merged = isSame ? saved.value : await askWhatToKeep(both)
-  if (merged === undefined) return say('Not saved yet.')
+  if (merged === undefined) {
+    say('Not saved yet.')
+    return false
+  }
   // From here on mine is a change of what is saved now. If that changes too, the next save says so again.
   put(saved.value, saved.etag)
   showWords(merged)
-  if (isDirty()) return save()
-  say(isSame ? `${saved.value.editedBy} has saved just that.` : 'This is what is saved.')
+  const words = isSame ? `${saved.value.editedBy} has saved just that.` : 'This is what is saved.'
+  say(isDirty() ? 'Not saved yet.' : words)
+  return true
 }
 
 async function frozen() {
