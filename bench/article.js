@@ -1,5 +1,5 @@
-/** What every measurement edits: a small article, or one with sections enough to fill 10 KiB. */
-const SIZES = { small: 0, '10 KiB': 10 * 1024 }
+/** What every measurement edits: a small article, or one with sections enough to fill so many bytes. */
+const SIZES = { small: 0, '10 KiB': 10 * 1024, '98 KiB': 98 * 1024 }
 
 const schema = {
   type: 'object',

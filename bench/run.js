@@ -1,3 +1,4 @@
+const { compareHttp } = require('./http/compare')
 const { compare } = require('./locks/compare')
 const { bodies, growth } = require('./growth')
 const idempotency = require('./idempotency')
@@ -5,13 +6,12 @@ const { parsing } = require('./parsing')
 const { race } = require('./race')
 const { sqlThroughput } = require('./sql')
 const { stages } = require('./stages')
-const { throughput } = require('./throughput')
 
 /** In CI everything runs once through: wrong answers and lost updates fail it, a slow machine does not. */
 const isSmoke = process.argv.includes('--smoke')
 const size = isSmoke
   ? {
-      throughput: { generations: 1, rounds: 2, requests: 100 },
+      http: { generations: 1, rounds: 2, requests: 60 },
       stages: { rounds: 3 },
       parsing: { rounds: 5 },
       growth: { rounds: 2 },
@@ -22,7 +22,7 @@ const size = isSmoke
       correctness: { rounds: 3, duplicates: 10 },
     }
   : {
-      throughput: { generations: 4, rounds: 30, requests: 400 },
+      http: { generations: 3, rounds: 16, requests: 400 },
       stages: { rounds: 100 },
       parsing: { rounds: 100 },
       growth: { rounds: 10 },
@@ -52,8 +52,10 @@ async function run() {
   const locks = await compare(size.locks)
   console.table(locks.speed)
   console.table(locks.memory)
-  console.log('Requests over HTTP, against a hand-written handler and against express-preconditions')
-  console.table(await throughput(size.throughput))
+  console.log(
+    'Requests over HTTP, against two handlers written by hand and against express-preconditions: CPU, and bytes of the heap',
+  )
+  console.table(await compareHttp(size.http))
   console.log('A guarded PUT on a database, against the same statements written by hand')
   console.table(await sqlThroughput(size.sql))
 }

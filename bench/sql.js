@@ -84,7 +84,7 @@ async function start(name, database, address) {
   const child = fork(path.join(__dirname, 'sql-server.js'), [name, database, address, table, String(CONNECTIONS)])
   const [{ port }] = await once(child, 'message')
   const connections = await Promise.all(Array.from({ length: CONNECTIONS }, () => connect(port)))
-  return { name, child, clients: await Promise.all(connections.map(newClient)) }
+  return { name, child, clients: await Promise.all(connections.map((connection, id) => newClient(connection, id))) }
 }
 
 async function told({ child }) {

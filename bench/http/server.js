@@ -1,5 +1,5 @@
 const { memoryAdapter } = require('express-conflict')
-const { articleOf } = require('./article')
+const { articleOf } = require('../article')
 const contenders = require('./contenders')
 
 /** A process of its own for each contender: what it costs is what the process cost. */
@@ -13,10 +13,20 @@ async function serve() {
   const server = contenders[name](adapter).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
   // Its connections are idle while it is the others' turn.
   server.keepAliveTimeout = 0
-  process.on('message', () => {
+  process.on('message', (what) => process.send(FIGURES[what]()))
+}
+
+const FIGURES = {
+  cpuUs() {
     const { user, system } = process.cpuUsage()
-    process.send({ cpuUs: user + system })
-  })
+    return user + system
+  },
+  /** Where the heap has room for all that is allocated until it is looked at again, the difference is what was allocated. */
+  tidyHeapBytes() {
+    global.gc()
+    return process.memoryUsage().heapUsed
+  },
+  heapBytes: () => process.memoryUsage().heapUsed,
 }
 
 process.on('disconnect', () => process.exit())
