@@ -33,34 +33,46 @@ const size = isSmoke
       correctness: { rounds: 50, duplicates: 20 },
     }
 
-async function run() {
-  console.log('The race: all clients save at once, with the same If-Match')
-  console.table(await race(size.race))
-  console.log('Duplicates at once, over a store whose steps take 2 ms')
-  console.table(await idempotency.correctness(size.correctness))
-  console.log('What an Idempotency-Key costs, µs of CPU')
-  console.table(await idempotency.overhead(size.overhead))
-  console.log('Parsing If-Match and If-None-Match, ns for each byte')
-  console.table(parsing(size.parsing))
-  console.log('What a client can make large, ms of CPU at n, 2n and 4n, and with which power of n it grows')
-  console.table(await growth(size.growth))
-  console.log('A PUT of 100 kB with each schema of the documentation, ms of CPU')
-  console.table(await bodies(size.growth))
-  console.log('Each stage, µs')
-  console.table(await stages(size.stages))
-  console.log('Locks, against what is used in their place')
-  const locks = await compare(size.locks)
-  console.table(locks.speed)
-  console.table(locks.memory)
-  console.log(
-    'Requests over HTTP, against two handlers written by hand and against express-preconditions: CPU, and bytes of the heap',
-  )
-  console.table(await compareHttp(size.http))
-  console.log('A guarded PUT on a database, against the same statements written by hand')
-  console.table(await sqlThroughput(size.sql))
+/** By name: `npm run bench -- http race` measures those alone. */
+const MEASUREMENTS = {
+  race: async () => show('The race: all clients save at once, with the same If-Match', await race(size.race)),
+  idempotency: async () => {
+    show('Duplicates at once, over a store whose steps take 2 ms', await idempotency.correctness(size.correctness))
+    show('What an Idempotency-Key costs, µs of CPU', await idempotency.overhead(size.overhead))
+  },
+  parsing: () => show('Parsing If-Match and If-None-Match, ns for each byte', parsing(size.parsing)),
+  growth: async () => {
+    const powers = 'What a client can make large, ms of CPU at n, 2n and 4n, and with which power of n it grows'
+    show(powers, await growth(size.growth))
+    show('A PUT of 100 kB with each schema of the documentation, ms of CPU', await bodies(size.growth))
+  },
+  stages: async () => show('Each stage, µs', await stages(size.stages)),
+  locks: async () => {
+    const locks = await compare(size.locks)
+    show('Locks, against what is used in their place', locks.speed)
+    console.table(locks.memory)
+  },
+  http: async () => {
+    const contenders = 'two handlers written by hand and against express-preconditions'
+    show(`Requests over HTTP, against ${contenders}: CPU, and bytes of the heap`, await compareHttp(size.http))
+  },
+  sql: async () =>
+    show('A guarded PUT on a database, against the same statements written by hand', await sqlThroughput(size.sql)),
 }
 
-run().catch((error) => {
+function show(title, table) {
+  console.log(title)
+  console.table(table)
+}
+
+async function run(names) {
+  const unknown = names.find((name) => !Object.hasOwn(MEASUREMENTS, name))
+  if (unknown !== undefined)
+    throw new Error(`There is no measurement "${unknown}": there are ${Object.keys(MEASUREMENTS).join(', ')}.`)
+  for (const name of names.length > 0 ? names : Object.keys(MEASUREMENTS)) await MEASUREMENTS[name]()
+}
+
+run(process.argv.slice(2).filter((argument) => argument !== '--smoke')).catch((error) => {
   console.error(error)
   process.exit(1)
 })
