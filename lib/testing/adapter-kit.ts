@@ -11,10 +11,10 @@ import { able, type Trial } from './adapter/trial'
 import { ownershipChecks, valueChecks } from './adapter/values'
 import { dateChecks, freshVersionChecks, versionChecks } from './adapter/versions'
 import { creationChecks, readingChecks, writingChecks } from './adapter/writing'
+import { copyOf, sameJson } from './demand'
 import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
 import { demandProcesses, type Processes } from './processes'
 import { processChecks } from './processes/adapter-races'
-import { copyOf, sameJson } from './same-json'
 
 /** What the kit needs to know of an adapter. What is optional checks more. */
 export interface AdapterKitOptions<T> {

@@ -1,7 +1,6 @@
 import type { ResourceAdapter } from '../../contracts/adapter'
 import { isStoreFault } from '../../contracts/store-fault'
-import { demand, rejection } from '../demand'
-import { sameJson } from '../same-json'
+import { demand, rejection, sameJson } from '../demand'
 import type { Abilities } from './abilities'
 import { type AbleAdapter, able, type Checks, demandSame, present, stored } from './trial'
 

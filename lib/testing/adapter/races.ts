@@ -1,6 +1,5 @@
 import type { ResourceState, Version, WriteResult } from '../../contracts/adapter'
-import { demand } from '../demand'
-import { sameJson } from '../same-json'
+import { demand, sameJson } from '../demand'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored, type Trial } from './trial'
 
 /** All calls of a race begin before any of them is waited for, so that every await of an adapter lets the others in. */

@@ -1,6 +1,5 @@
 import type { ResourceState } from '../../contracts/adapter'
-import { demand } from '../demand'
-import { sameJson } from '../same-json'
+import { demand, sameJson } from '../demand'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored } from './trial'
 import { demandRefused } from './versions'
 

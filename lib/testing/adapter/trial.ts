@@ -1,7 +1,6 @@
 import type { ResourceAdapter, ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
-import { demand } from '../demand'
+import { demand, sameJson } from '../demand'
 import type * as kit from '../kit'
-import { sameJson } from '../same-json'
 
 /** An adapter of which every method may be called: one that is missing rejects and says so. */
 export type AbleAdapter<T> = Required<ResourceAdapter<T>>

@@ -1,6 +1,5 @@
 import type { ResourceState } from '../../contracts/adapter'
-import { show } from '../demand'
-import { copyOf, isComposite } from '../same-json'
+import { copyOf, isComposite, show } from '../demand'
 import { type Checks, demandSame, present, refused, stored } from './trial'
 
 /** Values that stores are known to change; for adapters that take any JSON. */

@@ -1,5 +1,4 @@
-import { demand, rejection } from '../demand'
-import { sameJson } from '../same-json'
+import { demand, rejection, sameJson } from '../demand'
 import { type Checks, demandSame, refused, stored } from './trial'
 
 export function writingChecks<T>(): Checks<T> {
