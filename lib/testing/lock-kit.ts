@@ -1,10 +1,9 @@
 import type { LockManager } from '../contracts/lock'
 import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
-import { exclusionChecks } from './lock/exclusion'
+import { exclusionChecks, waitingChecks } from './lock/exclusion'
 import { fenceChecks, leaseChecks } from './lock/leases'
 import { faultChecks, leftoverChecks, lossChecks } from './lock/loss'
 import type { Trial } from './lock/trial'
-import { waitingChecks } from './lock/waiting'
 import { demandProcesses, type Processes } from './processes'
 import { processChecks } from './processes/lock-races'
 

@@ -1,5 +1,5 @@
 import { demand, show } from '../demand'
-import { AT_ONCE, type Check, type Checks, demandFree, demandHeld, held, PATIENT } from './trial'
+import { AT_ONCE, type Check, type Checks, demandFree, demandFreed, demandHeld, held, inTime, PATIENT } from './trial'
 
 const KIBIBYTE = 'k'.repeat(1023)
 
@@ -73,4 +73,91 @@ function apart([here, there]: readonly [string, string]): Check {
 /** Two keys that look the same are not to be told apart by eye. */
 function ascii(key: string): string {
   return show(key.slice(-24)).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+export function waitingChecks(): Checks {
+  return {
+    'who waits gets the lock when it is released': async (trial) => {
+      const lease = await held(trial.manager)
+      const waiting = trial.second.acquire('a', PATIENT)
+      await trial.pass(20)
+      await lease.release()
+      const next = await inTime(trial, 0, waiting, 'a lock that is released goes to who waits for it')
+      demand(next !== undefined, 'who waits gets the lock when it is released', next)
+      await demandHeld(trial.manager, 'a lock that was handed on is held')
+      await next.release()
+    },
+
+    'nobody waits longer than waitMs': async (trial) => {
+      const lease = await held(trial.manager)
+      for (const waitMs of [0, 40]) {
+        const from = performance.now()
+        const waiting = trial.second.acquire('a', { ...PATIENT, waitMs })
+        const seen = await inTime(trial, waitMs, waiting, `a wait of ${waitMs} ms ends`)
+        demand(seen === undefined, 'who waited in vain gets undefined', seen)
+        const tookMs = performance.now() - from
+        demand(tookMs >= waitMs - 2, `a wait of ${waitMs} ms takes its time`, `${tookMs} ms`)
+      }
+      await lease.release()
+    },
+
+    'a wait is given up as soon as the signal is aborted': async (trial) => {
+      const lease = await held(trial.manager)
+      const caller = new AbortController()
+      const waiting = trial.second.acquire('a', { ...PATIENT, signal: caller.signal })
+      await trial.pass(20)
+      caller.abort()
+      const seen = await inTime(trial, 0, waiting, 'an abort ends the wait')
+      demand(seen === undefined, 'who gave up gets undefined', seen)
+      await lease.release()
+      await demandFreed(trial, 'who gave up does not get the lock afterwards')
+    },
+
+    'a signal that is aborted already gets nothing': async ({ manager, second }) => {
+      const seen = await manager.acquire('a', { ...PATIENT, signal: AbortSignal.abort() })
+      demand(seen === undefined, 'who gave up before gets undefined', seen)
+      await demandFree(second, 'who gave up before holds nothing')
+    },
+
+    'a signal that is aborted after the grant changes nothing': async ({ manager, second, pass }) => {
+      const caller = new AbortController()
+      const lease = await held(manager, 'a', { ...AT_ONCE, signal: caller.signal })
+      caller.abort()
+      await pass(20)
+      demand(!lease.signal.aborted, 'the signal gives up waiting, not the lock', lease.signal.reason)
+      await demandHeld(second, 'the lock is still held')
+      await lease.release()
+    },
+
+    'who waited in vain leaves nothing behind': async (trial) => {
+      const { manager, second, pass, rounds, workers } = trial
+      const lease = await held(manager)
+      const waits = Array.from({ length: workers * 2 }, async (_, index) => {
+        const late = await (index % 2 ? manager : second).acquire('a', { ...PATIENT, waitMs: index })
+        demand(late === undefined, 'a lock that is held is not granted', late)
+      })
+      await Promise.all([...waits, pass(workers * 2)])
+      await lease.release()
+      await demandFree(second, 'a lock is free when all who waited have given up')
+
+      // Waits that end while the lock is handed on: each one got it, or left it to the others.
+      for (let round = 0; round < rounds; round++) {
+        const first = await held(manager, 'a', PATIENT, 'nobody who gave up holds the lock')
+        const close = Array.from({ length: workers }, async (_, index) => {
+          const caller = new AbortController()
+          const waiting = (index % 2 ? manager : second).acquire('a', {
+            ...PATIENT,
+            waitMs: index % 4,
+            signal: caller.signal,
+          })
+          if (index % 3 === 0) setImmediate(() => caller.abort())
+          await (await waiting)?.release()
+        })
+        await new Promise(setImmediate)
+        await first.release()
+        await Promise.all([...close, pass(4)])
+      }
+      await demandFreed(trial, 'a lock is free when all who waited have given up or released it')
+    },
+  }
 }
