@@ -1,5 +1,5 @@
-export type { Abilities } from './adapter/abilities'
 export type { FaultMoment } from './adapter/faults'
+export type { Abilities } from './adapter/trial'
 export { jsonValues } from './adapter/values'
 export { type AdapterKitOptions, adapterKit } from './adapter-kit'
 export type { KitCase } from './kit'

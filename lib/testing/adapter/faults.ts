@@ -1,8 +1,7 @@
 import type { ResourceAdapter } from '../../contracts/adapter'
 import { isStoreFault } from '../../contracts/store-fault'
 import { demand, rejection, sameJson } from '../demand'
-import type { Abilities } from './abilities'
-import { type AbleAdapter, able, type Checks, demandSame, present, stored } from './trial'
+import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, stored } from './trial'
 
 /** `makeFailing` gives an adapter whose back end is down. */
 export function faultChecks<T>(

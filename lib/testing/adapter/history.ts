@@ -1,7 +1,6 @@
 import type { ResourceState, TransactionalAdapter } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
-import type { Abilities } from './abilities'
-import { type AbleAdapter, able, type Checks, demandSame, present, refused, stored } from './trial'
+import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, refused, stored } from './trial'
 import { spoil } from './values'
 
 /** What holds wherever old versions can be read, however many are kept: an old one is given as it was, or not at all. */

@@ -1,7 +1,6 @@
 import type { ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
 import { demand, rejection } from '../demand'
-import type { Abilities } from './abilities'
-import { able, type Checks, demandSame, present, refused, stored } from './trial'
+import { type Abilities, able, type Checks, demandSame, present, refused, stored } from './trial'
 
 /** What transactions keep from each other and from everybody else. */
 export function isolationChecks<T>({ remove, create, tombstones }: Abilities): Checks<T> {

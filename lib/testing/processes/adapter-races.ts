@@ -1,7 +1,6 @@
 import type { RemoveResult, ResourceState, WriteResult } from '../../contracts/adapter'
-import type { Abilities } from '../adapter/abilities'
 import { demandChain, type Entry, onlyWinner } from '../adapter/races'
-import { type Checks, demandSame, stored, type Trial } from '../adapter/trial'
+import { type Abilities, type Checks, demandSame, stored, type Trial } from '../adapter/trial'
 import { demand } from '../demand'
 import { inProcesses, type Member, MORE_ROUNDS, PROCESSES, type Processes, type Team } from '../processes'
 
