@@ -1,9 +1,8 @@
 import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adapter'
-import type { Document, MongoSession } from './driver'
+import { type Document, type MongoSession, optionsOf, type Scope } from './driver'
 import { attempted } from './faults'
 import { operationsOf } from './operations'
 import { type MongoAdapterOptions, mongoPlan } from './options'
-import { optionsOf, type Scope } from './scope'
 import { transactionsOn } from './transactions'
 
 /** What `mongoAdapter` makes: it writes and removes. */

@@ -1,7 +1,6 @@
 import { LOCK } from './documents'
-import type { Document } from './driver'
+import type { Document, Scope } from './driver'
 import type { MongoPlan } from './options'
-import type { Scope } from './scope'
 
 /**
  * The documents that were replaced, each as it was, with the `_id` that it had as `of`. Positions of one `of` count up by

@@ -2,11 +2,10 @@ import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
 import { documentsOf, isDate, nextVersions } from './documents'
-import type { Document } from './driver'
+import { type Document, optionsOf, type Scope } from './driver'
 import { MOST_TRIES, unfit } from './faults'
 import { historyOf } from './history'
 import type { MongoPlan } from './options'
-import { optionsOf, type Scope } from './scope'
 
 type Change = (where: Document, at: Date) => Promise<{ matchedCount?: number }>
 

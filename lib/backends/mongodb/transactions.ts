@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { storeFault } from '../../contracts/store-fault'
 import { LOCK } from './documents'
-import type { Document, MongoClient, MongoCollection, MongoSession } from './driver'
+import type { Document, MongoClient, MongoCollection, MongoSession, Scope } from './driver'
 import { hasLabel, mongoFault } from './faults'
-import type { Scope } from './scope'
 
 /** A transaction that is open. */
 export interface MongoTransaction {
