@@ -1,10 +1,9 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
-import { documentsOf, isDate, nextVersions } from './documents'
+import { documentsOf, isDate, LOCK, nextVersions } from './documents'
 import { type Document, optionsOf, type Scope } from './driver'
 import { MOST_TRIES, unfit } from './faults'
-import { historyOf } from './history'
 import type { MongoPlan } from './options'
 
 type Change = (where: Document, at: Date) => Promise<{ matchedCount?: number }>
@@ -116,5 +115,32 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
       expected === null ? insert(scope, key, value) : replace(scope, key, value, expected),
     remove,
     readVersion,
+  }
+}
+
+/**
+ * The documents that were replaced, each as it was, with the `_id` that it had as `of`. Positions of one `of` count up by
+ * one: who keeps a document holds the lock on it.
+ */
+function historyOf({ collection, keepVersions }: NonNullable<MongoPlan<unknown>['history']>) {
+  return {
+    async keep({ session }: Scope, { [LOCK]: _, ...document }: Document): Promise<void> {
+      const of = document._id
+      const newest = { session, sort: { position: -1 }, projection: { position: 1 } }
+      const last = (await collection.findOne({ of }, newest)) as { position?: number } | null
+      const position = (last?.position ?? 0) + 1
+      await collection.insertOne({ of, position, document }, { session })
+      await collection.deleteMany({ of, position: { $lte: position - keepVersions } }, { session })
+    },
+
+    async find({ session }: Scope, of: unknown, version: Document): Promise<Document | undefined> {
+      const there = Object.entries(version).map(([field, wanted]) => [`document.${field}`, wanted])
+      const found = await collection.findOne({ of, ...Object.fromEntries(there) }, { session })
+      return (found as { document: Document } | null)?.document
+    },
+
+    async forget({ session }: Scope, of: unknown): Promise<void> {
+      await collection.deleteMany({ of }, { session })
+    },
   }
 }
