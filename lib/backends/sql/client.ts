@@ -1,4 +1,20 @@
-import type { MysqlPool, PostgresPool, QueryExecutorProvider, QueryResult, RawBuilder, SqliteDatabase } from 'kysely'
+import {
+  DummyDriver,
+  Kysely,
+  MysqlAdapter,
+  type MysqlPool,
+  MysqlQueryCompiler,
+  PostgresAdapter,
+  type PostgresPool,
+  PostgresQueryCompiler,
+  type QueryExecutorProvider,
+  type QueryResult,
+  type RawBuilder,
+  SqliteAdapter,
+  type SqliteDatabase,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
 
 /** The words of SQL that a database takes; MariaDB's are MySQL's. */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
@@ -9,7 +25,7 @@ export interface KyselyInstance extends QueryExecutorProvider {
 }
 
 /** A pool of `mysql2/promise`; the one of `mysql2` stands in `pool`. */
-export interface MysqlPromisePool {
+interface MysqlPromisePool {
   readonly pool: MysqlPool
 }
 
@@ -24,4 +40,19 @@ export function executeOn(provider: QueryExecutorProvider): Execute {
   const executor = provider.getExecutor().withoutPlugins()
   const plain = { getExecutor: () => executor }
   return (statement) => statement.execute(plain)
+}
+
+/** The text of a statement without parameters, for an app that runs it by itself. */
+export function compiled(statement: RawBuilder<unknown>, dialect: SqlDialect): string {
+  const adapter = { postgres: PostgresAdapter, mysql: MysqlAdapter, sqlite: SqliteAdapter }[dialect]
+  const compiler = { postgres: PostgresQueryCompiler, mysql: MysqlQueryCompiler, sqlite: SqliteQueryCompiler }[dialect]
+  const nowhere = new Kysely<unknown>({
+    dialect: {
+      createAdapter: () => new adapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (database) => new SqliteIntrospector(database),
+      createQueryCompiler: () => new compiler(),
+    },
+  })
+  return statement.compile(nowhere).sql
 }

@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Execute, SqlDialect } from '../client'
-import { compiled } from '../compiled'
+import { compiled, type Execute, type SqlDialect } from '../client'
 import type { TablePlan } from './plan'
 import { type Column, usableTypes } from './usable-types'
 import type { ColumnFacts } from './values'

@@ -1,6 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { SqlDialect } from '../client'
-import { compiled } from '../compiled'
+import { compiled, type SqlDialect } from '../client'
 import { checkDialect } from '../database'
 import type { SqlKeyType } from './keys'
 import type { SqlTable } from './options'

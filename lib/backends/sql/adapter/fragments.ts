@@ -1,7 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../../timing/later-date'
-import type { SqlDialect } from '../client'
-import { compiled } from '../compiled'
+import { compiled, type SqlDialect } from '../client'
 
 /** A piece of a statement. */
 export type Fragment = RawBuilder<unknown>
