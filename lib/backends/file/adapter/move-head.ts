@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { codeOf, type FileSystem, faultOf } from '../system'
-import { nameOf } from './names'
-import type { Seen } from './resource-folder'
+import { nameOf, type Seen } from './resource-folder'
 import { put, type Staged, syncFolder, takeBack } from './write-generation'
 
 /** What says that a rename changed nothing. After any other error, such as EIO, nobody knows. */

@@ -4,8 +4,7 @@ import { storeFault } from '../../../contracts/store-fault'
 import type { FileSystem } from '../system'
 import { unless } from '../system'
 import type { Encoding, Parts } from './encoding'
-import { nameOf } from './names'
-import { type Kept, readText, type Text } from './resource-folder'
+import { type Kept, nameOf, readText, type Text } from './resource-folder'
 
 /** A state, and what it is made of. */
 export interface Current<T> {

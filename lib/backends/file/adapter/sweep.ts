@@ -1,8 +1,7 @@
 import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { entryOf, nameOf } from './names'
 import { stateOfOwner } from './owner'
-import { headOf, superseded } from './resource-folder'
+import { entryOf, headOf, nameOf, superseded } from './resource-folder'
 
 /** Of processes that cannot be asked: what they have not touched for so long is given up. */
 const GIVEN_UP_MS = 24 * 3_600_000

@@ -2,8 +2,7 @@ import { basename, join } from 'node:path'
 import type { FileSystem } from '../system'
 import type { Parts } from './encoding'
 import type { Folder } from './folder'
-import { type Generation, nameOf } from './names'
-import type { Text } from './resource-folder'
+import { type Generation, nameOf, type Text } from './resource-folder'
 
 /** What is about to become the current state. */
 export interface Staged {
