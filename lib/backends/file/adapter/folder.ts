@@ -5,9 +5,8 @@ import { storeFault } from '../../../contracts/store-fault'
 import type { Spool } from '../../../contracts/stored-file'
 import { codeOf, type FileSystem, faultOf, ownFolder } from '../system'
 import { fileAt } from './encoding'
-import { ownerName } from './owner'
 import { folderOf } from './resource-folder'
-import { sweep } from './sweep'
+import { ownerName, sweep } from './sweep'
 
 /** The folder of an adapter, with its spool: where files are made before they get their names. */
 export interface Folder {

@@ -1,6 +1,7 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { stateOfOwner } from './owner'
 import { entryOf, headOf, nameOf, superseded } from './resource-folder'
 
 /** Of processes that cannot be asked: what they have not touched for so long is given up. */
@@ -47,4 +48,51 @@ function namesIn(place: string): string[] {
 function isGivenUp(path: string): boolean {
   const seen = statSync(path, { throwIfNoEntry: false })
   return seen !== undefined && Date.now() - seen.mtimeMs > GIVEN_UP_MS
+}
+
+/**
+ * Who writes a file in the spool, as part of its name: the process, when it started, and where its number counts. In
+ * another container the same number is another process.
+ */
+export function ownerName(): string {
+  return `${process.pid}-${startOf(process.pid) ?? 0}-${place()}`
+}
+
+/** `elsewhere`: a process of another machine or container, of which nothing can be known here. */
+function stateOfOwner(name: string): 'alive' | 'dead' | 'elsewhere' {
+  const [pid = '', start, where] = name.split('-')
+  if (where !== place()) return 'elsewhere'
+  if (!isRunning(Number(pid))) return 'dead'
+  // A number is given again: a process that started at another time is another one.
+  const startedAt = startOf(Number(pid))
+  return startedAt === undefined || start === '0' || startedAt === start ? 'alive' : 'dead'
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it runs as somebody else.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+/** In ticks since the machine was started; `undefined` where there is no /proc, or no such process. */
+function startOf(pid: number): string | undefined {
+  const status = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  // The second field is the name of the program, in parentheses, and may hold anything.
+  return status?.slice(status.lastIndexOf(')') + 2).split(' ')[19]
+}
+
+function place(): string {
+  const space = attempt(() => readlinkSync('/proc/self/ns/pid')) ?? ''
+  return createHash('sha256').update(`${hostname()} ${space}`).digest('hex').slice(0, 12)
+}
+
+function attempt<R>(look: () => R): R | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
 }
