@@ -1,9 +1,11 @@
+import type { ResourceAdapter } from '../../contracts/adapter'
 import type { FileReceiver, StoredFile } from '../../contracts/stored-file'
 import { refuseUnknown } from '../../options'
-import type { Store } from './adapter/change'
+import { change, find, type Store } from './adapter/change'
 import { type Encoding, jsonEncoding, uploadEncoding } from './adapter/encoding'
 import { openFolder, openSpool } from './adapter/folder'
-import { type FileResources, resourcesIn } from './adapter/resources'
+import { keptAt, keptBetween, look } from './adapter/resource-folder'
+import { readKept } from './adapter/state'
 import { type FileSystem, faultOf, nodeFiles } from './system'
 
 /** A `ResourceAdapter` that can write, remove and read old versions for certain. */
@@ -48,7 +50,7 @@ export interface FileAdapterOptions {
 const NAMES = ['folder', 'keepVersions', 'tombstones', 'now']
 
 /** Throws a TypeError that names the value and the way out. */
-export function checked(who: string, options: FileAdapterOptions): Required<FileAdapterOptions> {
+function checked(who: string, options: FileAdapterOptions): Required<FileAdapterOptions> {
   refuseUnknown(who, options, NAMES)
   const { folder, keepVersions = 1, tombstones = false, now = Date.now } = options
   if (typeof folder !== 'string' || folder === '')
@@ -82,4 +84,60 @@ function opened<T>(options: FileAdapterOptions, who: string, encoding: Encoding<
   const folder = openFolder(who, path, keepVersions, files)
   const store: Store<T> = { files, folder, encoding, keepVersions, now }
   return { folder, resources: resourcesIn(store, tombstones) }
+}
+
+/** What an adapter over files can do. */
+type FileResources<T> = Required<Omit<ResourceAdapter<T>, 'create' | 'transaction'>>
+
+const VERSION = /^([1-9]\d{0,14})-([0-9a-f]{16})-[0-9a-f]{16}$/
+
+/** What resources in files have in common, whatever their form. */
+function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResources<T> {
+  const { files, folder, encoding } = store
+  const faulty = (error: unknown): never => {
+    throw faultOf(error, 'no')
+  }
+
+  return {
+    read: async (key) => (await find(store, folder.placeOf(key)).catch(faulty)).current?.state,
+
+    async write(key, value, expected) {
+      const parts = await Promise.resolve(encoding.keep(value)).catch(faulty)
+      const outcome = await change(store, key, expected, () => ({ suffix: 'json', parts })).catch(faulty)
+      if (!outcome.ok) return outcome
+      const { state } = outcome
+      if (state === undefined) throw new Error('a write makes a state')
+      return { ok: true, state }
+    },
+
+    async remove(key, expected) {
+      const outcome = await change(store, key, expected, (current) =>
+        tombstones && current ? { suffix: 'gone.json', parts: current.parts } : { suffix: 'none', parts: { text: '' } },
+      ).catch(faulty)
+      return outcome.ok ? { ok: true } : outcome
+    },
+
+    async readVersion(key, version) {
+      const seen = await look(files, folder.placeOf(key)).catch(faulty)
+      if (seen === undefined) await folder.demandThere()
+      const [, count, id] = VERSION.exec(version) ?? []
+      if (seen === undefined || seen.head.suffix === 'none' || id === undefined) return undefined
+      const kept = keptAt(seen, { count: Number(count), id })
+      const found = kept && (await readKept(files, encoding, kept).catch(faulty))
+      // Somebody has changed it since by hand.
+      return found?.state.version === version ? found.state : undefined
+    },
+
+    async readSince(key, version) {
+      const seen = await look(files, folder.placeOf(key)).catch(faulty)
+      if (seen === undefined) await folder.demandThere()
+      const [, count] = VERSION.exec(version) ?? []
+      const kept = seen && count !== undefined ? keptBetween(seen, Number(count)) : undefined
+      if (kept === undefined) return undefined
+      const found = await Promise.all(kept.map((each) => readKept(files, encoding, each).catch(faulty)))
+      const states = found.flatMap((each) => (each ? [each.state] : []))
+      // One of them was taken away, or changed by hand.
+      return states.length === kept.length && states[0]?.version === version ? states : undefined
+    },
+  }
 }
