@@ -1,12 +1,11 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExpiringStore } from '../../contracts/store'
 import { storeFault } from '../../contracts/store-fault'
 import { refuseUnknown } from '../../options'
 import { keyHash } from '../records/stored-form'
-import { createNext, newestIn } from './store/generations'
-import { type KeptRecord, recordFormat } from './store/records'
-import { ownFolder } from './system'
+import { createNext, newestIn } from './store-generations'
+import { ownFolder, uptimeMs } from './system'
 
 /** Where the records are. */
 export interface FileStoreOptions {
@@ -76,5 +75,57 @@ function clearDrafts(drafts: string): void {
     const draft = join(drafts, name)
     const seen = statSync(draft, { throwIfNoEntry: false })
     if (seen && Date.now() - seen.ctimeMs > DRAFT_MS) rmSync(draft, { force: true })
+  }
+}
+
+/** A record, and when it ends: by the clock of this start of the machine, and by the time of day for after another one. */
+interface KeptRecord {
+  readonly value: string
+  readonly started: string
+  readonly untilUptimeMs: number
+  readonly untilMs: number
+}
+
+/** Records by the hash of their keys. */
+type Records = ReadonlyMap<string, KeptRecord>
+
+/** Tells this start of the machine from others; where nothing tells it, the time of day has to do. */
+const STARTED = { path: '/proc/sys/kernel/random/boot_id', unknown: '' }
+
+interface RecordFormat {
+  /** What is alive of a text. */
+  parse(text: string | undefined): Map<string, KeptRecord>
+  print(records: Records): string
+  record(value: string, ttlMs: number): KeptRecord
+}
+
+function recordFormat(): RecordFormat {
+  const started = startOfMachine()
+  const isAlive = (record: KeptRecord) =>
+    started !== STARTED.unknown && record.started === started
+      ? uptimeMs() < record.untilUptimeMs
+      : Date.now() < record.untilMs
+
+  return {
+    parse(text) {
+      if (text === undefined) return new Map()
+      const records = Object.entries(JSON.parse(text) as Record<string, KeptRecord>)
+      return new Map(records.filter(([, record]) => isAlive(record)))
+    },
+    print: (records) => JSON.stringify(Object.fromEntries(records)),
+    record: (value, ttlMs) => ({
+      value,
+      started,
+      untilUptimeMs: uptimeMs() + ttlMs,
+      untilMs: Date.now() + ttlMs,
+    }),
+  }
+}
+
+function startOfMachine(): string {
+  try {
+    return readFileSync(STARTED.path, 'utf8').trim()
+  } catch {
+    return STARTED.unknown
   }
 }

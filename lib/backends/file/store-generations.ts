@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { unless, uptimeMs } from '../system'
+import { unless, uptimeMs } from './system'
 
 /** What a folder of generations says: the text of the newest file, and its number. */
 export interface Newest {
