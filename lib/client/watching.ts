@@ -1,5 +1,5 @@
 import { mergeThreeWay, type ThreeWayOptions } from '../json/three-way'
-import { pause, retryDelayMs } from './delays'
+import { pause, retryDelayMs } from './exchange'
 import type { Seen } from './memory'
 import type { Answer, WatchEvent } from './options'
 import { ProblemError, refusalOf } from './problem-error'

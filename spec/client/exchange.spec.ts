@@ -1,4 +1,4 @@
-import { retryDelayMs } from '../../lib/client/delays'
+import { retryDelayMs } from '../../lib/client/exchange'
 import { memoryOf } from '../../lib/client/memory'
 
 const NOW = Date.parse('Sun, 06 Nov 1994 08:49:37 GMT')
