@@ -1,7 +1,6 @@
 import { sameJson } from '../json/equal'
-import { changeCondition, readCondition } from './conditions'
 import { exchange, type Reply } from './exchange'
-import { type Memory, memoryOf, type Seen, seenIn } from './memory'
+import { changeCondition, type Memory, memoryOf, readCondition, type Seen, seenIn } from './memory'
 import type { Answer, ChangeOptions, ClientOptions, PostOptions, RequestOptions } from './options'
 import { ProblemError } from './problem-error'
 
