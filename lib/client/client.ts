@@ -13,8 +13,7 @@ import {
   type WatchOptions,
 } from './options'
 import { requestsOf } from './requests'
-import { mustBeMade } from './resolvers'
-import { type Again, askResolver, putResolving, refusalOf, unknownOutcome } from './resolving'
+import { type Again, askResolver, mustBeMade, putResolving, refusalOf, unknownOutcome } from './resolving'
 import { watchStream } from './watching'
 
 /** Requests that never undo what somebody else did. They throw a `ProblemError` for what the server refuses. */

@@ -13,4 +13,4 @@ export type {
   WatchOptions,
 } from './options'
 export { isProblemError, ProblemError } from './problem-error'
-export { keepMine, mergeDisjoint, takeTheirs, UnmergeableError } from './resolvers'
+export { keepMine, mergeDisjoint, takeTheirs, UnmergeableError } from './resolving'

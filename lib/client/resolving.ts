@@ -1,7 +1,8 @@
 import { sameJson } from '../json/equal'
+import { parseArrayKeys } from '../json/members'
 import { mergeThreeWay, type ThreeWayOptions } from '../json/three-way'
 import type { Seen } from './memory'
-import type { Answer, ResolvingOptions } from './options'
+import type { Answer, Conflict, ResolvingOptions } from './options'
 import { ProblemError } from './problem-error'
 import type { Read, Refused, Requests } from './requests'
 
@@ -75,4 +76,42 @@ export function unknownOutcome({ problem, headers }: ProblemError): ProblemError
   const code = 'outcome_unknown'
   const title = 'Nobody knows if it was changed'
   return new ProblemError({ ...problem, type: 'about:blank', code, title, detail: title, retryable: false }, headers)
+}
+
+/** Both sides changed the same members, differently. `pointers` says which. */
+export class UnmergeableError extends Error {
+  declare readonly pointers: readonly string[]
+
+  constructor(pointers: readonly string[]) {
+    super(`Both changed ${pointers.join(', ')}.`)
+    this.name = 'UnmergeableError'
+    this.pointers = pointers
+  }
+}
+
+/** Drops your change: nothing is sent, and what is stored is the result. */
+export function takeTheirs<T>({ theirs }: Conflict<T>): T {
+  return theirs
+}
+
+/** Stores your value over whatever is there. What others did meanwhile is lost: ask the user first. */
+export function keepMine<T>({ mine }: Conflict<T>): T {
+  return mine
+}
+
+/** Takes each member from the side that changed it. Throws an `UnmergeableError` if both did, differently. */
+export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonly<Record<string, string>> } = {}) {
+  const keys = parseArrayKeys(arrayKeys)
+  return function mergeDisjointly<T>({ base, theirs, mine }: Conflict<T>): T {
+    const merged = mergeThreeWay(base, theirs, mine, { arrayKeys: keys })
+    if (!merged.ok) throw new UnmergeableError(merged.conflicts)
+    return merged.value as T
+  }
+}
+
+/** `mergeDisjoint` makes a resolver. Given without parentheses it would be called as one, and its result, a function, would be stored. */
+export function mustBeMade<R>(resolve: R): R {
+  if ((resolve as unknown) === mergeDisjoint)
+    throw new TypeError('resolve: write mergeDisjoint(), with the parentheses.')
+  return resolve
 }
