@@ -1,5 +1,7 @@
 import type { Request, Response } from 'express'
 import { ConflictError, conflictOf } from './conflicts/conflicts'
+import type { MessageBus } from './contracts/bus'
+import { isObject } from './json/pointer'
 import { chainOf } from './middleware/chain/chain'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
 import { onRoute } from './middleware/options/mount'
@@ -7,12 +9,14 @@ import { type ConflictMiddleware, conflictMiddleware, failing } from './middlewa
 import { find, type Stage } from './middleware/request/guarded-request'
 import { refusal } from './middleware/request/refuse'
 import { truncatedHeaders } from './middleware/request/truncated-headers'
-import { signalsOfProcess } from './middleware/watching/signals'
+import { signalsOfBus, signalsOfProcess } from './middleware/watching/signals'
 import { watchersOf } from './middleware/watching/watchers'
 import { checkOptions, type Expectation } from './options'
 
-/** How many may watch. */
+/** Whom to tell, and how many may watch. */
 export interface ChangeStreamOptions {
+  /** Tells the clients of other processes, too: `redisBus({ client })` or `postgresBus({ pool })`. Default: this process alone. */
+  readonly bus?: MessageBus
   /** How many streams this process holds open, of all resources together. More are refused: 503 `queue_full`. Default: 10000. */
   readonly maxWatchers?: number
 }
@@ -26,6 +30,10 @@ export interface ChangeStream<T = unknown> extends ConflictMiddleware<T> {
 }
 
 const OPTIONS: Readonly<Record<keyof ChangeStreamOptions, Expectation>> = {
+  bus: {
+    holds: (value) => isObject(value) && ['publish', 'subscribe'].every((name) => name in value),
+    what: 'a MessageBus, such as redisBus({ client })',
+  },
   maxWatchers: { holds: (value) => Number.isSafeInteger(value) && Number(value) > 0, what: 'a positive integer' },
 }
 
@@ -44,10 +52,11 @@ const begins: Stage = { name: 'changeStream', role: 'enters', prepare: ({ req })
 export function changeStream<T>(resource: ResourceOrOptions<T>, options: ChangeStreamOptions = {}): ChangeStream<T> {
   checkOptions('changeStream()', options, OPTIONS)
   const definition = definitionOf('changeStream', resource)
-  const { maxWatchers = 10_000 } = options
+  const { bus, maxWatchers = 10_000 } = options
   const chain = chainOf('changeStream', definition, [begins], { mount: onRoute })
-  const watchers = watchersOf<T>({ maxWatchers, begin: () => signals.begin(), end: () => signals.end() })
-  const signals = signalsOfProcess(definition.name, watchers)
+  const watchers = watchersOf<T>(maxWatchers, (looks) =>
+    bus ? signalsOfBus(definition.name, bus, looks) : signalsOfProcess(definition.name, looks),
+  )
   let isStopped = false
 
   async function serve(req: Request, res: Response, next: () => void): Promise<void> {
@@ -77,10 +86,9 @@ export function changeStream<T>(resource: ResourceOrOptions<T>, options: ChangeS
     { stages: ['changeStream'], resource: definition },
   )
   return Object.assign(middleware, {
-    changed: (key: string) => signals.tell(key),
+    changed: watchers.changed,
     stop() {
       isStopped = true
-      signals.stop()
       watchers.stop()
     },
   })

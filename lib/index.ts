@@ -22,6 +22,7 @@ export type {
   Version,
   WriteResult,
 } from './contracts/adapter'
+export type { BusListener, MessageBus } from './contracts/bus'
 export type { Lease, LockManager } from './contracts/lock'
 export type { ExpiringStore } from './contracts/store'
 export { type StoreFault, storeFault } from './contracts/store-fault'

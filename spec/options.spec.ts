@@ -77,6 +77,9 @@ const MISSPELT: Readonly<Record<string, readonly [wrong: string, meant: string]>
   adapterKit: ['makeFailling', 'makeFailing'],
   lockKit: ['takeaway', 'takeAway'],
   storeKit: ['makeFailling', 'makeFailing'],
+  busKit: ['makeFailling', 'makeFailing'],
+  redisBus: ['chanel', 'channel'],
+  postgresBus: ['chanel', 'channel'],
 }
 
 /** What stands in front of the options. */

@@ -14,7 +14,7 @@ export interface MessageBus {
   subscribe(listener: BusListener): Promise<() => Promise<void>>
 }
 
-/** Who listens to a bus. What its functions throw concerns no other listener. */
+/** Who listens to a bus. Its functions do not throw. */
 export interface BusListener {
   onMessage(text: string): void
   /** The connection was lost and is there again: texts may have been missed in between, and none are from now on. */

@@ -30,6 +30,8 @@ test.each([
   ['Options of redisLocks', 'backends/redis/locks.ts', 'RedisLocksOptions'],
   ['Options of zookeeperLocks', 'backends/zookeeper/locks.ts', 'ZookeeperLocksOptions'],
   ['Options of fileLocks', 'backends/file/locks.ts', 'FileLocksOptions'],
+  ['Options of redisBus', 'backends/redis/bus.ts', 'RedisBusOptions'],
+  ['Options of postgresBus', 'backends/postgres/bus.ts', 'PostgresBusOptions'],
   ['Options of sqlStore', 'backends/sql/store.ts', 'SqlStoreOptions'],
   ['Options of redisStore', 'backends/redis/store.ts', 'RedisStoreOptions'],
   ['Options of fileStore', 'backends/file/store.ts', 'FileStoreOptions'],

@@ -1,4 +1,5 @@
 export { type RedisAdapter, type RedisAdapterOptions, redisAdapter } from './adapter'
+export { type RedisBusOptions, redisBus } from './bus'
 export { type RedisLocksOptions, redisLocks } from './locks'
 export type { IoredisScripts, NodeRedisScripts } from './scripts'
 export { type RedisStoreOptions, redisStore } from './store'

@@ -5,17 +5,15 @@ import { retryAfterS } from '../../timing/retry-after'
 import { findLock } from '../edit-locks/edit-lock-record'
 import type { GuardedRequest } from '../request/guarded-request'
 import { readState } from '../state/store-call'
+import type { Looks, Signals } from './signals'
 import { type Found, open, refusalFor, tell, type Watcher } from './watcher'
 
 /** All that is watched through one change stream, by key. */
 export interface Watchers<T> {
   /** Begins the stream of a request; gives the refusal where there is one. */
   add(guarded: GuardedRequest<T>): Promise<ConflictError | undefined>
-  /** Looks at a resource that may have changed. Nothing is done where nobody watches it. */
-  look(key: string): void
-  /** Looks at everything that is watched: nobody knows what has changed. */
-  lookAtAll(): void
-  keys(): Iterable<string>
+  /** Something that no chain has told of has changed. */
+  changed(key: string): void
   stop(): void
 }
 
@@ -30,13 +28,6 @@ interface Watched<T> {
   timer: NodeJS.Timeout | undefined
 }
 
-export interface WatcherBounds {
-  readonly maxWatchers: number
-  /** Called before the first one watches, and waited for; and when none does any more. */
-  begin(): Promise<void> | undefined
-  end(): void
-}
-
 /** Idle connections are cut by proxies, after 30 seconds at the earliest that we know of. */
 const HEARTBEAT_MS = 15_000
 /** A resource that is changed all the time is looked at no more often. */
@@ -46,7 +37,7 @@ const RETRY_MS = 2000
 /** The others are served in between. */
 const IN_ONE_TURN = 200
 
-export function watchersOf<T>({ maxWatchers, begin, end }: WatcherBounds): Watchers<T> {
+export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) => Signals): Watchers<T> {
   const watched = new Map<string, Watched<T>>()
   let count = 0
   let heart: NodeJS.Timeout | undefined
@@ -67,11 +58,11 @@ export function watchersOf<T>({ maxWatchers, begin, end }: WatcherBounds): Watch
     if (entry.watchers.size === 0) {
       clearTimeout(entry.timer)
       watched.delete(key)
+      signals.end(key, count === 0)
     }
     if (count > 0) return
     clearInterval(heart)
     heart = undefined
-    end()
   }
 
   /** Keeps connections open, and ends those whose client has not read a byte for two beats. */
@@ -139,6 +130,11 @@ export function watchersOf<T>({ maxWatchers, begin, end }: WatcherBounds): Watch
     }
   }
 
+  function lookAtAll(): void {
+    for (const key of watched.keys()) look(key)
+  }
+
+  const signals = signalsFor({ look, lookAtAll })
   return {
     async add(guarded) {
       const { key = '', res, req } = guarded
@@ -153,9 +149,9 @@ export function watchersOf<T>({ maxWatchers, begin, end }: WatcherBounds): Watch
       const leave = () => detach(key, watcher)
       res.once('close', leave)
       try {
-        await begin()
+        await signals.begin(key)
         // Read when it is heard what changes: nothing is missed in between.
-        const { signals } = entry
+        const { signals: before } = entry
         const found = await find(guarded)
         const refusal = await refusalFor(guarded, found)
         if (refusal) {
@@ -170,19 +166,16 @@ export function watchersOf<T>({ maxWatchers, begin, end }: WatcherBounds): Watch
         })
         await open(watcher, found)
         // Others were told meanwhile, and this one was not there yet.
-        if (entry.signals !== signals || found.lock) look(key)
+        if (entry.signals !== before || found.lock) look(key)
         return undefined
       } catch (error) {
         leave()
         throw error
       }
     },
-    look,
-    lookAtAll() {
-      for (const key of watched.keys()) look(key)
-    },
-    keys: () => watched.keys(),
+    changed: signals.tell,
     stop() {
+      signals.stop()
       for (const { watchers } of watched.values()) for (const { res } of watchers) res.end()
     },
   }
