@@ -11,11 +11,12 @@ import { idempotencyStage } from './middleware/stages/honor-idempotency-key'
 import { changeStage } from './middleware/stages/validate-change'
 
 /**
- * The chain as one middleware: honours Idempotency-Keys and holds the lock where these are asked for, reads the state, makes the proposed value and
- * checks it, and evaluates the conditions of the request. Refusals go to `next` as a ConflictError.
+ * The chain as one middleware. It honours Idempotency-Keys and holds the lock if you ask for them, reads the state,
+ * makes and checks the proposed value, and evaluates the conditions of the request. It passes refusals to `next` as a
+ * ConflictError.
  *
- * Mount it on a route, by `app.use('/articles/:id', chain)`, or by `app.use('/articles', chain)` with `path: '/:id'`,
- * behind a body parser, authentication and authorization, and in front of a handler that commits.
+ * Mount it on a route, by `app.use('/articles/:id', chain)`, or by `app.use('/articles', chain)` with `path: '/:id'`:
+ * after the body parser, authentication and authorization, and before a handler that commits.
  */
 export function detectConflicts<T, Handle = unknown>(
   resource: ResourceDefinition<T, Handle> | (ConflictOptions<T> & { readonly adapter: ResourceAdapter<T, Handle> }),

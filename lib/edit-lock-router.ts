@@ -14,8 +14,8 @@ import { showValidators, tagsFor } from './middleware/request/validators'
 import { stateStage } from './middleware/stages/fetch-state'
 
 /**
- * GET, PUT and DELETE on `/:id/lock`: who is editing, take or renew the lock, release or break it. For a chain of one's
- * own, with the same options as the chain; `resourceRouter` brings it.
+ * GET, PUT and DELETE on `/:id/lock`: shows who is editing, takes or renews the lock, and releases or breaks it. Use it
+ * with a chain of your own, and give both the same options. `resourceRouter` includes it.
  */
 export function editLockRouter<T>(resource: ResourceOrOptions<T>): Router {
   const { options, editLocks: locks } = definitionOf('editLockRouter', resource)
@@ -61,7 +61,10 @@ const METHODS = 'GET, HEAD, PUT, DELETE, OPTIONS'
 
 const begin: Stage = { name: 'editLock', role: 'enters', prepare: ({ req }) => truncatedHeaders(req) }
 
-/** What is not about the lock: conditions and bodies speak of the resource, and a lock creates nothing. */
+/**
+ * Leaves out options that are not about the lock: conditions and bodies are about the resource, and a lock creates
+ * nothing.
+ */
 function optionsOfLocks<T>(options: ConflictOptions<T>): ConflictOptions<T> {
   const { editLocks, lock, isolation, skip, path, schema, ajv, ...others } = options
   return { ...others, create: [] }

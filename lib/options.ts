@@ -9,8 +9,8 @@ export interface Expectation {
 }
 
 /**
- * Refuses names that nobody reads and values that cannot work, with the value and the way out. An option that is
- * `undefined` was left out.
+ * Refuses unknown names and values that cannot work. The message names the value and what to do. `undefined` counts as
+ * left out.
  */
 export function checkOptions(
   caller: string,
@@ -56,7 +56,7 @@ function upTo(most: number, why: string): Expectation {
   }
 }
 
-/** Checked by whoever knows better what it has to be. */
+/** Another check, closer to its use, decides what it has to be. */
 export const anything: Expectation = { holds: () => true, what: 'anything' }
 
 /** Methods are case-sensitive (RFC 9110 §9.1): no request has one in small letters. */
@@ -84,7 +84,9 @@ export function recordOf({ holds, what }: Expectation): Expectation {
   }
 }
 
-/** An instance of a class by its name alone: a client or a pool would show its password, and hold itself. */
+/**
+ * Shows an instance of a class by its name only: a client or a pool would show its password, and can contain itself.
+ */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function'
   const name = classOf(value)
@@ -96,14 +98,14 @@ export function show(value: unknown): string {
   }
 }
 
-/** `undefined` for plain objects, arrays, and what says what its JSON is. */
+/** `undefined` for plain objects, arrays, and values with `toJSON`. */
 function classOf(value: unknown): string | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value) || 'toJSON' in value) return undefined
   const { name } = Object(value.constructor) as { name?: unknown }
   return typeof name === 'string' && name !== '' && name !== 'Object' ? name : undefined
 }
 
-/** A member's bare name in place of its pointer is the likeliest mistake. */
+/** The most likely mistake is a member's bare name instead of its pointer. */
 function hintFor(value: unknown, what: string): string {
   if (!what.includes('JSON Pointer')) return ''
   const bare = [value].flat().find((each) => typeof each === 'string' && each !== '' && !each.startsWith('/'))

@@ -28,7 +28,7 @@ export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
       "resourceRouter(): its handlers write through the adapter; with writes: 'by-app' put detectConflicts on your own routes.",
     )
   const chain = chainAt(definition, { mount: onRoute })
-  // What is created has no key yet, whatever parameters the path above has.
+  // A new resource has no key yet, whatever parameters the path above has.
   const creation = chainAt(definition, { mount: onRoute, key: () => undefined })
   const commit = commitChange()
   const { adapter } = options
@@ -39,7 +39,8 @@ export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
   const onCollection = [...(create.has('POST') ? ['POST'] : []), 'OPTIONS']
 
   const router = mergingRouter()
-  // The item first, for most requests are about one; in each route last, what refuses the methods that are not there.
+  // The item comes first, because most requests are about one. In each route, the handler that refuses other methods
+  // comes last.
   const item = router
     .route('/:id')
     .get(inTurn(chain, show))
@@ -54,7 +55,9 @@ export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
   return router
 }
 
-/** Merges the parameters of its mount where there are any: Express copies them all for each request, were there none. */
+/**
+ * Merges the parameters of its mount only if there are any: with `mergeParams`, Express copies them for every request.
+ */
 function mergingRouter(): Router {
   const router = express.Router() as Router & Handling
   const { handle } = router
@@ -81,7 +84,7 @@ function answerOptions(methods: readonly string[]): RequestHandler {
   }
 }
 
-/** RFC 9110 §15.5.6: before anything is read, for no state can make the method allowed. */
+/** RFC 9110 §15.5.6. It answers before anything is read, because no state can make the method allowed. */
 function refuseOthers(methods: readonly string[], ofTheApp: readonly string[] = []): RequestHandler {
   return (req, _res, next) => {
     if (methods.includes(req.method) || ofTheApp.includes(req.method)) return next()

@@ -33,7 +33,9 @@ interface ExchangerOptions {
 const MOST_BYTES = 1_000_000
 const LONGEST_PAUSE_MS = 5000
 
-/** Through `node:http`, for `fetch` adds `Cache-Control: no-cache` to conditional requests, and then nothing is 304. */
+/**
+ * Uses `node:http`, because `fetch` adds `Cache-Control: no-cache` to conditional requests, and then no answer is 304.
+ */
 export function exchanger({ headers, maxRequests, timeoutMs, onExchange }: ExchangerOptions): Exchanger {
   const all: Exchange[] = []
   let begun = 0
@@ -107,7 +109,7 @@ export function parsed(text: string): Value | undefined {
   }
 }
 
-/** Members that people name so are texts, most likely; an id, a date or a state is not to be touched. */
+/** Members with these names are probably free text. An id, a date or a state must not be changed. */
 const TEXTS = ['title', 'name', 'description', 'text', 'subject', 'body', 'content', 'note', 'comment', 'label']
 
 /** The value with one text in it changed. Where there is none, a number. */

@@ -33,7 +33,7 @@ const RULES = {
   },
 } as const satisfies Record<string, Rule>
 
-/** Keys that no resource has, and that careless code trips over. They are read, never written. */
+/** Keys that no resource has and that careless code handles badly. They are read, never written. */
 const ODD_KEYS = ['express-conflict-audit', "x'y", '%00', '%E0%A4%A', '9'.repeat(40)]
 
 const LEAKS = [

@@ -65,7 +65,7 @@ export interface Report {
 const MARKS: Readonly<Record<Mark, string>> = { passed: '✓', failed: '✗', warning: '!', unseen: '–' }
 const WORST: readonly Mark[] = ['failed', 'warning', 'passed', 'unseen']
 
-/** What the audit cannot see, and who can. */
+/** What the audit cannot see, and where to find it out. */
 const BY_HAND: Readonly<Partial<Record<Topic, string>>> = {
   locks: 'cannot be seen from outside: is there a lock, or a merge, where people edit for minutes?',
   retries: 'not tried: name a collection with --create',

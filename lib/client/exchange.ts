@@ -79,7 +79,7 @@ async function once(
   }
 }
 
-/** Has it the same effect if it is sent twice? It only reads, names the state that it changes, or carries a key. */
+/** Whether sending it twice has the same effect: it only reads, names the state that it changes, or carries a key. */
 function isRepeatable({ method, headers }: Message): boolean {
   if (method === 'GET') return true
   return headers.get('If-Match') !== '*' && CONDITIONS.some((name) => headers.has(name))

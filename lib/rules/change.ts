@@ -12,7 +12,7 @@ import {
 } from '../json/members'
 import { formatPointer, valueAt, withoutValueAt, withValueAt } from '../json/pointer'
 
-/** What a request does to its resource. `act`: a POST (or a method of the app's own) on a resource that is there. */
+/** What a request does to its resource. `act`: a POST, or a method of the app's own, on an existing resource. */
 export type Action = 'read' | 'create' | 'replace' | 'patch' | 'remove' | 'act'
 
 /** What a request would do: from the current state to the proposed value. */
@@ -65,7 +65,7 @@ export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaM
   return carryMembers(marks.writeOnly, stored, fixed, rules.arrayKeys, 'kept')
 }
 
-/** Arrays and objects in which members that clients never see would come to belong to another item. */
+/** Arrays and objects in which hidden members would end up in a different item. */
 export function misplacedUnseen(stored: unknown, next: unknown, marks: SchemaMarks, rules: MemberRules): string[] {
   const { hidden, arrayKeys } = rules
   const { before, after } = marks.writeOnly

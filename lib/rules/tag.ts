@@ -70,7 +70,7 @@ export function signature(options: SignatureOptions): TagScheme {
   }
 }
 
-/** `timingSafeEqual` throws for unequal lengths; a length is no secret here. */
+/** `timingSafeEqual` throws if the lengths differ. The length is not a secret here. */
 function sameInConstantTime(a: string, b: string): boolean {
   // Not as latin1, in which "Ł" is the same byte as "A".
   const [left, right] = [Buffer.from(a), Buffer.from(b)]

@@ -3,7 +3,7 @@ export function demand(holds: boolean, rule: string, seen: unknown): asserts hol
   if (!holds) throw new Error(`The contract demands: ${rule}. Seen: ${show(seen)}.`)
 }
 
-/** Calls a method that has to reject, and gives what it rejected with. A method that throws by itself fails the case. */
+/** Calls a method that has to reject, and returns the reason. A method that throws synchronously fails the case. */
 export async function rejection(call: () => Promise<unknown>, rule: string): Promise<unknown> {
   const outcome = await call().then(
     (seen) => ({ rejected: false as const, seen }),

@@ -17,7 +17,7 @@ export type UploadAdapter = FileResources<StoredFile> & FileReceiver
 /**
  * Keeps resources as JSON in the files of a folder. Processes of one machine may share it.
  *
- * Each resource is a folder with a file for each version that is kept. Who edits the current one by hand changes the
+ * Each resource is a folder with a file for each version that is kept. Editing the current file by hand changes the
  * version too. A key that was removed leaves its folder, with one empty file.
  */
 export function fileAdapter<T>(options: FileAdapterOptions): FileAdapter<T> {

@@ -16,25 +16,28 @@ export interface FileLocksOptions {
   readonly folder: string
 }
 
-/** Beside the newest one. They are only kept for who listed them and has not tried yet. */
+/** Besides the newest one. They are kept only for processes that have listed them and not tried yet. */
 const GENERATIONS_KEPT = 3
 
-/** Made by who finds the lock held, and removed by who gives it back. No number, and no lock: without it all goes on. */
+/**
+ * A process that finds the lock held makes this file, and the one that releases the lock removes it. It is only a hint:
+ * everything works without it.
+ */
 const WANTED = 'wanted'
 
-/** Twice as long as anybody waits between two looks. */
+/** Twice the longest wait between two looks. */
 const SHARED_MS = 100
 
-/** So many keys are remembered to save a look at them. */
+/** How many keys are remembered, to save a look at them. */
 const REMEMBERED = 1000
 
-/** A file of which the times were never set belongs to a process that ended in between, once it is this old. */
+/** If the times of a file this old were never set, its process ended before it could set them. */
 const UNSTAMPED_MS = 10_000
 
-/** How much later than now a renewal may seem that came while we looked. */
+/** A renewal that arrives while we look may seem this much later than now. */
 const SINCE_RESTART_MS = 60_000
 
-/** Times of day lie above, and times since the machine was started below: it is 31 years of them. */
+/** Times of day are above this, and times since the machine started below: 31 years. */
 const TIMES_OF_DAY_MS = 1e12
 
 /**
@@ -62,7 +65,7 @@ export function fileLocks(options: FileLocksOptions): LockManager {
     const before = ended.get(place)
     const isOurs = before !== undefined && performance.now() >= before.sharedUntil
     const grant = isOurs ? await begin(place, before.generation + 1, leaseMs, remember) : undefined
-    // Without one, another process has had the lock since.
+    // If it is not there, another process has had the lock since.
     return grant ?? take(place, leaseMs, remember)
   }
 
@@ -78,10 +81,10 @@ export function fileLocks(options: FileLocksOptions): LockManager {
   }
 }
 
-/** A generation that was given back here is over for good: the next one can be tried without a look at it. */
+/** A generation that this process released is over for good, so it tries the next one without looking first. */
 interface Ended {
   readonly generation: number
-  /** Until then it is looked at all the same: who has to look would hardly ever be quicker than who has not. */
+  /** Until then, it looks anyway: otherwise a process that has to look would almost never beat one that does not. */
   readonly sharedUntil: number
 }
 
@@ -94,7 +97,7 @@ async function take(place: string, leaseMs: number, onEnd: OnEnd): Promise<Grant
   return undefined
 }
 
-/** Of all who saw the generation before it end, one creates the next. */
+/** Of all processes that saw the last generation end, one creates the next. */
 async function begin(place: string, generation: number, leaseMs: number, onEnd: OnEnd): Promise<Grant | undefined> {
   const file = join(place, String(generation))
   const askedAt = performance.now()
@@ -102,7 +105,7 @@ async function begin(place: string, generation: number, leaseMs: number, onEnd: 
   await stamp(file, leaseMs)
   const seen = await look(place)
   const [newest, ...older] = seen.generations
-  // After a look that was long ago, this may be a generation that others have had, and cleared away.
+  // If the look was long ago, others may have held this generation and cleared it away.
   if (newest !== generation) return unless('ENOENT', unlink(file)).then(() => undefined)
   const cleared = older.slice(GENERATIONS_KEPT - 1).map((old) => join(place, String(old)))
   if (seen.isWanted) cleared.push(join(place, WANTED))
@@ -136,7 +139,7 @@ const close = promisify(fs.close)
 async function create(file: string): Promise<boolean> {
   const opened = await unless('ENOENT', unless('EEXIST', open(file, 'wx', 0o600)))
   if (opened === undefined) return false
-  // Nobody has to wait for that.
+  // Nobody waits for this.
   close(opened).catch(() => {})
   return true
 }
@@ -151,13 +154,13 @@ async function stamp(file: string, leaseMs: number): Promise<boolean> {
   throw new Error(`fileLocks(): the file system of ${file} keeps no exact times; use a folder on another one.`)
 }
 
-/** It stays over whoever looks at it, so a release is none of a later holder's. */
+/** It stays over, whoever looks at it, so this release cannot be mistaken for a later holder's. */
 async function end(file: string): Promise<void> {
   await unless('ENOENT', utimes(file, 0, 0))
 }
 
 async function isOver(file: string): Promise<boolean> {
-  // The clocks are read first: a holder that renewed in time after we looked must not seem late.
+  // Reads the clocks first: a holder that renews in time while we look must not seem late.
   const now = uptimeMs()
   const today = Date.now()
   const seen = await unless('ENOENT', stat(file))

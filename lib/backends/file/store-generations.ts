@@ -13,8 +13,8 @@ export interface Newest {
 }
 
 /**
- * How long a file stays that newer ones have come after. Whoever listed the folder has this long to create the next
- * generation: after it the name could be free again although it was taken in between.
+ * How long a file stays after newer ones exist. A process that has listed the folder has this long to create the next
+ * generation. Later, the name could be free again although another process took it in between.
  */
 const KEPT_MS = 10_000
 
@@ -30,8 +30,8 @@ export async function newestIn(place: string): Promise<Newest> {
 }
 
 /**
- * Makes a text the next generation; `false` when another one came between. The file is complete before it has its name,
- * and of all who want that name one gets it: that is what a hard link does.
+ * Makes a text the next generation; `false` if another process was faster. The file is complete before it gets its
+ * name, and only one process gets that name: a hard link ensures both.
  */
 export async function createNext(place: string, drafts: string, seen: Newest, text: string): Promise<boolean> {
   const generation = seen.generation + 1
@@ -51,7 +51,8 @@ export async function createNext(place: string, drafts: string, seen: Newest, te
     await clear(place, generation)
     return true
   }
-  // We stood still for so long that the name may have been taken and cleared away. Then there are newer ones.
+  // This process stopped for so long that another may have taken the name and cleared it away. Then there are newer
+  // ones.
   if ((await generationsIn(place))[0] === generation) return true
   throw new Error('this process stood still in the middle of a change; whether it counts is not known')
 }
@@ -68,14 +69,14 @@ async function write(draft: string, text: string): Promise<void> {
     await handle.writeFile(text)
     const now = uptimeMs() / 1000
     await handle.utimes(now, now)
-    // A name must not outlive a power cut that its content does not.
+    // After a power cut, a name must not exist without its content.
     await handle.sync()
   } finally {
     await handle.close()
   }
 }
 
-/** Removes generations whose next one is old, the oldest first: nobody can be about to create those names any more. */
+/** Removes generations whose successor is old, oldest first: no process can be about to create those names any more. */
 async function clear(place: string, newest: number): Promise<void> {
   for (const each of (await generationsIn(place)).reverse()) {
     if (each >= newest) return

@@ -13,7 +13,7 @@ export interface FileStoreOptions {
   readonly folder: string
 }
 
-/** A draft that nobody named for so long belongs to a process that ended in between. */
+/** The process that wrote a draft this old without naming it has ended. */
 const DRAFT_MS = 600_000
 
 /**

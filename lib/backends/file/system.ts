@@ -15,7 +15,7 @@ export function codeOf(error: unknown): string {
 
 /** Without the message of the system, which names paths. It is the cause, for those who look. */
 export function faultOf(cause: unknown, applied: 'no' | 'unknown'): Error {
-  // A value that is none, or a mistake in the code.
+  // A value that cannot be stored, or a mistake in the code.
   if (isStoreFault(cause) || cause instanceof TypeError || cause instanceof RangeError) return cause
   const reason = codeOf(cause) || (cause instanceof Error ? cause.message : String(cause))
   return storeFault(new Error(`the file system: ${reason}`, { cause }), { applied })
@@ -29,7 +29,9 @@ export async function unless<R>(code: string, work: Promise<R>): Promise<R | und
   })
 }
 
-/** The folder, made when it is missing; never one that another user could have put links or files of theirs into. */
+/**
+ * Opens the folder, and makes it if it is missing. Refuses one into which another user could have put links or files.
+ */
 export function ownFolder(folder: unknown, who: string): string {
   if (typeof folder !== 'string' || folder === '')
     throw new TypeError(`${who}: folder is ${JSON.stringify(folder)}; give the path of a folder.`)

@@ -2,11 +2,11 @@ import type { Lease } from '../../contracts/lock'
 import { storeFault } from '../../contracts/store-fault'
 import { LONGEST_TIMER_MS } from './wait'
 
-/** What is known of a lease. */
+/** The state of a lease. */
 export interface Told {
   readonly fence: string | number | undefined
   lostBy: Error | undefined
-  /** Made when somebody listens: most locks are given back before anybody does. */
+  /** Made only if somebody listens: most locks are released before that. */
   listened: AbortController | undefined
 }
 
@@ -32,7 +32,7 @@ const SHARED: Pick<ToldLease, 'fence' | 'signal'> & ThisType<ToldLease> = {
   },
 }
 
-/** A lease that shows what is told of it. */
+/** A lease that reflects the latest renewal or loss. */
 export function toldLease(told: Told, release: () => Promise<void>): Lease {
   const lease = Object.create(SHARED)
   lease[TOLD] = told
@@ -114,9 +114,10 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
 
   async function renewOnce(send: () => Promise<boolean>): Promise<void> {
     const sentAt = performance.now()
-    // An error may pass by; the lease goes on until it has run out.
+    // The error may be temporary, so the lease goes on until it runs out.
     const renewed = await send().catch(() => undefined)
-    // An answer that comes after the lease has run out says nothing: somebody may have looked at the lock in between.
+    // An answer that arrives after the lease has run out proves nothing: another process may have taken the lock in
+    // between.
     if (isOver()) return
     if (renewed) validUntil = sentAt + leaseMs
     if (renewed === false) lose(new Error('the lock is gone from the service'))

@@ -10,7 +10,7 @@ export interface LockConnection {
   free(name: string): Promise<void>
   /** Makes the server end the connection when it has heard nothing of it for so long. */
   setLease(leaseMs: number): Promise<void>
-  /** Says that we are still there; `false` when the answer comes from another connection. */
+  /** Tells the server that this process is alive; `false` if another connection answers. */
   keepAlive(): Promise<boolean>
   /** Ends the connection, whatever state it is in. It may have ended before. */
   end(): void
@@ -48,7 +48,7 @@ async function openSession(open: SessionOptions['open'], deadlineMs: number, onE
 }
 
 function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () => void): Session {
-  /** What is held, asked for or being freed. The server would grant a lock twice to one connection. */
+  /** The locks that are held, asked for or being released. The server would grant a lock twice to one connection. */
   const names = new Map<string, HeldLease | undefined>()
   let lease = { ms: 0, set: Promise.resolve() }
   let ended: Error | undefined
@@ -63,7 +63,7 @@ function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () =
     for (const held of names.values()) held?.lose(reason)
   }
 
-  /** An error leaves open what the server has done. The end of the connection settles it. */
+  /** After an error nobody knows what the server has done. Ending the connection settles it. */
   async function call<R>(work: () => Promise<R>): Promise<R> {
     if (ended) throw ended
     return inTime(work(), deadlineMs).catch((error: Error) => {

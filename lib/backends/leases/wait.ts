@@ -38,7 +38,7 @@ function lookOnce<R>({ look, giveBack }: Attempt<R>, signal: AbortSignal | undef
   return new Promise((resolve, reject) => {
     const giveUp = () => {
       resolve(undefined)
-      // A service that fails here fails for nobody who still waits.
+      // If this fails, nobody is waiting for it any more.
       looked.then((granted) => (granted === undefined ? undefined : giveBack(granted))).catch(() => {})
     }
     signal.addEventListener('abort', giveUp)

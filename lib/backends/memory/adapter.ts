@@ -6,9 +6,9 @@ import { refuseUnknown } from '../../options'
 import { laterDate } from '../../timing/later-date'
 import { oneTransactionAtATime } from './transactions'
 
-/** What a memory adapter may be told. Without any of it: unbounded, no tombstones, the clock of the system. */
+/** Options of a memory adapter. By default it is unbounded, keeps no tombstones, and uses the system's clock. */
 export interface MemoryAdapterOptions {
-  /** A resource too many is refused with a store fault. Nothing is ever evicted: this is the app's data. */
+  /** The most resources; one more is refused with a store fault. Nothing is ever evicted: this is the app's data. */
   readonly maxResources?: number
   /** `remove` leaves a tombstone, so that clients get 410 for what is gone. A tombstone counts as a resource. */
   readonly tombstones?: boolean
@@ -26,8 +26,8 @@ export interface MemoryAdapter<T> extends ResourceAdapter<T, Changing<T>> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
   /**
-   * One after another. What a transaction has looked at, others write when it is over; its handle reads and writes
-   * further resources of this adapter.
+   * Transactions run one after another. Others write what a transaction has read only after it ends. Its handle reads
+   * and writes other resources of this adapter.
    */
   readonly transaction: NonNullable<ResourceAdapter<T, Changing<T>>['transaction']>
   /** Everything that is stored, in the order of its creation, without tombstones. */
@@ -50,7 +50,7 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
   const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, history = 0, now = Date.now } = checked(options)
   const stored = new Map<string, Entry>()
   const nextVersion = versions()
-  /** Of what is not there any more: what is made anew under its key has a later date too. */
+  /** For removed resources: a new one under the same key gets a later date too. */
   let latestRemovedMs: number | undefined
 
   function put(entries: Entries, key: string, text: string, gone: boolean): Entry {

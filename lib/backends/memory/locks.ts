@@ -21,7 +21,7 @@ interface Held extends Told {
 }
 
 const DONE = Promise.resolve()
-/** So many places of locks that were given back are no waste of memory. */
+/** This many places of released locks may stay in memory. */
 const FEW = 64
 
 /** Locks within this process alone, in the order in which they were asked for. Another process has locks of its own. */

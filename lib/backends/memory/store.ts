@@ -3,9 +3,12 @@ import { storeFault } from '../../contracts/store-fault'
 import { refuseUnknown } from '../../options'
 import { type Expiring, expiryQueue } from './expiry-queue'
 
-/** What a memory store may be told. Without any of it: unbounded, by the clock that nobody sets. */
+/** Options of a memory store. By default it is unbounded, and uses a clock that nobody can set. */
 export interface MemoryStoreOptions {
-  /** A record too many is refused with a store fault. Nothing is evicted before its time: a claim would be forgotten. */
+  /**
+   * The most records; one more is refused with a store fault. Nothing is evicted before its time: that would forget a
+   * claim.
+   */
   readonly maxRecords?: number
   /** The clock that records expire by, in milliseconds. */
   readonly now?: () => number
@@ -27,7 +30,7 @@ interface Kept {
 
 /** How many records each change looks at. More than one, so records cannot expire faster than they are swept. */
 const SWEPT_PER_CHANGE = 4
-/** So many places of records that are gone are no waste of memory. */
+/** This many places of removed records may stay in memory. */
 const FEW = 64
 
 /** Keeps records in this process. They end with it, and no other process sees them. No timer runs: changes sweep. */

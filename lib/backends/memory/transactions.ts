@@ -5,7 +5,7 @@ interface Entries<E> {
   delete(key: string): unknown
   readonly size: number
   isHeld(key: string): boolean
-  /** Resolves when it is worth to look again. */
+  /** Resolves when it is worth looking again. */
   free(): Promise<unknown>
 }
 

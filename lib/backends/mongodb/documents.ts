@@ -130,7 +130,7 @@ function typeOf(content: unknown): string {
   return String(type ?? Object.prototype.toString.call(content).slice('[object '.length, -1))
 }
 
-/** What the driver would change without a word, or take for something else than the data that it is. */
+/** What the driver would silently change, or take for something other than data. */
 function demandStorable(content: unknown, pointer: string): void {
   if (typeof content === 'string' && !content.isWellFormed()) throw unfit(`${pointer} holds half of a character.`)
   if (isDate(content) && Number.isNaN(content.getTime())) throw unfit(`${pointer} is no date.`)

@@ -2,10 +2,10 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
 
-/** How often something is tried that others were in the way of. */
+/** How often a call is tried when other operations are in the way. */
 export const MOST_TRIES = 8
 
-/** Runs one call, again where the server says that it only was in another's way: nothing was written then. */
+/** Runs one call, and repeats it if the server says that another operation was in the way: then nothing was written. */
 export async function attempted<R>(run: () => Promise<R>, who: string): Promise<R> {
   for (let tries = 1; ; tries++) {
     try {

@@ -22,8 +22,8 @@ const COMMIT_TRIES = 3
 const TERMS = { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority' }, readPreference: 'primary' }
 
 /**
- * MongoDB makes nobody wait inside a transaction: who touches what another one has changed is sent away. So `find` changes
- * what it reads, as a lock, and where that fails on the very first call the transaction is begun again.
+ * Inside a transaction, MongoDB does not wait: an operation on a document that another transaction has changed fails.
+ * So `find` changes what it reads, as a lock. If that fails on the very first call, the transaction begins again.
  */
 export function transactionsOn(client: MongoClient, collection: MongoCollection, who: string) {
   return async function transact<R>(run: (transaction: MongoTransaction) => Promise<R>): Promise<R> {

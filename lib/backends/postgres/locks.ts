@@ -63,7 +63,7 @@ export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
 
   return sessionLocks({
     deadlineMs,
-    // Two keys with one number would wait for each other, and nothing worse.
+    // If two keys have the same number, they wait for each other; nothing worse happens.
     nameOf: (key) => String(createHash('sha256').update(`${prefix}\n${key}`).digest().readBigInt64BE()),
     open: async (onEnd) => connectionOf(await pool.connect(), onEnd),
   })
@@ -83,7 +83,7 @@ async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) =
   const planned = (name: string, text: string, value: unknown) =>
     client.query({ name: `express-conflict ${name}`, text, values: [value] })
 
-  /** What is asked for while another statement is under way goes out together in the next one. */
+  /** Locks that are asked for while a statement is running go out together in the next one. */
   function together(verb: string, one: string, all: string) {
     let names: string[] = []
     let answer: Promise<{ names: string[]; row: Record<string, unknown> }> | undefined

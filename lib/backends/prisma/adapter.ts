@@ -39,8 +39,8 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
   const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
 
   /**
-   * A row that has the expected version and is not changed, twice: a row policy keeps it as it is, and would do so for
-   * ever. Once is not enough, for the read may have come from a replica that lags.
+   * If a row with the expected version stays unchanged twice, a row policy protects it, and always will. Once proves
+   * nothing: the read may have come from a replica that lags.
    */
   async function changeIfStill<R>(key: string, expected: string, change: () => Promise<R | undefined>) {
     for (let tries = 1; ; tries++) {
@@ -87,8 +87,8 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
       if (!isDone) return undefined
       const seen = await read(key).catch(() => undefined)
       if (seen?.version === String(next)) return { ok: true as const, state: seen }
-      // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
-      // Its date is not known.
+      // Another writer came in between, or the read failed. The change was made all the same, and this is the result,
+      // without its date.
       return { ok: true as const, state: { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) } }
     })
   }
@@ -109,7 +109,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
         if (recogniseStoreError(error)?.kind !== 'unique') throw error
         const current = await read(key)
         if (current) return { ok: false, current }
-        // Somebody made the key and removed it again, or it never was the key but another unique field.
+        // Another client created the key and removed it again, or the conflict was about another unique field.
         if (tries === MOST_TRIES) throw error
       }
     }

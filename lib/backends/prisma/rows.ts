@@ -75,7 +75,7 @@ function fromField(content: unknown, field: PrismaField): unknown {
   if (type === 'json') return content
   if (typeof content === 'bigint' && !Number.isSafeInteger(Number(content))) {
     if (type !== 'number') return String(content)
-    // It would come back as another one when it is written again.
+    // It would come back as a different value after the next write.
     throw new TypeError(`${WHO}: ${name} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
   }
   if (type === 'number' || typeof content === 'bigint') return Number(content)

@@ -69,7 +69,7 @@ export function redisStore(options: RedisStoreOptions): ExpiringStore {
   }
 }
 
-/** 72 random bits and a count: to draw anew for each call costs more. */
+/** 72 random bits and a counter: new random bits for each call would cost more. */
 function marks(): () => string {
   let store = ''
   let count = MARKS

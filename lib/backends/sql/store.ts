@@ -65,7 +65,7 @@ export function sqlStore(options: SqlStoreOptions): SqlStore {
       const isCreated = await store.create(key, value, ttlMs)
       createdSince++
       const isTime = createdSince >= SWEEP_EVERY_CREATIONS || performance.now() - sweptAt >= SWEEP_EVERY_MS
-      // Nobody waits for it. What cannot be swept now is swept later.
+      // Nobody waits for this. A later sweep removes what is left.
       if (isTime) sweep().catch(() => {})
       return isCreated
     },

@@ -82,7 +82,7 @@ async function openSession(
     return withDeadline(answer, deadlineMs, () => new Error(`no answer within deadlineMs (${deadlineMs})`))
   }
 
-  /** An error leaves open what was done. The end of the session settles it, for all nodes are ephemeral. */
+  /** After an error nobody knows what was done. Ending the session settles it, because all nodes are ephemeral. */
   const settled = <R>(work: Promise<R>): Promise<R> =>
     work.catch((error: Error) => {
       end(error)

@@ -5,18 +5,18 @@ import { isMount, type Mount } from '../options/mount'
 import { find, type GuardedRequest, type Passed, remember } from '../request/guarded-request'
 import { guardHead, keepOffExpressTag } from './head'
 
-/** A chain as it stands in the app: of which resource, and how it finds there what a request is about. */
+/** A chain at its place in the app: its resource, and how it finds out which one a request is about. */
 export interface Placement<T> {
   readonly definition: Definition<T>
   readonly mount: Mount
   readonly key: Definition<T>['key']
-  /** Of a parent: requests to what is below its mount need its consent, and nothing more is decided about them. */
+  /** For a parent: requests to paths below its mount need its consent, and it decides nothing else about them. */
   readonly guardsBelow: boolean
   /** What stands in the stack of Express. */
   readonly middleware: unknown
 }
 
-/** Puts a request under guard; `undefined` for one that is not this chain's. */
+/** Begins to guard a request; `undefined` if this chain is not responsible for it. */
 export function begin<T>(req: Request, res: Response, placement: Placement<T>): GuardedRequest<T> | undefined {
   const { definition } = placement
   const { method } = req
@@ -35,7 +35,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
     return letPass(req, definition, 'skipped')
   if (key !== undefined || method !== 'POST' || isAbove) mustBeKey(key, definition, req)
   const begun = find(req, definition)
-  // A stage in front of this one has only waited, for a lock perhaps. With another key it is another resource.
+  // An earlier stage has only waited, perhaps for a lock. With another key, it is another resource.
   if (begun && !('passed' in begun) && begun.attempt === undefined && keyInRequest(begun) === key) return begun
   const guarded: GuardedRequest<T> = {
     req,
@@ -66,7 +66,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   return guarded
 }
 
-/** Above the resources, and without a word on where their key is: then it passes them all. */
+/** The chain is mounted above the resources, and nothing says where their key is: it would let all of them pass. */
 function canNeverMatch<T>({ params }: Request, { options }: Definition<T>): boolean {
   return options.path === undefined && options.key === undefined && !('id' in params)
 }
@@ -76,12 +76,12 @@ function letPass<T>(req: Request, passed: Definition<T>, because: Passed<T>['bec
   return undefined
 }
 
-/** What the request itself names: a resource that is being created has a key of its own by and by. */
+/** The key that the request itself names: a new resource gets its own key later. */
 function keyInRequest<T>({ key, isNew }: GuardedRequest<T>): string | undefined {
   return isNew ? undefined : key
 }
 
-/** What an earlier stage began. A later one on its own would let everything pass: it fails instead. */
+/** Continues what an earlier stage began. Without one, this stage would let everything pass, so it throws instead. */
 export function goOn<T>(req: Request, placement: Placement<T>, stage: string): GuardedRequest<T> | undefined {
   const { definition } = placement
   const { name } = definition

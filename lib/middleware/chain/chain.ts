@@ -73,7 +73,7 @@ async function run<T>(
   }
 }
 
-/** 304, or the answer to a change that the app would write a second time. Says whether there is nothing left to do. */
+/** Answers 304, or a change that the app would write a second time. Returns whether nothing is left to do. */
 function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
   const { res, settings, attempt } = guarded
   if (outcome === 'not-modified') {
@@ -85,7 +85,8 @@ function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
     res.end()
     return true
   }
-  // Where commit writes, the handler goes on and commit finds nothing to do; an app that writes by itself would write.
+  // If `commit` writes, the handler goes on, and `commit` finds nothing to do. An app that writes by itself would write
+  // again.
   if (outcome !== 'already-applied' || !settings.byApp || attempt === undefined) return false
   unchanged(guarded, attempt)
   res.statusCode = 204

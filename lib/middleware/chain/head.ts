@@ -70,7 +70,10 @@ export function keepOffExpressTag(req: Request, res: Response): void {
   if ((setting === 'strong' || typeof setting === 'function') && !res.hasHeader('ETag')) res.setHeader('ETag', NO_TAG)
 }
 
-/** That it has removed the resource by itself is told by its answer alone. 202 says that it has yet to (RFC 9110 §15.3.3). */
+/**
+ * Only the answer shows that the app has removed the resource. 202 means that it has not done so yet (RFC 9110
+ * §15.3.3).
+ */
 function isRemovedByApp<T>(
   guarded: GuardedRequest<T>,
   status: number,
@@ -109,7 +112,7 @@ const warned = new Set<string>()
 function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   const { settings, req } = guarded
   if (isDone(guarded) || settings.byApp || !isToBeCommitted(guarded) || warned.has(settings.name)) return
-  // Guarded twice, committed once.
+  // The request was guarded twice, and committed once.
   if (find(req, settings) !== guarded) return
   warned.add(settings.name)
   process.emitWarning(
@@ -118,7 +121,7 @@ function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   )
 }
 
-/** An action is its handler's. */
+/** What an action does is up to its handler. */
 function isToBeCommitted<T>(guarded: GuardedRequest<T>): boolean {
   const { proposed, action } = guarded.attempt?.change ?? {}
   return !isParent(guarded) && (proposed !== undefined || action === 'remove')

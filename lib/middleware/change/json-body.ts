@@ -103,7 +103,7 @@ function bodyAgain(headers: IncomingHttpHeaders, chunks: Buffer[], end: (body: R
     read() {
       const chunk = chunks.shift()
       if (chunk) body.push(chunk)
-      // Behind what is on its way.
+      // After the chunks that are on their way.
       else setImmediate(() => end(body))
     },
   })

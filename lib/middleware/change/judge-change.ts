@@ -27,7 +27,10 @@ export function judgeChange<T>(
   return rules.length === 0 ? undefined : brokenRule(guarded, change, rules)
 }
 
-/** What a client sent for members that only the server sets. An absent one is carried over, except from a patch that took it out. */
+/**
+ * Refuses changes to members that only the server sets. If one is missing it is carried over, unless a patch removed
+ * it.
+ */
 export function foreignMembers<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
@@ -40,7 +43,7 @@ export function foreignMembers<T>(
   if (misplaced !== undefined) return misplacedConflict(guarded, proposal.misplaced)
   const { readOnly } = proposal.marks
   if (!readOnly.before && !readOnly.after && versionField === undefined) return undefined
-  // As the client sees both: what is hidden from it was dropped from what it sent, and tells nothing here.
+  // Compares both as the client sees them: hidden members were dropped from what it sent.
   const changes = changesIn(
     readOnly,
     shownMembers(guarded, current.value),

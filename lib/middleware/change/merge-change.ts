@@ -16,8 +16,9 @@ import { foreignMembers, judgeChange } from './judge-change'
 import { check, type Proposal, propose } from './propose'
 
 /**
- * A change that was made from an older state, where the adapter still has that state: merged with what others did since,
- * if that is asked for and nobody else has touched what it changes; else the refusal, with who changed what.
+ * For a change that was made from an older state which the adapter still has. Merges it with later changes, if `merge`
+ * asks for that and nobody else has touched the same members. Otherwise returns the refusal, with the members that each
+ * side changed.
  */
 export async function mergeChange<T>(
   guarded: GuardedRequest<T>,
@@ -48,7 +49,7 @@ export async function mergeChange<T>(
   return withConflicts(guarded, refusal, base.value, since?.slice(1) ?? [current], mine)
 }
 
-/** What a handler makes by itself of a change that was merged: it has to leave what others did as it is. */
+/** Checks the handler's own value after a merge: it has to keep what others did. */
 export function mergedConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, own: T): ConflictError | undefined {
   const { mergedFrom, change } = attempt
   const { current } = change

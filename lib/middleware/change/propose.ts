@@ -23,16 +23,16 @@ import { unsafeDocument } from './body'
 /** What a request would make of a state. */
 export interface Proposal {
   readonly value?: unknown
-  /** The value as the client alone would have it, before members that are not the client's were put back. */
+  /** The value as the client sent it, before members that it may not set were put back. */
   readonly sent?: unknown
   /** Members that the schema annotates, in the stored value and in the one that the client would have. */
   readonly marks: SchemaMarks
-  /** Where members that the client does not see would come to belong to another item. */
+  /** Where hidden members would end up in a different item. */
   readonly misplaced: readonly string[]
   readonly conflict?: ConflictError | undefined
-  /** What is wrong with a new resource as long as the handler does not fill in what only the server sets. */
+  /** What is wrong with a new resource until the handler fills in the members that only the server sets. */
   readonly incomplete?: ConflictError | undefined
-  /** A patch: value and conflict say something of a state that the client may not have seen. */
+  /** For a patch: its value or conflict reveals something about a state that the client may not have seen. */
   readonly tellsState: boolean
 }
 
@@ -80,7 +80,7 @@ function proposeUpdate<T>(
   const next = sent.format === 'value' ? { ok: true as const, value: sent.document } : patched(guarded, current, sent)
   if (!next.ok)
     return { ...NOTHING, conflict: patchConflict(next.failure), tellsState: next.failure.reason !== 'malformed' }
-  // A merge leaves nothing that neither side had; a JSON Patch can nest and name what its parts do not.
+  // A merge patch adds only what one side had. A JSON Patch can combine harmless parts into something unsafe.
   const unsafe = sent.format === 'json-patch' ? unsafeDocument('The patched resource', next.value) : undefined
   if (unsafe) return { ...NOTHING, conflict: unsafe, tellsState: true }
   const whole = withStoredHidden(next.value, current.value, members)
@@ -142,7 +142,7 @@ export function schemaConflict<T>(
   return answerOf('schema_invalid', { status: options.status?.schema_invalid, detail, errors: [...errors] })
 }
 
-/** Goes on at once where nothing has to be waited for: most schemas answer at once. */
+/** Continues at once if nothing has to be waited for, as with most schemas. */
 export function after<A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> {
   return value instanceof Promise ? value.then(next) : next(value)
 }

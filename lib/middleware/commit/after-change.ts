@@ -86,7 +86,7 @@ function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string
   return change.current === undefined && guarded.isNew ? locationOf(guarded, guarded.key ?? '') : undefined
 }
 
-/** What is created stays created: an error now would make the client create it again. */
+/** The resource has been created: an error now would make the client create it again. */
 function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): string {
   try {
     const location: unknown = settings.location(req, key)
@@ -145,11 +145,11 @@ export async function recordChange<T>(
   if (!claimed?.claim || !store) return
   const answer = answerOfChange(guarded, change, state)
   if (await claimed.claim.commit(answer, store)) return
-  // Taken for dead, and carried out by another one: what this one did must not count.
+  // Another request took this one for dead and ran: what this one did must not count.
   throw new ConflictError('idempotency_in_progress', { retryAfterS: retryAfterS() })
 }
 
-/** Should what comes behind the commit fail: the change was made all the same. */
+/** Notes that the change was made, in case something fails after the commit. */
 export function noteChange<T>(
   guarded: GuardedRequest<T>,
   change: Change<T>,

@@ -31,7 +31,7 @@ import { commitInTransaction } from './transaction'
 export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
   let attempt = begun(guarded)
   guarded.progress = COMMITTING
-  // What fails there fails for good.
+  // A failure in there is final.
   if (guarded.transaction) return commitInTransaction(guarded, attempt, intent, guarded.transaction)
   const { deadlineMs } = guarded.settings
   let until: number | undefined
@@ -49,7 +49,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       const change = intended instanceof Promise ? await intended : intended
       if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
         throw new ConflictError('lock_lost', { retryAfterS: retryAfterS() })
-      // From the first write on: what the handler takes to make a value is not the store's.
+      // Counts from the first write: the time that the handler takes to make a value does not count.
       const leftMs = until === undefined ? deadlineMs : until - Date.now()
       until ??= Date.now() + deadlineMs
       if (leftMs <= 0) throw tooMany()
@@ -67,7 +67,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       }
       attempt = await judgedAgain(guarded, result.current)
       if (attempt.verdict?.outcome === 'already-applied') continue
-      // A value of the handler's own was made from the state that lost: nobody here can make it anew.
+      // The handler made its value from the state that lost, and nobody here can make a new one.
       if (intent.from === 'value') {
         if (!guarded.settings.reportsOnly) throw end(guarded, lostRace(guarded))
         report(guarded, lostRace(guarded))
@@ -91,7 +91,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
 const OPEN = { at: 'open' } as const
 const COMMITTING = { at: 'committing' } as const
 
-/** What came in between stays there, however often the commit is tried again. */
+/** The other change stays, however often the commit is tried again. */
 function end<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
   guarded.progress = { at: 'ended', error: conflict }
   return conflict

@@ -23,7 +23,7 @@ export async function judgedAgain<T>(
   throw conflict
 }
 
-/** After others had their turn. */
+/** Reads the state again after other requests had their turn. */
 export async function readAgain<T>(guarded: GuardedRequest<T>, before: Attempt<T>): Promise<Attempt<T>> {
   const stored = await readState(guarded)
   return stored?.version === before.stored?.version ? before : judgedAgain(guarded, stored)
@@ -52,7 +52,7 @@ export async function withAnotherKey<T>(
     guarded.attempt = attempt
     const conflict = await firstConflict(guarded, attempt, stages)
     if (conflict) throw conflict
-    // The same again is known to be taken.
+    // If the same key comes out again, it is known to be taken.
     if (guarded.key !== taken) return attempt
   }
   guarded.key = taken
@@ -110,7 +110,7 @@ const PAUSES = { firstMs: 10, longestMs: 100 }
 
 export async function pauseInTurn<T>({ res }: GuardedRequest<T>, tries: number, untilMs: number): Promise<void> {
   const isInTime = await pause(tries - 1, { ...PAUSES, untilMs })
-  // When the client has left, the others are served sooner.
+  // If the client has left, stop early and let the others go ahead.
   if (!isInTime || res.destroyed) throw tooMany()
 }
 

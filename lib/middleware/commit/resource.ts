@@ -68,7 +68,7 @@ export function resourceFor<T, Handle = unknown>(guarded: GuardedRequest<T>): Re
   const found = Object.create(SHARED)
   found[FOUND] = guarded
   found.name = guarded.settings.name
-  // Of its own, as a handler may take them out of it.
+  // Own members, because a handler may destructure them.
   found.commit = (next?: Parameters<Resource<T>['commit']>[0]) => commitAndTell(guarded, intentOf(next))
   found.written = (outcome: WriteOutcome<T>) => changeWritten(guarded, outcome)
   found.lostRace = () => told(guarded, lostRace(guarded))

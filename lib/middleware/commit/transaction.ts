@@ -112,7 +112,7 @@ export async function commitInTransaction<T>(
 ): Promise<Committed<T>> {
   try {
     if (attempt.verdict?.outcome === 'already-applied') {
-      // Whatever the handler has done is what it did the first time.
+      // The handler repeated what it did the first time, so roll it back.
       await transaction.rollBack()
       return unchanged(guarded, attempt)
     }
@@ -149,7 +149,7 @@ async function lastChange<T>(guarded: GuardedRequest<T>, first: Attempt<T>, inte
     if (result.ok) return { change, state: result.state }
     if (guarded.isNew) attempt = await withAnotherKey(guarded, intent, tries)
     else if (reportsOnly && Date.now() < until) attempt = await judgedAgain(guarded, result.current)
-    // Only what was not there could not be locked.
+    // A row that is there was locked, so only a new one can lose a race.
     else if (attempt.stored !== undefined) throw lostRace(guarded)
     else attempt = undefined
   }

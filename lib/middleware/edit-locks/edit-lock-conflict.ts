@@ -19,7 +19,7 @@ export async function editLockConflict<T>(
   if (lock === undefined) return undefined
   const { req } = guarded
   const lists = listsOf(guarded)
-  // 423 would say that the token is wrong, where it could not be read.
+  // Not 423: that would say that the token is wrong, but nobody could read it.
   if (lists === undefined && req.headers.if !== undefined) return malformedIf()
   return isHeldBy(lock, tokensIn(lists ?? []), locks.owner(req)) ? undefined : lockedBy(guarded, locks, lock)
 }
@@ -28,7 +28,7 @@ function malformedIf(): ConflictError {
   return answerOf('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
 }
 
-/** What others are told: until when, and of the holder what the app says. */
+/** What others are told: until when it is locked, and what the app says about the holder. */
 export async function lockedBy<T>(
   { req }: GuardedRequest<T>,
   locks: EditLocks,
@@ -46,7 +46,7 @@ export async function lockedBy<T>(
   })
 }
 
-/** What the `If` of a change says besides who holds the lock: 400 for what cannot be read, 412 for what is not so. */
+/** Evaluates the rest of `If` in a change: 400 if it cannot be read, 412 if it is false. */
 export function ifConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): ConflictError | undefined {
   const { settings, req, isSafe } = guarded
   if (settings.editLocks === undefined || isSafe || req.headers.if === undefined) return undefined
@@ -62,7 +62,7 @@ export function ifConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): 
   return answerOf('precondition_failed', { field: 'If', detail })
 }
 
-/** Who removes a resource has no more use for the lock on it. What cannot be removed runs out. */
+/** Ends the lock of a resource that was removed. If that fails, the lock runs out by itself. */
 export async function endLockOfRemoved<T>(guarded: GuardedRequest<T>, { editLock }: Attempt<T>): Promise<void> {
   const { editLocks } = guarded.settings
   if (editLocks && editLock) await endLock(guarded, editLocks, editLock).catch(() => false)

@@ -9,7 +9,7 @@ import type { EditLock, EditLocks } from '../options/edit-locks'
 import type { GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
 
-/** As it is stored. Of the token the hash alone: who reads the store cannot use what stands there. */
+/** The stored form. It has only a hash of the token, so reading the store does not give anybody a token. */
 interface Stored {
   readonly owner: string
   readonly token: string
@@ -17,10 +17,10 @@ interface Stored {
   readonly untilMs: number
 }
 
-/** A lock that was found dead is looked for again; it is not for ever that others are faster. */
+/** After removing a dead lock, look again, but not for ever, should others keep being faster. */
 const MOST_TRIES = 4
 
-/** The lock on the resource of a request, if one stands. One whose owner is gone is removed on the way. */
+/** The current lock on the resource of a request, if there is one. A lock whose owner is gone is removed. */
 export async function findLock<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<EditLock | undefined> {
   const key = recordKey(guarded)
   const store = storeOf(guarded, locks)
@@ -54,7 +54,7 @@ export async function takeLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, 
   })
   const creating = locks.store.create(key, record, locks.leaseMs)
   const isTaken = await inTime(guarded, () => creating).catch((error) => {
-    // It may have been granted all the same, late or without our hearing of it.
+    // The store may have granted it all the same, late or with its answer lost.
     const giveBack = () => locks.store.remove(key, record)
     creating.then(giveBack, giveBack).catch(() => {})
     throw error
@@ -103,7 +103,7 @@ function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
 
-/** A store that cannot be asked holds up every change: nobody knows whether somebody is editing. */
+/** If the store does not answer, every change is refused: nobody knows whether somebody is editing. */
 async function inTime<T, R>({ settings }: GuardedRequest<T>, work: () => Promise<R>): Promise<R> {
   const { deadlineMs } = settings
   const late = () => new Error(`the store of the edit locks gave no answer within ${deadlineMs} ms`)

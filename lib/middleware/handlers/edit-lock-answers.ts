@@ -25,7 +25,7 @@ export async function lookAtLock<T>(guarded: GuardedRequest<T>, locks: EditLocks
   return viewOfLock(await findLock(guarded, locks), locks, guarded.req)
 }
 
-/** A lock that is renewed, taken and released by others at the very same moment is not for ever in the way. */
+/** How often to try when others take, renew and release the lock at the same moment. */
 const MOST_TRIES = 4
 
 /** Renews the lock that the token names; without one, or when it has ended, takes the lock. */
@@ -89,7 +89,7 @@ export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): 
   throw new ConflictError('resource_busy', { retryAfterS: retryAfterS() })
 }
 
-/** The same answer for what is not there as for what the caller may not see, whether somebody edits it or not. */
+/** Gives the same answer for a missing resource and for one that the caller may not see, locked or not. */
 async function mustBeVisible<T>(guarded: GuardedRequest<T>, isLocked: boolean): Promise<void> {
   const conflict = await isStillAllowed(guarded)
   if (conflict) throw conflict

@@ -59,7 +59,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     if (found === undefined) return passOn()
     found.then((refused) => (refused ? respond(refused) : passOn())).catch(failing(next))
 
-    /** The app's own error handler answers it, and may keep its reasons to itself: the log has what to mend. */
+    /** The app's own error handler answers it and may hide the reason, so the log says what to fix. */
     function passOn(): void {
       const known = innermost(req) && recogniseStoreError(error)
       if (known) tell(() => logger.error({ method: req.method, err: error }, `The database: ${mendOf(error)}.`))

@@ -60,7 +60,7 @@ function takeHead(held: HeldAnswer, args: unknown[]): ServerResponse {
   }
   pass(held.answer).writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
   const { head } = held
-  // What was taken off in between was of no use for this status; what was put on is a layer's own.
+  // Keeps only fields that are still on the answer. Fields that were added in between belong to another layer.
   held.head = head && { status: res.statusCode, headers: head.headers.filter(([name]) => res.hasHeader(name)) }
   return res
 }
@@ -73,7 +73,7 @@ function hold(held: HeldAnswer, args: unknown[]): unknown {
   const { res } = held
   if (held.state === 'sending') return pass(held.answer).write.apply(res, args)
   const { chunk, callback } = argumentsOf(args)
-  // Behind the end: no part of the answer.
+  // Written after the end: not part of the answer.
   if (held.isEnded) return false
   const piece = bytesOf(chunk, args[1])
   begin(held)
@@ -126,7 +126,7 @@ function settle(held: HeldAnswer): void {
   held
     .onAnswer({ status, headers, body }, isWhole)
     .then(() => send(held))
-    // The handler is through: nobody is left to be told.
+    // The handler is done, so there is nobody left to tell.
     .catch((error) => res.destroy(error))
 }
 
@@ -169,7 +169,7 @@ function argumentsOf(args: unknown[]): { chunk: unknown; callback: (() => void) 
   return { chunk: typeof args[0] === 'function' ? undefined : args[0], callback }
 }
 
-/** A copy: who wrote it may use its memory again. Throws for what is no text and no bytes, as Node does. */
+/** Copies it, because the writer may reuse its memory. Throws for anything but text and bytes, as Node does. */
 function bytesOf(chunk: unknown, encoding: unknown): Buffer {
   if (typeof chunk === 'string')
     return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')

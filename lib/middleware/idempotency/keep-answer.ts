@@ -35,7 +35,7 @@ function storeBeforeAnswer<T>(
     mostBytes: settings.maxAnswerBytes,
     onAnswer(answer, isWhole) {
       stop()
-      // The store may take its connection from the pool that the transaction has one of.
+      // The store may need a connection from the pool that the open transaction uses.
       const open = isWhole ? openTransactionsOn(req) : []
       return persist(async () => {
         for (const transaction of open) await transaction?.rollBack()

@@ -25,7 +25,7 @@ export function requestFingerprint(
   return fingerprintOf({ method, path, query, mediaType: mediaTypeOf(req.headers), body }, ignoreFields)
 }
 
-/** What was not read cannot be compared, and then a key would stand for any body. */
+/** A body that was not read cannot be compared: its key would stand for any body. */
 function parsedBody(req: Request): unknown {
   const type = mediaTypeOf(req.headers)
   if (!wasRead(req)) {

@@ -6,7 +6,7 @@ import type { GuardedRequest } from '../request/guarded-request'
 import { settledOf } from '../request/settled'
 import { type LockQueue, lockQueue } from './lock-queue'
 
-/** All of them or none. What this request holds already, for another chain, is its own to use. */
+/** Takes all of the locks or none. A lock that this request already holds for another chain is used again. */
 export async function holdAll<T>(
   guarded: GuardedRequest<T>,
   lock: LockSettings,
@@ -62,7 +62,10 @@ interface Load {
   held: number
 }
 
-/** By the name of the resource: what this process waits for and holds. A listener that comes late is told right figures. */
+/**
+ * What this process waits for and holds, by name of the resource. Counted always, so that a late listener gets right
+ * figures.
+ */
 const loads = new Map<string, Load>()
 
 function loadOf(name: string): Load {

@@ -25,7 +25,7 @@ export interface LockQueue {
   readonly size: number
 }
 
-/** So much counts the last turn for what is expected of the next. */
+/** The weight of the latest turn in the expected length of the next one. */
 const NEWEST = 0.2
 
 export function lockQueue(now: () => number = () => performance.now()): LockQueue {

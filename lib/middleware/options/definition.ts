@@ -118,7 +118,7 @@ function sameMembers(one: object, other: object): boolean {
   )
 }
 
-/** By what is shared, weakly: a test that makes its app anew, with an adapter of its own, defines its resources anew. */
+/** By the shared object, weakly: a test that builds its app again, with a new adapter, defines its resources again. */
 const names = new WeakMap<object, Map<string, Definition<unknown>>>()
 
 function claimName(definition: Definition<unknown>): void {
@@ -142,7 +142,7 @@ function claimName(definition: Definition<unknown>): void {
 /** Throws a TypeError that names the value and the way out: a wrong option is found when the app starts. */
 export function readDefinition<T>(caller: string, given: ConflictOptions<T>): Definition<T> {
   check(`${caller}()`, given)
-  // A copy: what is written into the object later was not checked.
+  // A copy, because nobody would check later changes to the object.
   const options = { ...given }
   const { adapter, path, preconditions = {}, tag = 'version' } = options
   const lock = options.lock && readLock(options.lock)
@@ -171,7 +171,7 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
     reportsOnly: preconditions.mode === 'report',
     tag: tag === 'version' ? versionTag : tag,
     alreadyApplied: new Set(options.alreadyApplied ?? ['DELETE']),
-    // A key that a client makes up would be in the way of one that the store gives later.
+    // A key that a client chooses could later collide with one that the store gives.
     create: new Set(options.create ?? (adapter.create ? ['POST'] : ['PUT', 'POST'])),
     generateKey: options.generateKey ?? (() => randomUUID()),
     location: options.location ?? belowRequest,
@@ -222,7 +222,7 @@ function checkMerge<T>(caller: string, { adapter, tag = 'version' }: ConflictOpt
     )
 }
 
-/** A state that nothing is said of is most likely a slip of the pen. */
+/** A state that is mentioned nowhere else is most likely a typo. */
 function checkLifecycle(caller: string, lifecycle: LifecycleOptions): void {
   checkOptions(caller, lifecycle, LIFECYCLE, ['field'])
   const { transitions, initial = [], frozen = [], gone = [] } = lifecycle
@@ -277,7 +277,7 @@ function readLifecycle({ field, frozen, gone, initial, transitions }: LifecycleO
   }
 }
 
-/** Relative to the host: what stands in front of the app is not known here. */
+/** Relative to the host, because nobody here knows what is in front of the app. */
 export function belowRequest(req: Request, key: string): string {
   return `${(req.baseUrl + req.path).replace(/\/+$/, '')}/${encodeURIComponent(key)}`
 }

@@ -17,7 +17,7 @@ export interface EditLock extends EditLockHolder {
   readonly record: string
 }
 
-/** What is to be known of edit locks. `store` and `owner` are needed. */
+/** The options of edit locks. `store` and `owner` are required. */
 export interface EditLockOptions {
   /** Where the locks are: `memoryStore()` in one process; over several, one that they share. */
   readonly store: ExpiringStore

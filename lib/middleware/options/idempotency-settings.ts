@@ -13,7 +13,7 @@ export interface IdempotencySettings
   readonly replayHeaders: ReadonlySet<string>
 }
 
-/** What describes a content and says where things are. Not who is meant, nor when it was said. */
+/** Fields that describe content and locations, but not the caller or the moment. */
 const REPLAYED = [
   'accept-patch',
   'allow',
@@ -31,7 +31,7 @@ const REPLAYED = [
   'vary',
 ]
 
-/** Of one caller, one connection, or one moment. */
+/** Fields that belong to one caller, one connection or one moment. */
 const NEVER_REPLAYED = [
   'authentication-info',
   'authorization',

@@ -26,7 +26,7 @@ export function isMount(path: string): boolean {
   return path === '/' || segmentsOf(path).length === 0
 }
 
-/** For a chain of which it is known that it stands on a route. */
+/** For a chain that is certain to be on a route. */
 export const onRoute: Mount = ({ params }) => params as Params
 
 /** The resource is what `path` matches below the mount, and the mount itself is their collection. */

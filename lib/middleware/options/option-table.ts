@@ -23,7 +23,7 @@ const somePointers: Expectation = {
   what: 'a JSON Pointer or several, such as "/slug"',
 }
 
-/** What each option has to be. TypeScript holds the tables against the types: an option that is missing here does not compile. */
+/** What each option has to be. TypeScript compares the tables with the types: a missing option does not compile. */
 export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectation>> = {
   name: aText('what the resource is called, such as "article"'),
   adapter: {

@@ -115,7 +115,9 @@ export interface LockOptions {
   readonly methods?: readonly string[]
 }
 
-/** What is to be known of one kind of resource. `name` and `adapter` are needed; the rest adds checks or changes a default. */
+/**
+ * The options of one kind of resource. `name` and `adapter` are required; the rest adds checks or changes a default.
+ */
 export interface ConflictOptions<T> {
   /** What the resource is called, "article". Prefixes signatures and keys, labels events. */
   readonly name: string

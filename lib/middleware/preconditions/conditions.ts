@@ -4,7 +4,7 @@ import { type Preconditions, parsePreconditions } from '../../http/preconditions
 import { valueAt } from '../../json/pointer'
 import type { GuardedRequest } from '../request/guarded-request'
 
-/** What a request without conditional fields has: known by identity. */
+/** The conditions of a request without conditional fields. Compared by identity. */
 export const NO_CONDITIONS: Preconditions = {}
 
 /** The conditional fields of the request, or why they cannot be read (400). Parsed once. */

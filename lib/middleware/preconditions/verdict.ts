@@ -20,8 +20,8 @@ export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): V
 }
 
 /**
- * What comes of a refusal by conditions or versions: it stands, or in report mode it is told and the request goes on. There
- * it meets what conditions had hidden: 410 for the removal of what is removed.
+ * Enforces a refusal by conditions or versions. In report mode it is only reported, and the request goes on to the
+ * checks that come after conditions: 410 for removing a tombstone.
  */
 export function enforced<T>(
   guarded: GuardedRequest<T>,
@@ -35,7 +35,7 @@ export function enforced<T>(
   return change.action === 'remove' && stored && !change.current ? answerOf('gone') : undefined
 }
 
-/** Whether the request says on which state it is meant to act: what `required: true` asks for. */
+/** Whether the request says which state it acts on, as `required: true` demands. */
 export function isConditional<T>(guarded: GuardedRequest<T>): boolean {
   const conditions = conditionsOf(guarded)
   const version = versionNamedBy(guarded)

@@ -87,7 +87,7 @@ export function answerOnTop(res: ServerResponse): Answer {
   return answer
 }
 
-/** Past what refuses and holds: what is held goes on from here. */
+/** The methods below refusals and holds: a held answer continues from here. */
 export function pass({ res, onHead, installed }: Answer): Methods {
   const { below } = installed
   if (onHead === undefined) return below
@@ -101,7 +101,7 @@ function carrierOf({ req }: ServerResponse): Carrier | undefined {
   return req?.rawHeaders as Carrier | undefined
 }
 
-/** Of what answers inherit from. Most processes have one app. */
+/** The latest prototype of answers. Most processes have one app. */
 let latest: { readonly prototype: unknown; readonly installed: Installed } | null = null
 
 /**

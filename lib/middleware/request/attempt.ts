@@ -4,7 +4,7 @@ import type { Action } from '../../rules/change'
 import { isGone } from '../../rules/lifecycle'
 import type { Attempt, GuardedRequest, Stage } from './guarded-request'
 
-/** Holds the request against a state; after a lost race, against the one that won. */
+/** Compares the request with a state: after a lost race, with the state that won. */
 export function newAttempt<T>(
   guarded: GuardedRequest<T>,
   stored: ResourceState<T> | undefined,

@@ -4,7 +4,7 @@ import type { ExpiringStore } from '../../contracts/store'
 import type { Claim } from '../../idempotency/claim'
 import type { KeptAnswer } from '../../idempotency/record'
 
-/** What is known of a request whose key was claimed, or whose turn it is, until it is answered. */
+/** What is known about a request with a claim, until it is answered. */
 export interface ClaimedRequest {
   /** `undefined`: it came without a key. */
   readonly claim: Claim | undefined
@@ -23,7 +23,7 @@ interface Carrier {
   [CLAIMED]?: ClaimedRequest
 }
 
-/** It hangs where `remember` hangs its own: a member on the request itself is dear. */
+/** Kept where `remember` keeps its entries: a member on the request itself is slow. */
 export function claimOn(req: Request): ClaimedRequest | undefined {
   return (req.rawHeaders as Carrier)[CLAIMED]
 }

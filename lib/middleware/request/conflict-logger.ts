@@ -1,6 +1,9 @@
 import type { Request } from 'express'
 
-/** What a log needs to have, as pino and `console` do. Of a log that takes the message first: turn the two round. */
+/**
+ * The methods that a logger needs, as pino and `console` have them. If yours takes the message first, swap the
+ * arguments.
+ */
 export interface ConflictLogger {
   warn(fields: object, message: string): void
   error(fields: object, message: string): void

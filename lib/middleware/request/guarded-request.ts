@@ -42,7 +42,7 @@ export interface GuardedRequest<T> {
    */
   beforeCommit: ((handle: unknown) => Promise<void>)[] | undefined
   progress: Progress
-  /** The validators that were put on the answer, to be taken off again where they do not belong. */
+  /** The validators that were put on the answer, so that they can be removed if the status does not allow them. */
   readonly shown: { readonly field: string; readonly value: string }[]
   notModifiedLate: boolean
   /** In report mode: it was told what would have refused the request. */
@@ -63,7 +63,7 @@ export interface Sent {
   readonly version: string | undefined
 }
 
-/** The request held against one state. A lost race makes a new one. */
+/** The request compared with one state. A lost race makes a new attempt. */
 export interface Attempt<T> {
   /** What is stored, tombstones included. */
   readonly stored: ResourceState<T> | undefined

@@ -11,7 +11,7 @@ export interface OpenTransaction<T> {
   commit(): Promise<void>
   /** Nothing is done where it has ended already. */
   rollBack(): Promise<void>
-  /** Ends it without asking what still runs in it. */
+  /** Ends it, whatever still runs in it. */
   abandon(): void
   /** Aborted when it was held for too long, and ended. */
   readonly lost: AbortSignal
@@ -19,7 +19,7 @@ export interface OpenTransaction<T> {
   holdFor(maxHoldMs: number): { done(): void }
 }
 
-/** What `run` rejects with: nobody else is told. */
+/** What `run` rejects with. Nobody else sees it. */
 const GIVEN_UP = new Error('The transaction was rolled back.')
 
 /** Rejects when the adapter does, or when it takes longer than `ms`: then it is rolled back as soon as it opens. */
@@ -65,7 +65,7 @@ export async function openTransaction<T>(
       if (!open.isOpen) return
       open.isOpen = false
       end.reject(GIVEN_UP)
-      // However it comes back, nothing was committed.
+      // However this ends, nothing was committed.
       await withDeadline(done, ms, () => noAnswerWithin(ms)).catch((error: unknown) => {
         if (error !== GIVEN_UP) adapter.abandon?.()
       })
@@ -92,7 +92,7 @@ function deferred<V>() {
     resolve = resolveIt
     reject = rejectIt
   })
-  // Whoever waits for it hears of a rejection; nobody need be there.
+  // The promise may have no listener: without this, a rejection would end the process.
   promise.catch(() => {})
   return { promise, resolve, reject }
 }

@@ -81,7 +81,7 @@ interface Occurrence {
   readonly instance: string
 }
 
-/** By request: an app may keep one error and throw it for many of them. */
+/** By request, because an app may throw the same error object for many requests. */
 const latest = new WeakMap<Request, Occurrence>()
 
 function occurrenceOf(req: Request, conflict: ConflictError): Occurrence {
@@ -96,7 +96,7 @@ function newInstance(): string {
   return `urn:uuid:${randomUUID()}`
 }
 
-/** A listener's own mistake is no reason to answer a client differently, nor to end the process when it comes late. */
+/** A mistake in a listener must not change the client's answer, and a late rejection must not end the process. */
 export function tell(listener: () => unknown): void {
   try {
     const told = listener()
@@ -112,7 +112,7 @@ async function withExposedState<T>(
 ): Promise<ConflictError> {
   const { expose } = settings.options
   const current = attempt?.change.current
-  // To a caller that was refused as such nothing is shown, not even by an app that shows all to the others.
+  // Shows nothing to a caller that `allow` refused, even if the app shows the state to others.
   if (expose === undefined || current === undefined || conflict.code === 'denied' || conflict.code === 'not_found')
     return conflict
   const state = await expose(current, req)

@@ -47,7 +47,7 @@ function fits(pattern: readonly string[], sent: readonly string[]): boolean {
   )
 }
 
-/** The parameter of a mount further up, most likely: a literal of a route has few digits and is short. */
+/** Anything else is probably a parameter of a mount further up: literals in routes are short and have few digits. */
 function bounded(segment: string): string {
   const literal = segment.toLowerCase()
   return /^(?:v\d{1,2}|[a-z][a-z_.-]{0,39})$/.test(literal) ? literal : ':param'

@@ -31,7 +31,7 @@ function watch(res: ServerResponse): Settled {
   const waiting = new Set<(how: Settlement) => void>()
   const deadlines: { ms: number; callback: (how: Settlement) => void }[] = []
   let isEnded = res.writableEnded
-  // Who left before anybody watched is not told of again.
+  // If the client left before anybody watched, `close` does not come again.
   if (res.destroyed && !isEnded) left.abort()
 
   answerOnTop(res).onEnd = () => {

@@ -14,7 +14,7 @@ export function tagsOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): read
 
 export function tagsFor<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): readonly EntityTag[] {
   const { settings, key = '' } = guarded
-  // Without the version: a hash over it would be no hash over the content.
+  // Without the version field: a hash that covers it would change with every write.
   return settings.tag.tagsFor({
     name: settings.name,
     key,
@@ -44,7 +44,7 @@ export function showValidators<T>(
 ): void {
   if (tag) show(guarded, 'ETag', formatEntityTag(tag))
   const modified = state.lastModified?.getTime()
-  // While its second is still running a date can come to stand for two states (RFC 9110 §8.8.2.2).
+  // Until its second is over, a date can stand for two states (RFC 9110 §8.8.2.2).
   if (modified !== undefined && floorToSecond(modified) < floorToSecond(Date.now()))
     show(guarded, 'Last-Modified', formatHttpDate(modified))
 }

@@ -24,7 +24,8 @@ export const preconditionStage: Stage = {
     const { current, action } = attempt.change
     if (action !== 'read' || current === undefined || !isRetrieval(guarded.method)) return undefined
     showValidators(guarded, current, tagsOf(guarded, attempt)[0])
-    // Express asks `fresh` again, which splits tags at commas and takes for a date whatever `Date.parse` does.
+    // Express would evaluate `fresh` again, which splits tags at commas and accepts whatever `Date.parse` takes for a
+    // date.
     const isAnswered = verdict.outcome === 'not-modified' && !guarded.settings.notModifiedLate
     if (!isAnswered && hasConditions(guarded))
       Object.defineProperty(guarded.req, 'fresh', { value: false, configurable: true })

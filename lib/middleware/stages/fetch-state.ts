@@ -73,7 +73,7 @@ async function goneOrHidden<T>(
   return conflict?.code === 'not_found' ? conflict : answerOf('gone')
 }
 
-/** A PUT that says that nothing may be there takes a tombstone for nothing, and brings the resource back. */
+/** For a PUT with `If-None-Match: *`, a tombstone counts as nothing: the PUT restores the resource. */
 function isRestored<T>(guarded: GuardedRequest<T>, { gone }: ResourceState<T>): boolean {
   if (!gone || guarded.method !== 'PUT' || !mayCreate(guarded)) return false
   const conditions = conditionsOf(guarded)
@@ -91,7 +91,7 @@ function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boole
   return stored === undefined && !mayCreate(guarded)
 }
 
-/** A DELETE that names the version which it removed, or another that is no more, asks for what is done already. */
+/** A DELETE with a condition on a removed resource asks for what has been done already. */
 function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
   const { method, settings, isAbove } = guarded
   if (isAbove || method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false

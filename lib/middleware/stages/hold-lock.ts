@@ -27,7 +27,7 @@ export const lockStage: Stage = {
   },
 }
 
-/** In one order for all requests: two that want the same two locks cannot wait for each other. */
+/** Sorted, so that two requests that want the same two locks cannot wait for each other. */
 function keysOf<T>({ req, key, settings }: GuardedRequest<T>, lock: LockSettings): string[] {
   const named = lock.key ? lock.key(req) : key === undefined ? [] : `${settings.name}:${key}`
   const keys = [named].flat()

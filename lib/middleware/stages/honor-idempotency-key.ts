@@ -52,7 +52,7 @@ export function honorIdempotencyKey<T>(
 export const idempotencyStage: Stage = {
   name: 'honorIdempotencyKey',
   role: 'enters',
-  // A key among the lines that were dropped would be one that nobody honours.
+  // If Node dropped the header line with the key, nobody would honour it.
   prepare({ req, settings }) {
     const { idempotency } = settings
     return idempotency && isCovered(req, settings, idempotency) ? truncatedHeaders(req) : undefined
@@ -61,7 +61,7 @@ export const idempotencyStage: Stage = {
     const { req } = guarded
     const { idempotency } = guarded.settings
     if (idempotency === undefined || !isCovered(req, guarded.settings, idempotency)) return undefined
-    // By a chain in front: one request, one claim.
+    // An earlier chain has claimed it: one request has one claim.
     if (claimOn(req)) return undefined
     const field = req.headers['idempotency-key']
     if (field === undefined && !idempotency.required && idempotency.withoutKey === 'run') return undefined
@@ -94,7 +94,7 @@ function unreadable(code: 'idempotency_key_missing' | 'idempotency_key_invalid',
   return new ConflictError(code, { detail, headers: documentedAt(settings) })
 }
 
-/** Whoever has no scope has that of nobody, and nobody's answers would be anybody's. */
+/** Callers without a scope would share one, and could get each other's answers. */
 function scopeOf<T>({ req, settings }: GuardedRequest<T>, { scope }: IdempotencySettings): string | readonly string[] {
   const given: unknown = scope(req)
   if (typeof given === 'string' && given !== '') return given

@@ -11,10 +11,10 @@ import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 
 /**
- * Stage 4: makes the proposed value and holds it against the schema, and the change against what is stored.
+ * Stage 4: makes the proposed value, checks it against the schema, and compares the change with what is stored.
  *
- * It looks at the conditions of the request before it compares anything with the stored state, for what a comparison
- * says is news to a client that has not seen that state.
+ * It evaluates the conditions of the request before it compares anything with the stored state, because the result of a
+ * comparison reveals that state to a client that may not have seen it.
  */
 export function validateChange<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
   return chainOf('validateChange', definitionOf('validateChange', resource), [changeStage])
@@ -69,7 +69,7 @@ async function mergeOrJudge<T>(
   return enforced(guarded, attempt, unmerged) ?? judgeByState(guarded, attempt, proposal)
 }
 
-/** What a comparison with the stored state has against the change. */
+/** Refuses a change that the stored state does not allow. */
 function judgeByState<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
@@ -80,7 +80,7 @@ function judgeByState<T>(
   return foreignMembers(guarded, attempt, proposal) ?? judgeChange(guarded, attempt.change)
 }
 
-/** POST on a resource is an action: its body is the handler's. */
+/** POST on an existing resource is an action, and its body is for the handler. */
 function takesBody<T>({ method, isNew }: GuardedRequest<T>): boolean {
   return method === 'PUT' || method === 'PATCH' || isNew
 }

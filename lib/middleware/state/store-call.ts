@@ -40,7 +40,7 @@ export async function readState<T>(guarded: GuardedRequest<T>): Promise<Resource
   }
 }
 
-/** A call that changes something. What nobody can know is never called a failure: it may have been carried out. */
+/** Makes a call that changes something. If nobody knows whether it succeeded, it is not reported as failed. */
 export async function writeState<T, R>(guarded: GuardedRequest<T>, ms: number, call: () => Promise<R>): Promise<R> {
   try {
     return await withDeadline(call(), ms, () => noAnswerWithin(ms))
@@ -57,7 +57,7 @@ export function checkedState<T>(state: ResourceState<T> | undefined, name: strin
   throw new TypeError(`The adapter of the ${name} gave ${wrong}`)
 }
 
-/** What comes of String() where a member was not there, most often because nobody waited for the row. */
+/** What `String()` makes of a missing member, most often because of a missing `await`. */
 const NO_VERSIONS = new Set(['', 'undefined', 'null', 'NaN', '[object Object]', '[object Promise]'])
 
 function whatIsWrongWith(state: unknown): string | undefined {

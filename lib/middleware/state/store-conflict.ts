@@ -52,7 +52,7 @@ function isNotFound<T>({ attempt }: GuardedRequest<T>, known: StoreError): boole
 /** What failed in a transaction has failed with all of it, as long as COMMIT was not sent. */
 async function isUndone<T>({ transaction }: GuardedRequest<T>, applied: 'no' | 'unknown'): Promise<boolean> {
   if (transaction === undefined || transaction.isSent) return false
-  // It may still be at work: that is not waited for.
+  // The statement may still be running; do not wait for it.
   if (applied === 'unknown') transaction.abandon()
   else await transaction.rollBack()
   return true
@@ -71,7 +71,7 @@ export function handlersConflict<T>(
   guarded: GuardedRequest<T>,
   error: unknown,
 ): Promise<ConflictError | undefined> | undefined {
-  // What was committed stays so, whatever fails behind it: no answer of ours could say that.
+  // The commit stands, whatever fails after it, and no conflict can say that.
   if (isDone(guarded) || !isStores(error)) return undefined
   return storeConflict(guarded, error, guarded.isSafe ? 'read' : 'write').then((conflict) =>
     conflict && isInDoubt(guarded) ? inDoubt(conflict) : conflict,
@@ -86,13 +86,13 @@ function isInDoubt<T>({ req, transaction }: GuardedRequest<T>): boolean {
   return true
 }
 
-/** Its key is not given free, so a repetition would not be carried out. */
+/** The key is not released, so a repetition would not run. */
 function inDoubt(conflict: ConflictError): ConflictError {
   if (!conflict.retryable) return conflict
   return new ConflictError('outcome_unknown', { cause: conflict.cause, retryable: false })
 }
 
-/** Not what is no database's, nor what the app has put a status on: that is answered as it says. */
+/** Whether an error comes from a store. An error with a status of its own is answered with that status. */
 function isStores(error: unknown): boolean {
   if (isMistake(error) || hasStatus(error)) return false
   return isStoreFault(error) || recogniseStoreError(error) !== undefined
@@ -109,7 +109,7 @@ const REFUSED: Codes = {
   rule: 'rule_violation',
 }
 
-/** Others were in the way. What is in neither table is `backend_unavailable`. */
+/** Other requests were in the way. A kind that is in neither table is `backend_unavailable`. */
 const IN_THE_WAY: Codes = {
   serialization: 'concurrent_update',
   deadlock: 'concurrent_update',
@@ -133,7 +133,7 @@ async function refusedValue<T>(
   return new ConflictError(code, { cause, conflicts })
 }
 
-/** Another one was faster, or it is another column's constraint: only a look can tell, names of keys are the app's. */
+/** Either another request created the key first, or the constraint is on another column. Only a read can tell. */
 async function isKeyTaken<T>({ attempt, key, settings }: GuardedRequest<T>): Promise<boolean> {
   if (key === undefined || attempt?.stored !== undefined) return false
   const { adapter, deadlineMs } = settings
@@ -155,7 +155,7 @@ function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
   const conditions = conditionsOf(guarded)
   if (conditions instanceof ConflictError) return false
   const { ifMatch, ifNoneMatch } = conditions
-  // What names the version that was replaced does not hold any more.
+  // A condition that names the replaced version is false by now.
   if (Array.isArray(ifMatch) || typeof versionNamedBy(guarded) === 'string') return true
   if (ifNoneMatch === '*' && !isNew) return true
   // RFC 9110 §9.2.2: to carry these out twice is to carry them out once.

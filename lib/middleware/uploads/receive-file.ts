@@ -53,7 +53,7 @@ async function receive(
       `receiveFile(): the ${req.method} body of type ${req.headers['content-type']} was read already. Mount receiveFile() in front of the body parser, or the parser on other paths.`,
     )
   const spool = await openSpool(adapter)
-  // The answer is the one sign that nobody reads what was received any more.
+  // Only the end of the answer shows that nobody reads the received file any more.
   settledOf(res).onSettled(ABANDON_AFTER_MS, () => void spool.discard())
   try {
     return await spoolBody(req, spool, maxBytes)
@@ -102,7 +102,7 @@ async function spoolBody(req: Request, spool: Spool, maxBytes: number): Promise<
   return spool.finish(type).catch(fault)
 }
 
-/** To leave the loop must not close the connection: the answer is still to be sent on it. */
+/** Leaving the loop must not close the connection: the answer still has to be sent on it. */
 async function* chunksOf(req: Request): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false })) yield chunk as Buffer
@@ -168,7 +168,7 @@ function malformed(detail: string, cause?: unknown): ConflictError {
   return new ConflictError('malformed_body', { detail, cause })
 }
 
-/** The disk was asked in vain. Any other error is a mistake. */
+/** The disk failed. Any other error is a mistake in the code. */
 function unavailable(error: unknown): unknown {
   if (!isStoreFault(error)) return error
   return new ConflictError('backend_unavailable', { cause: error, retryAfterS: retryAfterS() })

@@ -36,7 +36,7 @@ export function sendFile(options: SendFileOptions = {}): ConflictMiddleware {
     if (!res.hasHeader('Content-Type')) res.setHeader('Content-Type', file.type)
     if (!res.hasHeader('Content-Disposition'))
       res.setHeader('Content-Disposition', typeof disposition === 'string' ? disposition : disposition(file, req))
-    // Whoever uploads says what type it is. A browser must not think better of it.
+    // The uploading client chose the type, and a browser must not guess another one.
     res.setHeader('X-Content-Type-Options', 'nosniff')
     res.setHeader('Repr-Digest', file.digest)
     const error = await sent(req, rangeOf(guarded, file.size), res, file)
@@ -98,7 +98,7 @@ const OF_A_FILE = ['Content-Type', 'Content-Disposition', 'X-Content-Type-Option
 
 async function answerError(guarded: GuardedRequest<unknown>, error: SendError): Promise<void> {
   const { res } = guarded
-  // Half of it is on its way: only a connection that breaks off says so.
+  // Part of the file was sent already: only a broken connection can tell the client.
   if (res.headersSent) return void res.destroy(error)
   for (const field of OF_A_FILE) res.removeHeader(field)
   if (error.status === 404) throw await refusal(guarded, await replaced(guarded))
@@ -110,7 +110,7 @@ async function answerError(guarded: GuardedRequest<unknown>, error: SendError): 
   res.end()
 }
 
-/** The state that was read has been taken away since, because there are newer ones. */
+/** The state that was read has been removed since, because there are newer ones. */
 async function replaced(guarded: GuardedRequest<unknown>): Promise<ConflictError> {
   const stored = await readState(guarded)
   if (stored === undefined) return new ConflictError('not_found')

@@ -35,13 +35,13 @@ export interface Next {
   readonly parts: Parts
 }
 
-/** Each try that is lost needs a success of somebody else, so this many in a row mean that something is wrong. */
+/** Each lost try means that another process succeeded. If this many fail in a row, something is wrong. */
 const TRIES = 1000
 
 export async function find<T>({ files, folder, encoding }: Store<T>, place: string): Promise<Found<T>> {
   for (let tries = 0; tries < TRIES; tries++) {
     const seen = await look(files, place)
-    // A folder that is not there says that nothing is stored, but only where the folder around it is.
+    // A missing folder means that nothing is stored, but only if its parent folder is there.
     if (seen === undefined) await folder.demandThere()
     if (seen === undefined || seen.head.suffix === 'none') return { seen, current: undefined }
     const kept = keptAt(seen, seen.head)
@@ -68,7 +68,7 @@ export async function change<T>(
     const modifiedMs = laterDate(current?.state.lastModified.getTime(), Math.floor(store.now()))
     const staged = await writeGeneration(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
     if (!(await isAsFound(store, place, expected, staged))) continue
-    // Before the change, for after it the next ones may take it away.
+    // Before the change: after it, the next changes may remove it.
     const made = await stateOfStaged(store, place, staged)
     const isDone = seen ? await moveHead(files, seen, staged) : await createFolder(files, folder.path, place, staged)
     if (!isDone) continue
@@ -78,7 +78,7 @@ export async function change<T>(
   throw storeFault(new Error(`${place} is changed all the time`), { applied: 'no' })
 }
 
-/** To write takes its time, and an editor takes no part in races: the last look comes as late as it can. */
+/** Writing takes time, and an editor does not check versions, so the last look comes as late as possible. */
 async function isAsFound<T>(store: Store<T>, place: string, expected: string | null, staged: Staged): Promise<boolean> {
   try {
     const { current } = await find(store, place)
@@ -101,7 +101,7 @@ async function stateOfStaged<T>(
   return (await stateOf(encoding, kept, record, data)).state
 }
 
-/** What is superfluous now is cleared away, whoever has written it. */
+/** Clears away what is not needed any more, whichever process wrote it. */
 async function clear<T>(
   { files, keepVersions }: Store<T>,
   seen: Seen | undefined,

@@ -69,7 +69,7 @@ export async function openSpool(files: FileSystem, folder: Folder): Promise<Spoo
     },
     async discard() {
       await close().catch(() => undefined)
-      // What is not taken away now is left to the next sweep.
+      // The next sweep removes what is left now.
       await files.rm(path, { force: true }).catch(() => undefined)
     },
   }

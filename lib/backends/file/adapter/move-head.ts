@@ -72,7 +72,7 @@ async function isMoved(
   }
 }
 
-/** Others see the change already. Whether a power cut would undo it is what nobody knows when this fails. */
+/** Others see the change already. If this fails, nobody knows whether a power cut would undo it. */
 async function demandOnDisk(files: FileSystem, folder: string): Promise<void> {
   await syncFolder(files, folder).catch((error: unknown) => {
     throw faultOf(error, 'unknown')

@@ -21,7 +21,7 @@ export function sweep(folder: string, spool: string, keepVersions: number): void
     const [, owner = '', generation, place = ''] = SPOOLED.exec(name) ?? []
     const state = stateOfOwner(owner)
     if (state === 'alive' || (state === 'elsewhere' && !isGivenUp(join(spool, name)))) continue
-    // Who is not known to be dead may go on, and make what it has put there the current state.
+    // A process that may still be alive could go on and make what it put there the current state.
     if (state === 'dead' && generation !== undefined) clear(join(folder, place), generation, keepVersions)
     rmSync(join(spool, name), { recursive: true, force: true })
   }
@@ -63,7 +63,7 @@ function stateOfOwner(name: string): 'alive' | 'dead' | 'elsewhere' {
   const [pid = '', start, where] = name.split('-')
   if (where !== place()) return 'elsewhere'
   if (!isRunning(Number(pid))) return 'dead'
-  // A number is given again: a process that started at another time is another one.
+  // The system reuses process numbers: a process that started at another time is another one.
   const startedAt = startOf(Number(pid))
   return startedAt === undefined || start === '0' || startedAt === start ? 'alive' : 'dead'
 }

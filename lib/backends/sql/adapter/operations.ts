@@ -105,8 +105,8 @@ export function operationsAt<T>(
     if (!isFinal || version === undefined) return (await read(key, execute)) ?? gone()
     const seen = await read(key).catch(() => undefined)
     if (seen?.version === version) return seen
-    // Another writer came between, or the read failed: the change is made all the same, and this is what it made.
-    // Its date is not known.
+    // Another writer came in between, or the read failed. The change was made all the same, and this is the result,
+    // without its date.
     return { value: JSON.parse(JSON.stringify(value)) as T, version }
   }
 
