@@ -42,17 +42,17 @@ export { type RespondOptions, respondToConflicts } from './middleware/handlers/r
 export { defineResource, type ResourceDefinition } from './middleware/options/definition'
 export { type EditLockHolder, type EditLockOptions, type EditLocks, editLocks } from './middleware/options/edit-locks'
 export type { IdempotencyOptions } from './middleware/options/idempotency-options'
+export type { LifecycleOptions } from './middleware/options/lifecycle-options'
+export type { LockOptions } from './middleware/options/lock-options'
 export type {
   CommitEvent,
   ConflictEvent,
   ConflictOptions,
   Denial,
-  LifecycleOptions,
-  LockOptions,
-  PreconditionOptions,
   Rule,
   RuleConflict,
 } from './middleware/options/options'
+export type { PreconditionOptions } from './middleware/options/precondition-options'
 export type { ConflictLogger } from './middleware/request/conflict-logger'
 export type { ConflictMiddleware } from './middleware/request/conflict-middleware'
 export { checkPreconditions } from './middleware/stages/check-preconditions'

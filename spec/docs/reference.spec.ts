@@ -11,12 +11,13 @@ function namesUnder(heading: string): string[] {
   return [...own.matchAll(/^\| `(\w+)` +\|/gm)].map(([, name = '']) => name)
 }
 
-test.each([
+const TABLES = [
   ['Options of the chain', 'middleware/options/options.ts', 'ConflictOptions'],
-  ['preconditions', 'middleware/options/options.ts', 'PreconditionOptions'],
+  ['preconditions', 'middleware/options/precondition-options.ts', 'PreconditionOptions'],
+  ['lock', 'middleware/options/lock-options.ts', 'LockOptions'],
   ['editLocks', 'middleware/options/edit-locks.ts', 'EditLockOptions'],
   ['idempotency', 'middleware/options/idempotency-options.ts', 'IdempotencyOptions'],
-  ['lifecycle', 'middleware/options/options.ts', 'LifecycleOptions'],
+  ['lifecycle', 'middleware/options/lifecycle-options.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/handlers/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of conflictMetrics', 'metrics/conflict-metrics.ts', 'ConflictMetricsOptions'],
   ['Options of changeStream', 'change-stream.ts', 'ChangeStreamOptions'],
@@ -39,7 +40,9 @@ test.each([
   ['Options of sendFile', 'middleware/uploads/send-file.ts', 'SendFileOptions'],
   ['Options of signature', 'rules/tag.ts', 'SignatureOptions'],
   ['What resourceOf gives', 'middleware/commit/resource.ts', 'Resource'],
-])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path, name) => {
+] as const
+
+test.each(TABLES)('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path, name) => {
   expect(namesUnder(heading).sort()).toEqual(membersOf(path, name).sort())
 })
 
@@ -50,14 +53,22 @@ test('docs/reference.md, Options of sqlAdapter: nothing is missing, nothing is m
   expect(namesUnder('Options of sqlAdapter').sort()).toEqual(options.sort())
 })
 
-test.each([
+const EXPORTS = [
   ['Exports of express-conflict', 'index.ts'],
   ['Exports of express-conflict/metrics', 'metrics/index.ts'],
   ['Exports of express-conflict/dashboard', 'dashboard/index.ts'],
   ['Exports of express-conflict/openapi', 'openapi/index.ts'],
   ['Exports of express-conflict/testing', 'testing/index.ts'],
-])('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path) => {
+] as const
+
+test.each(EXPORTS)('docs/reference.md, %s: nothing is missing, nothing is made up', (heading, path) => {
   expect(namesUnder(heading).sort()).toEqual([...exportsOf(path, readSources()).keys()].sort())
+})
+
+test('every table of docs/reference.md is compared', () => {
+  const compared = [...TABLES, ...EXPORTS].map(([heading]): string => heading)
+  const headings = [...page.matchAll(/^#{2,3} (.+)$/gm)].map(([, heading = '']) => heading)
+  expect(headings.filter((each) => !compared.includes(each))).toEqual(['Options of sqlAdapter'])
 })
 
 test('what is said to be a type is one, and what is not is there when the app runs', () => {

@@ -3,7 +3,7 @@ import { ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile } from '../../contracts/stored-file'
 import { fingerprintOf } from '../../idempotency/fingerprint'
 import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasEmpty, wasParsed } from '../change/body'
-import type { IdempotencySettings } from '../options/idempotency-settings'
+import type { IdempotencySettings } from '../options/idempotency-options'
 
 /** What tells the request from another one with its key, or why that cannot be said. */
 export function requestFingerprint(

@@ -1,7 +1,7 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import { type ConflictEvents, publish, warn } from '../../conflicts/events'
 import type { Lease, LockManager } from '../../contracts/lock'
-import type { LockSettings } from '../options/definition'
+import type { LockSettings } from '../options/lock-options'
 import type { GuardedRequest } from '../request/guarded-request'
 import { settledOf } from '../request/settled'
 import { type LockQueue, lockQueue } from './lock-queue'

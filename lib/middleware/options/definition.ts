@@ -11,10 +11,12 @@ import { type TagScheme, versionTag } from '../../rules/tag'
 import { compileSchema } from '../../schema/schema'
 import type { SchemaCheck } from '../../schema/schema-check'
 import type { EditLocks } from './edit-locks'
-import { type IdempotencySettings, readIdempotency } from './idempotency-settings'
+import { type IdempotencySettings, readIdempotency } from './idempotency-options'
+import { readLifecycle } from './lifecycle-options'
+import { type LockSettings, MAX_HOLD_MS, readLock } from './lock-options'
 import { belowMount, lastParameter, type Mount, onResource, refuseMounted } from './mount'
-import { LIFECYCLE, LOCK, OPTIONS, PRECONDITIONS, STATUS } from './option-table'
-import type { ConflictOptions, LifecycleOptions, LockOptions } from './options'
+import { type ConflictOptions, OPTIONS, STATUS } from './options'
+import { type PreconditionSettings, readPreconditions } from './precondition-options'
 
 /**
  * One kind of resource, as `defineResource` made it. Give it to every stage and router of this resource, and to
@@ -31,7 +33,7 @@ export interface ResourceDefinition<T, Handle = unknown> {
 export type ResourceOrOptions<T> = ResourceDefinition<T> | ConflictOptions<T>
 
 /** The options, checked and prepared once: the request path does the rest. */
-export interface Definition<T> {
+export interface Definition<T> extends PreconditionSettings {
   readonly [DEFINITION]: true
   readonly options: ConflictOptions<T>
   readonly name: string
@@ -48,13 +50,6 @@ export interface Definition<T> {
   readonly editLocks: EditLocks | undefined
   readonly members: MemberRules
   readonly lifecycle: Lifecycle | undefined
-  readonly required: boolean | 'version'
-  readonly acceptWeakForms: boolean
-  readonly tagSuffixes: readonly string[]
-  readonly versionQuery: string | undefined
-  readonly notModifiedLate: boolean
-  /** Conditions and versions refuse nothing: it is only told what they would have refused. */
-  readonly reportsOnly: boolean
   readonly tag: TagScheme
   readonly alreadyApplied: ReadonlySet<string>
   readonly create: ReadonlySet<string>
@@ -65,17 +60,8 @@ export interface Definition<T> {
   readonly merge: boolean
 }
 
-export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'methods'>> {
-  readonly key: LockOptions['key']
-  readonly methods: ReadonlySet<string> | undefined
-}
-
-const MAX_HOLD_MS = 60_000
 /** RFC 9110 §9.2.1, and QUERY (RFC 10008). */
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']
-/** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
-const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']
-
 /** Known by brand: two copies of this package may be loaded. */
 const DEFINITION = Symbol.for('express-conflict.definition')
 
@@ -144,8 +130,10 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
   check(`${caller}()`, given)
   // A copy, because nobody would check later changes to the object.
   const options = { ...given }
-  const { adapter, path, preconditions = {}, tag = 'version' } = options
-  const lock = options.lock && readLock(options.lock)
+  const { adapter, path, tag = 'version' } = options
+  const preconditions = readPreconditions(`${caller}(): preconditions`, options.preconditions ?? {})
+  const lock = options.lock && readLock(`${caller}(): lock`, options.lock)
+  const lifecycle = options.lifecycle && readLifecycle(`${caller}(): lifecycle`, options.lifecycle)
   const parameter = path === undefined ? 'id' : lastParameter(path)
   return {
     [DEFINITION]: true,
@@ -162,13 +150,8 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
     idempotency: options.idempotency && readIdempotency(`${caller}(): idempotency`, options.idempotency),
     editLocks: options.editLocks,
     members: readMembers(options),
-    lifecycle: options.lifecycle && readLifecycle(options.lifecycle),
-    required: preconditions.required ?? true,
-    acceptWeakForms: preconditions.weak === 'accept',
-    tagSuffixes: preconditions.tagSuffixes ?? TAG_SUFFIXES,
-    versionQuery: preconditions.versionQuery,
-    notModifiedLate: preconditions.notModified === 'late',
-    reportsOnly: preconditions.mode === 'report',
+    lifecycle,
+    ...preconditions,
     tag: tag === 'version' ? versionTag : tag,
     alreadyApplied: new Set(options.alreadyApplied ?? ['DELETE']),
     // A key that a client chooses could later collide with one that the store gives.
@@ -185,10 +168,8 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
   refuseMounted(caller.slice(0, -2), options)
   if (!isObject(options)) throw new TypeError(`${caller}: expected options, got ${show(options)}.`)
   checkOptions(caller, options, OPTIONS, ['name', 'adapter'])
-  checkOptions(`${caller}: preconditions`, options.preconditions ?? {}, PRECONDITIONS)
   checkOptions(`${caller}: status`, options.status ?? {}, STATUS)
-  if (options.lock) checkOptions(`${caller}: lock`, options.lock, LOCK, ['manager'])
-  else if (options.isolation === 'lock')
+  if (options.isolation === 'lock' && !options.lock)
     throw new TypeError(`${caller}: isolation: 'lock' needs lock: { manager }, such as memoryLocks().`)
   if (options.isolation === 'transaction' && typeof options.adapter.transaction !== 'function')
     throw new TypeError(
@@ -199,7 +180,6 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
       `${caller}: maxHoldMs is for isolation: 'transaction'. The lock has one of its own: lock: { maxHoldMs: ${options.maxHoldMs} }.`,
     )
   if (options.merge !== undefined) checkMerge(caller, options)
-  if (options.lifecycle) checkLifecycle(`${caller}: lifecycle`, options.lifecycle)
   if (options.writes !== 'by-app' && typeof options.adapter.write !== 'function')
     throw new TypeError(
       `${caller}: the adapter has no write method. Give it one, or say writes: 'by-app' and write in the handler, with the version in your own WHERE.`,
@@ -222,19 +202,6 @@ function checkMerge<T>(caller: string, { adapter, tag = 'version' }: ConflictOpt
     )
 }
 
-/** A state that is mentioned nowhere else is most likely a typo. */
-function checkLifecycle(caller: string, lifecycle: LifecycleOptions): void {
-  checkOptions(caller, lifecycle, LIFECYCLE, ['field'])
-  const { transitions, initial = [], frozen = [], gone = [] } = lifecycle
-  if (transitions === undefined) return
-  const known = new Set([...Object.keys(transitions), ...frozen, ...gone])
-  const unknown = [...initial, ...Object.values(transitions).flat()].find((state) => !known.has(state))
-  if (unknown !== undefined)
-    throw new TypeError(
-      `${caller} leads to ${show(unknown)}, of which nothing is said. Add ${show(unknown)}: [] to transitions if it is a final state.`,
-    )
-}
-
 function readMembers<T>({
   immutable,
   writeOnce,
@@ -252,28 +219,6 @@ function readMembers<T>({
     arrayKeys: parseArrayKeys(arrayKeys ?? {}),
     keyPointer: tokensOf(keyPointer),
     versionField: tokensOf(preconditions?.versionField),
-  }
-}
-
-function readLock({ manager, waitMs, leaseMs, maxHoldMs, maxWaiting, key, methods }: LockOptions): LockSettings {
-  return {
-    manager,
-    waitMs: waitMs ?? 5000,
-    leaseMs: leaseMs ?? 10_000,
-    maxHoldMs: maxHoldMs ?? MAX_HOLD_MS,
-    maxWaiting: maxWaiting ?? 100,
-    key,
-    methods: methods && new Set(methods),
-  }
-}
-
-function readLifecycle({ field, frozen, gone, initial, transitions }: LifecycleOptions): Lifecycle {
-  return {
-    field: parsePointer(field),
-    frozen: new Set(frozen),
-    gone: new Set(gone),
-    initial: initial && new Set(initial),
-    transitions: transitions && new Map(Object.entries(transitions).map(([from, to]) => [from, new Set(to)])),
   }
 }
 

@@ -1,13 +1,28 @@
 import type { Request } from 'express'
 import type { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
-import type { LockManager } from '../../contracts/lock'
+import { isObject, isPointer } from '../../json/pointer'
+import {
+  aFunction,
+  aMethod,
+  anObject,
+  aPointer,
+  aText,
+  type Expectation,
+  listOf,
+  milliseconds,
+  oneOf,
+  recordOf,
+} from '../../options'
 import type { Change } from '../../rules/change'
 import type { TagScheme } from '../../rules/tag'
 import type { AjvInstance } from '../../schema/ajv'
 import type { AnySchema } from '../../schema/schema'
-import type { EditLocks } from './edit-locks'
+import { type EditLocks, someEditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
+import type { LifecycleOptions } from './lifecycle-options'
+import type { LockOptions } from './lock-options'
+import type { PreconditionOptions } from './precondition-options'
 
 /** A refusal about the caller. `as: 'not_found'` hides that the resource is there. */
 export interface Denial {
@@ -30,44 +45,6 @@ export type Rule<T> = (
   change: Change<T>,
   req: Request,
 ) => RuleConflict | undefined | null | Promise<RuleConflict | undefined | null>
-
-/** The states that a resource goes through. A state is a string, in one member of the value. */
-export interface LifecycleOptions {
-  /** JSON Pointer to the member that holds the state, such as `/status`. */
-  readonly field: string
-  /** States in which nothing can be changed: 409 `frozen`. */
-  readonly frozen?: readonly string[]
-  /** States that stand for "removed": 410 `gone`. */
-  readonly gone?: readonly string[]
-  /** Where a new resource may begin. Default: anywhere. */
-  readonly initial?: readonly string[]
-  /** From each state to the ones it may go to. A final state has an empty list. Default: from any to any. */
-  readonly transitions?: Readonly<Record<string, readonly string[]>>
-}
-
-/** Which conditions a change has to bring, and where a version may come from beside the header fields. */
-export interface PreconditionOptions {
-  /**
-   * What PUT, PATCH and DELETE on an existing resource have to bring: `true` (default), some condition, `If-Match: *`
-   * included; `'version'`, one that names a version; `false`, nothing.
-   */
-  readonly required?: boolean | 'version'
-  /** `'accept'` lets `If-Match` match the weak and the suffixed form of the current tag. Default: `'refuse'`. */
-  readonly weak?: 'refuse' | 'accept'
-  /** What proxies put behind a tag when they compress. Default: `-gzip`, `;gzip`, `-br`, `;br`. */
-  readonly tagSuffixes?: readonly string[]
-  /** JSON Pointer at which representations show the version and bodies may bring it back, such as `/revision`. */
-  readonly versionField?: string
-  /** Name of a query parameter that may bring the version. */
-  readonly versionQuery?: string
-  /** `'early'` (default): 304 before the handler runs. `'late'`: the handler runs and its headers are kept. */
-  readonly notModified?: 'early' | 'late'
-  /**
-   * `'report'`: what conditions and versions would have refused is told with `enforced: false`, and goes through as it would
-   * without the chain, over what others wrote. Everything else is enforced. Default: `'enforce'`.
-   */
-  readonly mode?: 'enforce' | 'report'
-}
 
 /** What is told about a refused request. No part of the stored state is in it. */
 export interface ConflictEvent {
@@ -92,27 +69,6 @@ export interface CommitEvent {
   readonly tries: number
   /** Whether the request brought a condition on the state, or named a version. */
   readonly conditional: boolean
-}
-
-/** The lock that is held from before the state is read until the answer is ended. */
-export interface LockOptions {
-  /** Grants the leases: `memoryLocks()` in one process; over several, the one of a service that they share. */
-  readonly manager: LockManager
-  /** How long a request waits for the lock, its turn in this process included, in milliseconds. Default: 5000. */
-  readonly waitMs?: number
-  /** How long the lock outlives a process that died, in milliseconds. Default: 10000. */
-  readonly leaseMs?: number
-  /** When the lock ends although the handler is still at work, in milliseconds. Default: 60000. */
-  readonly maxHoldMs?: number
-  /** How many requests of this process may wait for one resource. Default: 100. */
-  readonly maxWaiting?: number
-  /**
-   * The names of what to lock, `article:1` for the article 1, in place of the resource itself. Several are locked in one
-   * order for all requests, all or none.
-   */
-  readonly key?: (req: Request) => string | readonly string[]
-  /** Methods that hold the lock. Default: all that are not safe. */
-  readonly methods?: readonly string[]
 }
 
 /**
@@ -216,4 +172,74 @@ export interface ConflictOptions<T> {
   readonly onConflict?: (event: ConflictEvent) => void
   /** Told of every commit. What it throws becomes a warning. */
   readonly onCommitted?: (event: CommitEvent) => void
+}
+
+const somePointers: Expectation = {
+  holds: (value) => aPointer.holds(value) || (Array.isArray(value) && value.length > 0 && value.every(aPointer.holds)),
+  what: 'a JSON Pointer or several, such as "/slug"',
+}
+
+/** What each option has to be. TypeScript compares the tables with the types: a missing option does not compile. */
+export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectation>> = {
+  name: aText('what the resource is called, such as "article"'),
+  adapter: {
+    holds: (value) => isObject(value) && 'read' in value && typeof value.read === 'function',
+    what: 'a ResourceAdapter with a read method, such as memoryAdapter()',
+  },
+  writes: oneOf('by-adapter', 'by-app'),
+  key: aFunction,
+  skip: aFunction,
+  path: aText('a path below the mount, such as "/:id"'),
+  safeMethods: listOf(aMethod),
+  schema: {
+    holds: (value) => isObject(value) || typeof value === 'function',
+    what: 'a JSON Schema, a compiled Ajv validator, or a schema of zod, valibot or ArkType',
+  },
+  ajv: {
+    holds: (value) => isObject(value) && 'compile' in value && typeof value.compile === 'function',
+    what: 'an Ajv instance',
+  },
+  immutable: listOf(aPointer),
+  writeOnce: listOf(aPointer),
+  hidden: listOf(aPointer),
+  arrayKeys: {
+    holds: (value) => recordOf(aPointer).holds(value) && Object.keys(Object(value)).every(isPointer),
+    what: `an object of JSON Pointers, such as { '/items': '/id' }`,
+  },
+  lifecycle: anObject,
+  allow: aFunction,
+  rules: listOf({ ...aFunction, what: 'a function of the change' }),
+  isolation: oneOf('compare-and-swap', 'lock', 'transaction'),
+  maxHoldMs: milliseconds,
+  lock: anObject,
+  idempotency: anObject,
+  editLocks: someEditLocks,
+  preconditions: anObject,
+  tag: {
+    holds: (value) =>
+      value === 'version' || (isObject(value) && 'tagsFor' in value && typeof value.tagsFor === 'function'),
+    what: "'version', contentHash() or signature({ secret })",
+  },
+  tagHeader: {
+    // A token, RFC 9110 §5.6.2.
+    holds: (value) => typeof value === 'string' && /^[!#$%&'*+.^_`|~\w-]+$/.test(value),
+    what: 'the name of a header field',
+  },
+  merge: oneOf('disjoint'),
+  alreadyApplied: listOf(oneOf('PUT', 'PATCH', 'DELETE')),
+  create: listOf(oneOf('PUT', 'POST')),
+  generateKey: aFunction,
+  keyPointer: aPointer,
+  location: aFunction,
+  constraints: recordOf(somePointers),
+  deadlineMs: milliseconds,
+  status: anObject,
+  expose: aFunction,
+  onConflict: aFunction,
+  onCommitted: aFunction,
+}
+
+export const STATUS: Readonly<Record<keyof NonNullable<ConflictOptions<unknown>['status']>, Expectation>> = {
+  immutable_field: oneOf(400, 409, 422),
+  schema_invalid: oneOf(400, 422),
 }

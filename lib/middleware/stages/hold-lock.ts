@@ -1,6 +1,7 @@
 import { chainOf } from '../chain/chain'
 import { holdAll } from '../lock/held-locks'
-import { definitionOf, type LockSettings, type ResourceOrOptions } from '../options/definition'
+import { definitionOf, type ResourceOrOptions } from '../options/definition'
+import type { LockSettings } from '../options/lock-options'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { GuardedRequest, Stage } from '../request/guarded-request'
 

@@ -15,7 +15,7 @@ import {
   type ResourceOrOptions,
   readDefinition,
 } from '../options/definition'
-import type { IdempotencySettings } from '../options/idempotency-settings'
+import type { IdempotencySettings } from '../options/idempotency-options'
 import { onRoute } from '../options/mount'
 import type { ConflictOptions } from '../options/options'
 import { claimOn } from '../request/claimed-request'
