@@ -126,7 +126,7 @@ test('ArkType, whose schemas are functions, and TypeBox, whose schemas are JSON 
     (async () => {
       const { type } = await import('arktype')
       const { Type } = await import('typebox')
-      const { compileSchema } = require('./lib/schema/compile-schema.ts')
+      const { compileSchema } = require('./lib/schema/schema.ts')
       const check = (schema, value) => compileSchema(schema, undefined).check(value, false)
       const ark = type({ title: 'string', 'n?': 'number' })
       const box = Type.Object({ title: Type.String({ readOnly: true }) })
