@@ -225,6 +225,46 @@ describe('how it is laid out', () => {
   })
 })
 
+/** Members of a request under guard that change, and the rooms that write each, as its doc comment says. */
+function writersSaid(name: string): Map<string, readonly string[]> {
+  const source = sources.find(({ path }) => path === 'middleware/request/guarded-request.ts')
+  const found = source?.tree.statements.find((each) => ts.isInterfaceDeclaration(each) && each.name.text === name)
+  const members = found && ts.isInterfaceDeclaration(found) ? [...found.members] : []
+  return new Map(
+    members
+      .filter((member) => !(ts.isPropertySignature(member) && member.modifiers))
+      .map((member) => {
+        const [, said = ''] = /By (`[^.]*)\.$/.exec(String(ts.getJSDocCommentsAndTags(member)[0]?.comment ?? '')) ?? []
+        return [member.name?.getText() ?? '', [...said.matchAll(/`([a-z-]+)`/g)].map(([, room = '']) => room)]
+      }),
+  )
+}
+
+const isAssignment = (node: ts.Node): node is ts.BinaryExpression =>
+  ts.isBinaryExpression(node) &&
+  node.operatorToken.kind >= ts.SyntaxKind.FirstAssignment &&
+  node.operatorToken.kind <= ts.SyntaxKind.LastAssignment
+
+test.each([
+  ['GuardedRequest', 'guarded'],
+  ['Attempt', 'attempt'],
+])('%s: each room of the middleware writes only what is its own', (type, name) => {
+  const written = sources
+    .filter(({ path }) => path.startsWith('middleware/'))
+    .flatMap(({ path, tree }) =>
+      [...nodesOf(tree)]
+        .filter(isAssignment)
+        .map(({ left }) => left)
+        .filter(ts.isPropertyAccessExpression)
+        .filter(({ expression }) => ts.isIdentifier(expression) && expression.text === name)
+        .map((left) => [left.name.text, path.split('/')[1] ?? ''] as const),
+    )
+  const rooms = (member: string) => [...new Set(written.flatMap(([each, room]) => (each === member ? [room] : [])))]
+  const said = writersSaid(type)
+  expect([...said.keys()].sort()).toEqual([...new Set(written.map(([member]) => member))].sort())
+  for (const [member, writers] of said) expect([member, rooms(member).sort()]).toEqual([member, [...writers].sort()])
+})
+
 /** The folders of a tree that is drawn with two spaces a level. */
 function roomsIn(drawn: string): string[] {
   const above: string[] = []

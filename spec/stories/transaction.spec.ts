@@ -18,7 +18,6 @@ import {
   storeFault,
   type TransactionalAdapter,
 } from '../../lib'
-import { guardedOn } from '../../lib/middleware/request/guarded-request'
 import { type Doc, mistake } from './app'
 
 const quiet = { warn: () => undefined, error: () => undefined }
@@ -577,28 +576,6 @@ describe('a request has one transaction', () => {
     expect(body.mistake).toMatch(/PUT comment: the article has opened a transaction on this request/)
     expect([one.steps, two.steps]).toEqual([['begin', 'roll back'], []])
   })
-})
-
-test('what else belongs into the transaction runs right before COMMIT, and can stop it', async () => {
-  for (const fails of [false, true]) {
-    const it = await shop(
-      handler(async (req, res) => {
-        const [guarded] = guardedOn(req)
-        guarded!.beforeCommit = [
-          async (handle) => {
-            it.steps.push('before')
-            await (handle as typeof it.inner).write('record', {}, null)
-            if (fails) throw new Error('stopped')
-          },
-        ]
-        res.json(await resourceOf(req, it.chain).commit())
-      }),
-    )
-    const { status } = await it.put()
-    expect([status, it.steps, await it.stored('record')]).toEqual(
-      fails ? [500, ['begin', 'before', 'roll back'], undefined] : [200, ['begin', 'before', 'commit'], {}],
-    )
-  }
 })
 
 test('an adapter without transactions is refused when the app starts', () => {

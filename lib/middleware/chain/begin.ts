@@ -53,7 +53,6 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
     attempt: undefined,
     leases: [],
     transaction: undefined,
-    beforeCommit: undefined,
     progress: { at: 'open' },
     shown: [],
     notModifiedLate: false,

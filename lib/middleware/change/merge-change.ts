@@ -8,6 +8,7 @@ import { mergeThreeWay } from '../../json/three-way'
 import { versionTag } from '../../rules/tag'
 import { withDeadline } from '../../timing/deadline'
 import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
+import { waiveRefusal } from '../preconditions/verdict'
 import { newAttempt } from '../request/attempt'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { shownMembers, tagsOf } from '../request/validators'
@@ -149,7 +150,7 @@ async function takes<T>(
   if (against) return false
   const [tag] = tagsOf(guarded, attempt)
   attempt.change = change
-  attempt.verdict = { outcome: 'proceed' }
+  waiveRefusal(attempt)
   attempt.mergedWith = tag && formatEntityTag(tag)
   return true
 }

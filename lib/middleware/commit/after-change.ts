@@ -99,6 +99,11 @@ function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): strin
   }
 }
 
+/** `reportChange` stands in for the commit: nothing is left to commit. */
+export function reported<T>(guarded: GuardedRequest<T>): void {
+  guarded.progress = { at: 'reported' }
+}
+
 export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>): Committed<T> {
   const { key = '' } = guarded
   guarded.progress = COMMITTED

@@ -11,7 +11,7 @@ import { newAttempt } from '../request/attempt'
 import { type Attempt, type GuardedRequest, guardedOn, isDone, leasesOn } from '../request/guarded-request'
 import { type OpenTransaction, openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
-import { mustHaveState, readState } from '../state/store-call'
+import { mustHaveState, readAhead, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
 import { type Committed, committed, noteChange, recordChange, unchanged } from './after-change'
 import { judgedAgain, withAnotherKey } from './lost-race'
@@ -29,7 +29,7 @@ export async function beginUnlessRefused<T>(
   const state = await readState(guarded)
   if (verdictOf(guarded, newAttempt(guarded, state, false)).outcome !== 'conflict')
     return beginTransaction(guarded, next)
-  guarded.readAhead = { state }
+  readAhead(guarded, state)
   return undefined
 }
 
@@ -117,7 +117,6 @@ export async function commitInTransaction<T>(
       return unchanged(guarded, attempt)
     }
     const { change, state } = await (guarded.settings.byApp ? appsChange : lastChange)(guarded, attempt, intent)
-    for (const run of guarded.beforeCommit ?? []) await run(transaction.adapter.transactionHandle)
     await recordChange(guarded, change, state, transaction.adapter.transactionHandle)
     if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
       throw new ConflictError('lock_lost', { retryAfterS: retryAfterS() })

@@ -1,4 +1,5 @@
 import { changedPointers } from '../../json/equal'
+import { reported } from '../commit/after-change'
 import { refuseMounted } from '../options/mount'
 import { takenKey } from '../preconditions/refusals'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
@@ -20,7 +21,7 @@ export function reportChange(...mounted: readonly never[]): ConflictMiddleware {
   return stockHandler('reportChange', async (guarded) => {
     const { attempt, res } = guarded
     if (attempt === undefined) throw new Error('reportChange(): the chain has not read the state.')
-    guarded.progress = { at: 'reported' }
+    reported(guarded)
     // Where the store gives the key, it has none yet.
     if (guarded.isNew && (await readState(guarded))) throw await refusal(guarded, takenKey(guarded))
     const { action, current, proposed } = attempt.change

@@ -30,9 +30,14 @@ export function enforced<T>(
 ): ConflictError | undefined {
   if (!guarded.settings.reportsOnly) return conflict
   report(guarded, conflict)
-  attempt.verdict = PROCEED
+  waiveRefusal(attempt)
   const { stored, change } = attempt
   return change.action === 'remove' && stored && !change.current ? answerOf('gone') : undefined
+}
+
+/** Lets an attempt through whose refusal was met in another way, by a merge or in report mode. */
+export function waiveRefusal<T>(attempt: Attempt<T>): void {
+  attempt.verdict = PROCEED
 }
 
 /** Whether the request says which state it acts on, as `required: true` demands. */

@@ -11,15 +11,37 @@ import type { EditLock } from '../options/edit-locks'
 import type { OpenTransaction } from './open-transaction'
 
 /** One resource that is guarded on one request: what the stages share. */
-export interface GuardedRequest<T> {
+export interface GuardedRequest<T> extends RequestFacts<T> {
+  // What changes on the way. Each member names the rooms that write it; a spec compares that with the sources.
+
+  /** For a new resource: filled in when its key is made. By `change` and `commit`. */
+  key: string | undefined
+  /** By `chain`, and by `commit` after a lost race. */
+  attempt: Attempt<T> | undefined
+  /** By `preconditions`. */
+  conditions: ParsedConditions | undefined
+  /** The body as the client meant it; `undefined` until stage 4 has looked. By `stages`. */
+  sent: Sent | undefined
+  /** With `isolation: 'transaction'`, on a request that may change something. By `commit`. */
+  transaction: OpenTransaction<T> | undefined
+  /** By `commit`. */
+  progress: Progress
+  /** What was read before the state is asked for, for the next read. By `state`. */
+  readAhead: { readonly state: ResourceState<T> | undefined } | undefined
+  /** The handler runs before the answer becomes 304. By `chain`. */
+  notModifiedLate: boolean
+  /** In report mode: listeners know what would have refused the request. By `request`. */
+  isReported: boolean
+}
+
+/** What is fixed when the chain begins, and three lists that grow. */
+export interface RequestFacts<T> {
   readonly req: Request
   readonly res: Response
-  /** Of the request, which Express gives a shape of its own: a member read there costs as much as many read here. */
+  /** Copied from the request, which has a shape of its own in Express: one read there costs as much as many here. */
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly settings: Definition<T>
-  /** Of a resource that is being created: filled in when its key is made. */
-  key: string | undefined
   readonly isSafe: boolean
   /** The request is about something below the resource, such as a comment of it. */
   readonly isAbove: boolean
@@ -27,28 +49,10 @@ export interface GuardedRequest<T> {
   readonly isNew: boolean
   /** The stages that have run, in order. A commit that lost its race runs them again. */
   readonly stages: Stage[]
-  conditions: ParsedConditions | undefined
-  /** The body as the client meant it; `undefined` until stage 4 has looked. */
-  sent: Sent | undefined
-  attempt: Attempt<T> | undefined
   /** The locks that are held for it. */
   readonly leases: Lease[]
-  /** With `isolation: 'transaction'`, on a request that may change something. */
-  transaction: OpenTransaction<T> | undefined
-  /**
-   * What else belongs into the transaction, each called with its handle by `commit`: after the last statement on the
-   * resource, right before COMMIT. One that rejects rolls everything back, and `commit` rejects with the same error.
-   * Without a transaction they are never called.
-   */
-  beforeCommit: ((handle: unknown) => Promise<void>)[] | undefined
-  progress: Progress
   /** The validators that were put on the answer, so that they can be removed if the status does not allow them. */
   readonly shown: { readonly field: string; readonly value: string }[]
-  notModifiedLate: boolean
-  /** In report mode: it was told what would have refused the request. */
-  isReported: boolean
-  /** What was read before the state is asked for, for the next read. */
-  readAhead: { readonly state: ResourceState<T> | undefined } | undefined
 }
 
 /** How far the change has come. `ended`: without being committed, and for good. */
@@ -67,17 +71,20 @@ export interface Sent {
 export interface Attempt<T> {
   /** What is stored, tombstones included. */
   readonly stored: ResourceState<T> | undefined
-  change: Change<T>
   readonly afterLostRace: boolean
-  tags: readonly EntityTag[] | undefined
-  verdict: Verdict | undefined
-  /** What the schema says of a new resource in which nobody has filled in yet what only the server sets. */
+  /** By `stages` and `change`. */
+  change: Change<T>
+  /** What the schema says of a new resource until the handler fills in what only the server sets. By `stages`. */
   incomplete?: ConflictError | undefined
-  /** The tag of the state that the change was merged with, when it was made from an older one. */
+  /** The tag of the state that the change was merged with, when it was made from an older one. By `change`. */
   mergedWith?: string | undefined
-  /** The states since the one that the change was made from: a handler's own value must not take back what they changed. */
+  /** The states since the one that the change was made from: the handler's own value must keep their changes. By `change`. */
   mergedFrom?: { readonly since: readonly ResourceState<T>[]; readonly refusal: ConflictError } | undefined
-  /** The edit lock that stands on it, where the chain has looked for one. */
+  /** By `request`. */
+  tags: readonly EntityTag[] | undefined
+  /** By `preconditions`. */
+  verdict: Verdict | undefined
+  /** The current edit lock, if the chain has looked for one. By `edit-locks`. */
   editLock?: EditLock | undefined
 }
 

@@ -40,6 +40,11 @@ export async function readState<T>(guarded: GuardedRequest<T>): Promise<Resource
   }
 }
 
+/** Keeps a state that was read already: the next `readState` gives it without a call. */
+export function readAhead<T>(guarded: GuardedRequest<T>, state: ResourceState<T> | undefined): void {
+  guarded.readAhead = { state }
+}
+
 /** Makes a call that changes something. If nobody knows whether it succeeded, it is not reported as failed. */
 export async function writeState<T, R>(guarded: GuardedRequest<T>, ms: number, call: () => Promise<R>): Promise<R> {
   try {
