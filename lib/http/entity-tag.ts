@@ -7,7 +7,7 @@ export interface EntityTag {
 /** What `If-Match` and `If-None-Match` hold (RFC 9110 §13.1.1, §13.1.2). */
 export type TagList = '*' | readonly EntityTag[]
 
-/** RFC 9110 §8.8.3.2: neither is weak and both are the same. */
+/** The comparison of If-Match, which a weak tag always fails (RFC 9110 §8.8.3.2): neither is weak, and both are the same. */
 export function strongMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
   return !a.weak && !b.weak && sameOpaque(a.opaque, b.opaque)
 }

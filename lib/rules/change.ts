@@ -59,7 +59,7 @@ export function withStoredHidden(next: unknown, stored: unknown, rules: MemberRu
   return rules.hidden ? carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys) : own
 }
 
-/** Members that the client may not set stay as they were; members that it is never shown do if it left them out. */
+/** Carries over what the client may not set (`readOnly`), and, where it left them out, members that it is never shown. */
 export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaMarks, rules: MemberRules): unknown {
   const fixed = carryMembers(marks.readOnly, stored, next, rules.arrayKeys)
   return carryMembers(marks.writeOnly, stored, fixed, rules.arrayKeys, 'kept')

@@ -79,7 +79,7 @@ export async function endLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, l
   return isEnded
 }
 
-/** In constant time, whichever of the tokens it is: nobody learns a token from how long an answer takes. */
+/** Checks the tokens of a lock. In constant time, so that nobody learns a token from how long an answer takes. */
 export function isHeldBy(lock: EditLock, tokens: readonly string[], owner: string | undefined): boolean {
   const stored = Buffer.from((JSON.parse(lock.record) as Stored).token, 'base64url')
   const matches = tokens.map((token) => timingSafeEqual(stored, hashOf(token)))

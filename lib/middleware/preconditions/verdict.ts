@@ -73,7 +73,7 @@ export function isRetrieval(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** RFC 6585 §3. A creation needs no condition: the write succeeds only if nothing is there. */
+/** 428 (RFC 6585 §3). A creation needs no condition: the write succeeds only if nothing is there. */
 function missingCondition<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,

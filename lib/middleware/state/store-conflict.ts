@@ -109,7 +109,7 @@ const REFUSED: Codes = {
   rule: 'rule_violation',
 }
 
-/** Other requests were in the way. A kind that is in neither table is `backend_unavailable`. */
+/** 409: other requests were in the way, as in a deadlock. A kind that is in neither table is `backend_unavailable` (503). */
 const IN_THE_WAY: Codes = {
   serialization: 'concurrent_update',
   deadlock: 'concurrent_update',
