@@ -35,8 +35,8 @@ const SAMPLES: Readonly<Record<SqlDialect, Readonly<Record<string, readonly stri
     int8multirange: ["'{[1,3)}'"],
     int8range: ["'[1,3)'"],
     interval: ["'1 year 2 days 03:04:05.678901'"],
-    json: [`'{"b": 1, "a": [1.50]}'`, `'"text"'`, "'5'"],
-    jsonb: [`'{"a": [1.50]}'`, `'"text"'`, "'5'"],
+    json: [`'{"b": 1, "a": [1.50]}'`, `'"text"'`, "'5'", "' null '"],
+    jsonb: [`'{"a": [1.50]}'`, `'"text"'`, "'5'", "'null'", 'null'],
     jsonpath: ["'$.a'"],
     line: ["'{1,2,3}'"],
     lseg: ["'[(1,2),(3,4)]'"],
@@ -129,7 +129,7 @@ const SAMPLES: Readonly<Record<SqlDialect, Readonly<Record<string, readonly stri
     text: ["'5'"],
     mediumtext: ["'x'"],
     longtext: ["'x'"],
-    json: [`'{"b": 1, "a": [1.50]}'`, `'"text"'`],
+    json: [`'{"b": 1, "a": [1.50]}'`, `'"text"'`, "' null '"],
     "enum('a','b')": ["'a'"],
     "set('a','b')": ["'a,b'", "''"],
     uuid: ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'"],
@@ -153,7 +153,7 @@ const SAMPLES: Readonly<Record<SqlDialect, Readonly<Record<string, readonly stri
     boolean: ['1', '0'],
     datetime: ["'2020-01-01 12:34:56'"],
     'decimal(10,2)': ['1.5'],
-    json: [`'{"a": 1}'`],
+    json: [`'{"a": 1}'`, "' null '"],
     '': ['5', '5.5', "'5'", 'null'],
   },
 }
@@ -188,7 +188,8 @@ for (const server of SQL_SERVERS) {
     /** The content as exactly as SQL can say it. Of JSON, what it means. */
     const stored = async (table: string, type: SqlColumnType = 'plain'): Promise<unknown> => {
       const row = (await storedIn(table)) as { c: string | null }
-      if (type !== 'json' || row.c === null) return row
+      if (type !== 'json') return row
+      if (row.c === null || row.c === 'null NULL') return { c: null }
       const text = dialect === 'mysql' ? Buffer.from(row.c.split('/')[0] ?? '', 'hex').toString() : row.c
       return JSON.parse(text.replace(/^text '(.*)'$/, '$1'))
     }
@@ -262,6 +263,24 @@ for (const server of SQL_SERVERS) {
       contents.map((sample) => [dialect === 'postgres' && type === 'char' ? '"char"' : type, sample] as const),
     )
     test.each(cases)('%s: %s', holds)
+
+    test('a JSON null is kept, and null in place of anything else is NULL', async () => {
+      const table = ownName('json_null')
+      tables.push(table)
+      await one.run(
+        `create table ${table} (id ${server.types.key} primary key, title varchar(9), c json, version varchar(40) not null)`,
+      )
+      await one.run(`insert into ${table} values ('a', 'x', ' null ', 'v')`)
+      expect(await roundTrip(table, 'json')).toBeUndefined()
+      expect(await roundTrip(table, 'json', false)).toBeUndefined()
+      for (const content of [' [null] ', '"null"']) {
+        await one.run(`update ${table} set c = '${content}'`)
+        const adapter = sqlAdapter({ client: one.client, table, columns: { c: { type: 'json' } } })
+        const state = await adapter.read('a')
+        await adapter.write('a', { c: null }, state?.version ?? '')
+        expect(await stored(table, 'json')).toMatchObject({ c: null })
+      }
+    })
 
     if (dialect !== 'postgres') return
 

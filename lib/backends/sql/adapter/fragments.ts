@@ -24,6 +24,8 @@ export interface Fragments {
   numberOf(column: string): Fragment
   /** A date as ISO 8601, where the driver would make another moment of it, or drop what is finer than a millisecond. */
   dateOf(column: string): Fragment
+  /** What null makes of a column of JSON: a JSON null stays one, for both are read as null; all else becomes NULL. */
+  nullIn(column: string): Fragment
   integer(text: string): Fragment
   uuid(text: string): Fragment
   /** What a row that is changed is dated with, as `laterDate` has it. `second` is `value` without its parts of a second. */
@@ -71,6 +73,8 @@ const postgres = (nameOf: Names): Fragments => ({
   numberOf: nameOf,
   // Whatever the DateStyle, and also of a date without a time or a zone, which pg takes for local ones.
   dateOf: (column) => sql`to_json(${nameOf(column)}) #>> '{}'`,
+  nullIn: (column) =>
+    sql`case when cast(${nameOf(column)} as text) ~ '^[[:space:]]*null[[:space:]]*$' then ${nameOf(column)} end`,
   integer: (text) => sql`cast(${text} as bigint)`,
   uuid: (text) => sql`cast(${text} as uuid)`,
   later(column, type, value, second) {
@@ -108,6 +112,8 @@ const mysql = (nameOf: Names): Fragments => ({
   numberOf: (column) =>
     sql`if(convert(${nameOf(column)} using utf8mb4) regexp ${MYSQL_NUMBER}, ${nameOf(column)} + 0, ${nameOf(column)})`,
   dateOf: nameOf,
+  nullIn: (column) =>
+    sql`case when convert(${nameOf(column)} using utf8mb4) regexp '^[[:space:]]*null[[:space:]]*$' then ${nameOf(column)} end`,
   integer: (text) => sql`cast(${text} as signed)`,
   uuid: (text) => sql`${text}`,
   later(column, type, value, second) {
@@ -132,6 +138,8 @@ const sqlite = (nameOf: Names): Fragments => ({
     sql`case typeof(${nameOf(column)}) when 'real' then quote(${nameOf(column)}) when 'blob' then ${nameOf(column)} else cast(${nameOf(column)} as text) end`,
   numberOf: nameOf,
   dateOf: nameOf,
+  nullIn: (column) =>
+    sql`case when trim(cast(${nameOf(column)} as text), char(9, 10, 13, 32)) = 'null' then ${nameOf(column)} end`,
   integer: (text) => sql`cast(${text} as integer)`,
   uuid: (text) => sql`${text}`,
   later(column, type, value, second) {

@@ -48,7 +48,7 @@ export function columnValues(
   members: readonly MemberColumn[],
   own: readonly string[],
   dialect: SqlDialect,
-  { textOf, exactTextOf, numberOf, dateOf, nameOf }: Fragments,
+  { textOf, exactTextOf, numberOf, dateOf, nameOf, nullIn }: Fragments,
 ): Values {
   const contentOf = {
     plain: nameOf,
@@ -76,7 +76,11 @@ export function columnValues(
           ({ member, column }) =>
             !own.includes(column) && !generated.has(column) && !(isNew && object[member] === undefined),
         )
-        .map((named) => [named.column, toColumn(object[named.member], named, dialect, arrays.has(named.column))])
+        .map((named) => {
+          const content = toColumn(object[named.member], named, dialect, arrays.has(named.column))
+          const keepsNull = content === null && named.type === 'json' && !isNew
+          return [named.column, keepsNull ? nullIn(named.column) : content]
+        })
     },
   }
 }
