@@ -50,7 +50,7 @@ export interface EvaluationOptions {
   readonly now?: number | undefined
 }
 
-export type Verdict =
+export type Evaluation =
   | { readonly outcome: 'proceed' }
   | { readonly outcome: 'not-modified' }
   | { readonly outcome: 'failed'; readonly field: ConditionField; readonly form?: TagForm | undefined }
@@ -87,8 +87,8 @@ function onlyDate(lines: readonly string[] | undefined, now: number): number | u
   return line === undefined ? undefined : parseHttpDate(line, now)
 }
 
-const PROCEED: Verdict = { outcome: 'proceed' }
-const NOT_MODIFIED: Verdict = { outcome: 'not-modified' }
+const PROCEED: Evaluation = { outcome: 'proceed' }
+const NOT_MODIFIED: Evaluation = { outcome: 'not-modified' }
 
 /**
  * Evaluates preconditions in the order of RFC 9110 §13.2.2. `current` is `undefined` when there is no current
@@ -98,7 +98,7 @@ export function evaluatePreconditions(
   preconditions: Preconditions,
   current: Validators | undefined,
   options: EvaluationOptions,
-): Verdict {
+): Evaluation {
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = preconditions
 
   // Step 1: If-Match.

@@ -47,7 +47,12 @@ export function parseRecord(text: string): IdempotencyRecord {
 }
 
 /** The store's key for a request: no other resource, caller or Idempotency-Key has the same. */
-export function recordKey(what: 'key' | 'turn', name: string, scope: string | readonly string[], key: string): string {
+export function recordKey(
+  what: 'key' | 'content',
+  name: string,
+  scope: string | readonly string[],
+  key: string,
+): string {
   // JSON keeps the parts apart, whatever they contain.
   return JSON.stringify([`idempotency-${what}`, name, scope, key])
 }

@@ -2,12 +2,12 @@ import { type EntityTag, parseEntityTag } from '../../lib/http/entity-tag'
 import { formatHttpDate, parseHttpDate } from '../../lib/http/http-date'
 import {
   type ConditionFields,
+  type Evaluation,
   type EvaluationOptions,
   evaluatePreconditions,
   type Preconditions,
   parsePreconditions,
   type Validators,
-  type Verdict,
 } from '../../lib/http/preconditions'
 
 const NOW = Date.UTC(2026, 10, 22, 12, 0, 0)
@@ -19,11 +19,11 @@ const LATER = formatHttpDate(MODIFIED + 1000)
 const READ = { safe: true, tagSuffixes: [], acceptWeakForms: false }
 const WRITE = { safe: false, tagSuffixes: [], acceptWeakForms: false }
 
-const PROCEED: Verdict = { outcome: 'proceed' }
-const NOT_MODIFIED: Verdict = { outcome: 'not-modified' }
-const MATCH_FAILED: Verdict = { outcome: 'failed', field: 'If-Match' }
-const NONE_MATCH_FAILED: Verdict = { outcome: 'failed', field: 'If-None-Match' }
-const UNMODIFIED_FAILED: Verdict = { outcome: 'failed', field: 'If-Unmodified-Since' }
+const PROCEED: Evaluation = { outcome: 'proceed' }
+const NOT_MODIFIED: Evaluation = { outcome: 'not-modified' }
+const MATCH_FAILED: Evaluation = { outcome: 'failed', field: 'If-Match' }
+const NONE_MATCH_FAILED: Evaluation = { outcome: 'failed', field: 'If-None-Match' }
+const UNMODIFIED_FAILED: Evaluation = { outcome: 'failed', field: 'If-Unmodified-Since' }
 
 const tags = (...texts: string[]) => texts.map((text) => parseEntityTag(text) as EntityTag)
 const current = (...texts: string[]): Validators => ({ tags: tags(...texts), lastModified: MODIFIED })
@@ -34,7 +34,7 @@ function preconditionsOf(fields: ConditionFields, safe: boolean): Preconditions 
   return parsed.preconditions
 }
 
-function verdict(fields: ConditionFields, state: Validators | undefined, options: EvaluationOptions): Verdict {
+function verdict(fields: ConditionFields, state: Validators | undefined, options: EvaluationOptions): Evaluation {
   return evaluatePreconditions(preconditionsOf(fields, options.safe), state, options)
 }
 
@@ -233,7 +233,7 @@ describe('step 2: If-Unmodified-Since', () => {
     expect(verdict({ ifUnmodifiedSince: [EARLIER] }, state, WRITE)).toEqual(UNMODIFIED_FAILED)
   })
 
-  test.each<[string, number, Verdict]>([
+  test.each<[string, number, Evaluation]>([
     ['is still running', MODIFIED + 999, UNMODIFIED_FAILED],
     ['has not begun by this clock', MODIFIED - 1, UNMODIFIED_FAILED],
     ['is over', MODIFIED + 1000, PROCEED],

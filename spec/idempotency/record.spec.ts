@@ -37,7 +37,7 @@ test.each(['answered', 'carried-out'] as const)('%s: every body is what it was, 
 test('no choice of name, scope and key makes the record of another', () => {
   const keys = [
     recordKey('key', 'a', 'b', 'c'),
-    recordKey('turn', 'a', 'b', 'c'),
+    recordKey('content', 'a', 'b', 'c'),
     recordKey('key', 'a","b', '', 'c'),
     recordKey('key', 'a', ['b'], 'c'),
     recordKey('key', 'a', ['b', 'c'], ''),

@@ -73,7 +73,7 @@ export const idempotencyStage: Stage = {
     if (fingerprint instanceof ConflictError) return fingerprint
     const { name } = guarded.settings
     return key === undefined
-      ? claimOrShare(guarded, idempotency, recordKey('turn', name, scope, fingerprint))
+      ? claimOrShare(guarded, idempotency, recordKey('content', name, scope, fingerprint))
       : claimOrAnswer(guarded, idempotency, recordKey('key', name, scope, key), fingerprint)
   },
 }
