@@ -10,8 +10,6 @@ export interface Catalogue extends ColumnFacts {
   readonly isFinal: boolean
   /** What changes it does so at COMMIT, unless it is asked to hurry. */
   readonly isDeferred: boolean
-  /** The members that a constraint, an index or a column is about, by its name. */
-  readonly membersOf: (name: string) => readonly string[] | undefined
   /** Why the table cannot be used as it was described. */
   readonly problem: string | undefined
 }
@@ -21,7 +19,6 @@ const NOTHING_KNOWN: Catalogue = {
   isDeferred: false,
   generated: new Set(),
   arrays: new Set(),
-  membersOf: () => undefined,
   problem: undefined,
 }
 
@@ -45,7 +42,6 @@ interface Row {
   readonly cast?: string
   readonly generated: unknown
   readonly after: unknown
-  readonly uses: unknown
 }
 
 export function catalogueReader(plan: TablePlan, dialect: SqlDialect, execute: Execute): CatalogueReader {
@@ -96,28 +92,12 @@ async function catalogueFrom(
     rows.map(({ name, type, cast = type }) => [name, { name, type: type.toLowerCase(), cast }]),
   )
   const after = Number(first.after ?? 0)
-  const members = new Map(plan.members.map(({ column, member }) => [column, member]))
-  const uses = usesIn(first.uses)
   return {
     isFinal: after === 0,
     isDeferred: after === 2,
     generated: new Set(rows.filter(({ generated }) => Number(generated) === 1).map(({ name }) => name)),
-    membersOf(name) {
-      const named = uses.get(name) ?? (columns.has(name) ? [name] : undefined)
-      const found = named?.flatMap((column) => members.get(column) ?? [])
-      return found?.length ? found : undefined
-    },
     ...(await usableTypes(plan, dialect, columns, execute)),
   }
-}
-
-/** Names and columns of constraints and indexes, as JSON: `[["articles_slug", "slug"], …]`. */
-function usesIn(text: unknown): ReadonlyMap<string, readonly string[]> {
-  const uses = new Map<string, string[]>()
-  if (text === null || text === undefined) return uses
-  const pairs = (typeof text === 'string' ? JSON.parse(text) : text) as ReadonlyArray<readonly [string, string]>
-  for (const [name, column] of pairs) uses.set(name, [...(uses.get(name) ?? []), column])
-  return uses
 }
 
 type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
@@ -129,12 +109,7 @@ const postgres: Ask = (table, dialect) => sql`
     case when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
       select max(case when t.tgdeferrable then 2 else 1 end) from pg_catalog.pg_trigger t
       where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled <> 'D' and t.tgtype & 66 = 0
-    ) end as after,
-    (select json_agg(json_build_array(u.name, k.attname))::text
-      from (select conname as name, conkey as keys from pg_catalog.pg_constraint where conrelid = c.oid
-        union select i.relname, x.indkey::int2[] from pg_catalog.pg_index x
-          join pg_catalog.pg_class i on i.oid = x.indexrelid where x.indrelid = c.oid and x.indisunique) u
-      join pg_catalog.pg_attribute k on k.attrelid = c.oid and k.attnum = any (u.keys)) as uses
+    ) end as after
   from pg_catalog.pg_class c
   join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
   join pg_catalog.pg_type own on own.oid = a.atttypid
@@ -162,12 +137,7 @@ const mysql: Ask = (name) => {
       case when t.table_type <> 'BASE TABLE' or exists (
         select 1 from information_schema.triggers
         where event_object_schema = ${here} and event_object_table = ${table}
-      ) then 1 else 0 end as after,
-      (select json_arrayagg(json_array(u.name, u.column_name)) from (
-        select index_name as name, column_name from information_schema.statistics
-          where table_schema = ${here} and table_name = ${table}
-        union select constraint_name, column_name from information_schema.key_column_usage
-          where table_schema = ${here} and table_name = ${table}) u) as uses
+      ) then 1 else 0 end as after
     from information_schema.columns c
     join information_schema.tables t on t.table_schema = ${here} and t.table_name = ${table}
     where c.table_schema = ${here} and c.table_name = ${table}`
@@ -180,8 +150,7 @@ const sqlite: Ask = (name) => {
   return sql`
     select x.name as name, x.type as type, case when x.hidden in (2, 3) then 1 else 0 end as generated,
       case when exists (${triggers(`${schema}.sqlite_master`)}) or exists (${triggers('temp.sqlite_master')})
-        then 1 else 0 end as after,
-      null as uses
+        then 1 else 0 end as after
     from pragma_table_xinfo(${table}, ${schema}) as x`
 }
 
