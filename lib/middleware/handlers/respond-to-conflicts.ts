@@ -6,10 +6,9 @@ import { formatProblem, PROBLEM_JSON } from '../../http/problem'
 import { refuseUnknown } from '../../options'
 import { refuseMounted } from '../options/mount'
 import { noteConflict } from '../request/claimed-request'
-import { type ConflictLogger, keepLogger } from '../request/conflict-logger'
 import { failing } from '../request/conflict-middleware'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
-import { instanceOf, publishUnguarded, refusal, tell, told } from '../request/refuse'
+import { type ConflictLogger, instanceOf, keepLogger, publishUnguarded, refusal, tell, told } from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
 
 /** How problems are named, and who is told of them. */
