@@ -33,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'backends/leases/': ['contracts/', 'timing/', 'backends/leases/'],
   'backends/records/': ['backends/records/', 'node:crypto'],
   // Each has its own client library too, by name, and may ask what an error of it says.
+  'backends/cache/': ['contracts/', 'options.ts', 'backends/cache/', 'lru-cache'],
   'backends/file/': [...SHARED_BY_BACK_ENDS, 'backends/file/', ...NODE],
   'backends/memory/': [...SHARED_BY_BACK_ENDS, 'backends/memory/', ...NODE],
   'backends/mongodb/': [...SHARED_BY_BACK_ENDS, 'backends/mongodb/', ...NODE],

@@ -1,4 +1,5 @@
 import * as main from '../lib'
+import * as cache from '../lib/backends/cache'
 import * as file from '../lib/backends/file'
 import * as memory from '../lib/backends/memory'
 import * as mongodb from '../lib/backends/mongodb'
@@ -16,6 +17,7 @@ import * as testing from '../lib/testing'
 
 const modules = {
   main,
+  cache,
   file,
   memory,
   mongodb,
@@ -51,6 +53,7 @@ const MISSPELT: Readonly<Record<string, readonly [wrong: string, meant: string]>
   retryOnConflict: ['retries', 'tries'],
   memoryAdapter: ['maxResource', 'maxResources'],
   memoryStore: ['maxRecord', 'maxRecords'],
+  cachedAdapter: ['ttl', 'ttlMs'],
   fileAdapter: ['keepVersion', 'keepVersions'],
   uploadAdapter: ['tombstone', 'tombstones'],
   fileStore: ['foldr', 'folder'],
@@ -86,6 +89,7 @@ const MISSPELT: Readonly<Record<string, readonly [wrong: string, meant: string]>
 const FIRST: Readonly<Record<string, readonly unknown[]>> = {
   retryOnConflict: [async () => undefined],
   changeStream: [{ name: 'article' }],
+  cachedAdapter: [{}],
   createTableStatements: ['postgres'],
   addColumnStatements: ['postgres'],
   createStoreTableStatements: ['postgres'],

@@ -56,6 +56,13 @@ export interface ResourceAdapter<T, Handle = unknown> {
   read(key: string): Promise<ResourceState<T> | undefined>
 
   /**
+   * The state that is stored now, where `read` may give an older one: from a cache, or from a replica that is behind.
+   *
+   * Where it is there, `read` serves GET and HEAD alone. Whatever refuses a request or changes something looks here.
+   */
+  readCurrent?(key: string): Promise<ResourceState<T> | undefined>
+
+  /**
    * Stores `value` if the version that is stored is `expected`; with `null`, if nothing is stored.
    *
    * A tombstone counts as stored: `null` does not match it, its version does (and brings the resource back). Any

@@ -25,6 +25,7 @@ const TABLES = [
   ['Options of redisAdapter', 'backends/redis/adapter.ts', 'RedisAdapterOptions'],
   ['Options of memoryAdapter', 'backends/memory/adapter.ts', 'MemoryAdapterOptions'],
   ['Options of memoryStore', 'backends/memory/store.ts', 'MemoryStoreOptions'],
+  ['Options of cachedAdapter', 'backends/cache/adapter.ts', 'CachedAdapterOptions'],
   ['Options of fileAdapter', 'backends/file/adapter.ts', 'FileAdapterOptions'],
   ['Options of postgresLocks', 'backends/postgres/locks.ts', 'PostgresLocksOptions'],
   ['Options of mysqlLocks', 'backends/mysql/locks.ts', 'MysqlLocksOptions'],

@@ -413,7 +413,7 @@ function onlyStored({ read }: ResourceAdapter<unknown>): Required<ResourceAdapte
 }
 
 /** The back end is down: every method rejects. */
-export function down(): Required<ResourceAdapter<unknown>> {
+export function down(): Required<Omit<ResourceAdapter<unknown>, 'readCurrent'>> {
   const reject = async (): Promise<never> => {
     throw new Error('connect ECONNREFUSED')
   }

@@ -87,7 +87,7 @@ function opened<T>(options: FileAdapterOptions, who: string, encoding: Encoding<
 }
 
 /** What an adapter over files can do. */
-type FileResources<T> = Required<Omit<ResourceAdapter<T>, 'create' | 'transaction'>>
+type FileResources<T> = Required<Omit<ResourceAdapter<T>, 'create' | 'transaction' | 'readCurrent'>>
 
 const VERSION = /^([1-9]\d{0,14})-([0-9a-f]{16})-[0-9a-f]{16}$/
 

@@ -60,11 +60,17 @@ async function run<T>(
     }
     guarded.stages.push(...stages)
     if (stages.some(({ role }) => role === 'reads'))
-      guarded.attempt = newAttempt(guarded, await readState(guarded), false)
-    const { attempt } = guarded
+      guarded.attempt = newAttempt(guarded, await readState(guarded, guarded.isSafe ? 'maybe-old' : 'current'), false)
+    let { attempt } = guarded
     if (attempt === undefined) return true
     const checked = firstConflict(guarded, attempt, stages)
-    const conflict: ConflictError | undefined = checked instanceof Promise ? await checked : checked
+    let conflict: ConflictError | undefined = checked instanceof Promise ? await checked : checked
+    if (conflict && guarded.isSafe && guarded.settings.adapter.readCurrent) {
+      // It may be about a state that is no more.
+      attempt = newAttempt(guarded, await readState(guarded), false)
+      guarded.attempt = attempt
+      conflict = await firstConflict(guarded, attempt, guarded.stages)
+    }
     if (conflict) throw conflict
     return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
   } catch (error) {

@@ -12,8 +12,11 @@ export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<R
   return transaction?.isOpen ? transaction.adapter : settings.adapter
 }
 
-/** One atomic read; a POST that names no resource has nothing to read. */
-export async function readState<T>(guarded: GuardedRequest<T>): Promise<ResourceState<T> | undefined> {
+/** One atomic read; a POST that names no resource has nothing to read. `'maybe-old'`: what the adapter has at hand will do. */
+export async function readState<T>(
+  guarded: GuardedRequest<T>,
+  which: 'current' | 'maybe-old' = 'current',
+): Promise<ResourceState<T> | undefined> {
   const { key, settings } = guarded
   if (key === undefined) return undefined
   const { readAhead } = guarded
@@ -25,7 +28,9 @@ export async function readState<T>(guarded: GuardedRequest<T>): Promise<Resource
   const since = isHeard('read') ? performance.now() : undefined
   let failed = true
   try {
-    const state = await withDeadline(storeOf(guarded).read(key), deadlineMs, () => noAnswerWithin(deadlineMs))
+    const store = storeOf(guarded)
+    const reading = store.readCurrent && which === 'current' ? store.readCurrent(key) : store.read(key)
+    const state = await withDeadline(reading, deadlineMs, () => noAnswerWithin(deadlineMs))
     failed = false
     return checkedState(state, name)
   } catch (error) {

@@ -3,7 +3,7 @@ import { demand, sameJson } from '../demand'
 import type * as kit from '../kit'
 
 /** An adapter of which every method may be called: one that is missing rejects and says so. */
-export type AbleAdapter<T> = Required<ResourceAdapter<T>>
+export type AbleAdapter<T> = Required<Omit<ResourceAdapter<T>, 'readCurrent'>>
 
 /** What a check gets: an adapter over an empty store, and bounds. */
 export interface Trial<T> {

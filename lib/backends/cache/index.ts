@@ -1,0 +1,1 @@
+export { type CachedAdapter, type CachedAdapterOptions, cachedAdapter } from './adapter'
