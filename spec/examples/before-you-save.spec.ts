@@ -23,8 +23,7 @@ describeInBrowser('an article that somebody else saves while it is open', () => 
     expect(await anna.evaluate<string>('document.activeElement.id')).toBe('title')
     expect(await anna.locator('#title').inputValue()).toBe('Bridge shut')
     await anna.locator('#news-button').click()
-    await anna.locator('#conflict-summary', { hasText: 'Ben changed the teaser. You changed the title.' }).waitFor()
-    await anna.locator('#conflict-save').click()
+    await anna.locator('#state', { hasText: 'Not saved yet. What Ben changed is in it.' }).waitFor()
     await anna.locator('#news').waitFor({ state: 'hidden' })
     expect(await anna.locator('#teaser').inputValue()).toBe('Nobody knows why.')
     expect(await stored()).toMatchObject({ title: 'Harbour bridge closes for a year', editedBy: 'Ben' })
@@ -40,7 +39,7 @@ describeInBrowser('an article that somebody else saves while it is open', () => 
     const [anna, ben] = [await around.open(), await around.open()]
     await anna.locator('#title').fill('Bridge shut')
     await ben.locator('#lock-button').click()
-    await anna.locator('#lock-text', { hasText: 'Ben is editing this article.' }).waitFor({ timeout: 4000 })
+    await anna.locator('#lock-text', { hasText: 'Ben is editing.' }).waitFor({ timeout: 4000 })
     ben.on('dialog', (question) => void question.accept())
     await ben.locator('#remove').click()
     await news(anna, 'Somebody has deleted this article. What you wrote is still here.')

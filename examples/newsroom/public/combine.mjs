@@ -11,13 +11,20 @@ export function combine(base, theirs, mine) {
   return lines.join('\n')
 }
 
-/** The words of `after`, each with whether it is new. */
-export function markedWords(before, after) {
-  const words = after.split(/(?<=\s)/)
-  const marked = words.map((text) => ({ text, isNew: false }))
-  for (const { at, added } of edits(before.split(/(?<=\s)/), words))
-    for (let index = at; index < at + added.length; index++) marked[index].isNew = true
-  return marked
+/** The way from `before` to `after` in pieces: `kept`, `removed` or `added`. */
+export function changedWords(before, after) {
+  const [old, words] = [before, after].map((text) => text.split(/(?<=\s)/))
+  // The last word of a text has no space behind it, and is the same word.
+  const compared = [old, words].map((each) => each.map((word) => word.replace(/ +$/, '')))
+  const pieces = []
+  let done = 0
+  for (const { from, to, at, added } of edits(...compared)) {
+    pieces.push(['kept', words.slice(done, at)], ['removed', old.slice(from, to)])
+    done = at + added.length
+    pieces.push(['added', words.slice(at, done)])
+  }
+  pieces.push(['kept', words.slice(done)])
+  return pieces.map(([kind, all]) => ({ kind, text: all.join('') })).filter(({ text }) => text !== '')
 }
 
 /** `added` stands at `at` in `after`, in place of `before` from `from` up to `to`. */

@@ -1,23 +1,23 @@
-// One field of the conflict: what I started from, what is saved now, mine, and for texts a wording of its own.
+// One field that both changed: what I started from, what is saved now, mine, and for texts a wording of its own.
 
-import { markedWords } from './combine.mjs'
+import { shown } from './changes.mjs'
 import { element } from './element.mjs'
-import { statusName } from './status.mjs'
 
 /** `chosen()` is the value to keep; `undefined` while nothing is chosen. */
 export function conflictField(field, them) {
-  const { name, label, by, base, theirs, mine, combined } = field
-  const who = { them: `${them} changed it`, me: 'you changed it', both: 'you both changed it' }[by]
+  const { name, label, base, theirs, mine, combined } = field
   const own = name === 'status' ? undefined : ownWording(field)
   const sides = {
     theirs: option(field, 'theirs', `Saved now, by ${them}`, shown(name, base, theirs)),
     mine: option(field, 'mine', 'Mine', shown(name, base, mine)),
     ...(own && { own: own.option }),
   }
+  const error = element('p', { className: 'field-error', id: `conflict-${name}-error` })
   const fieldset = element(
     'fieldset',
-    {},
-    element('legend', {}, label, ' ', element('span', { className: 'by' }, who)),
+    { oninput: () => explain('') },
+    element('legend', {}, label),
+    error,
     element(
       'div',
       { className: 'sides' },
@@ -25,26 +25,34 @@ export function conflictField(field, them) {
         'div',
         { className: 'side base' },
         element('p', { className: 'side-name' }, 'You started from'),
-        shown(name, base, base),
+        shown(name, base),
       ),
       ...Object.values(sides),
     ),
   )
   const radio = (side) => sides[side].querySelector('input')
   // Where both changed the same words, only a person can tell: nothing is chosen beforehand.
-  const before = by === 'them' ? 'theirs' : by === 'me' ? 'mine' : combined === undefined ? undefined : 'own'
-  if (before) radio(before).checked = true
+  if (combined !== undefined) radio('own').checked = true
 
   return {
     name,
     fieldset,
     choose: (side) => {
       radio(side).checked = true
+      explain('')
     },
     chosen: () => {
       const side = Object.keys(sides).find((each) => radio(each).checked)
       return side === 'own' ? own.text() : field[side]
     },
+    /** Says beside the field that it waits for a choice. */
+    askToChoose: () => explain(`Choose one${own ? ', or write it in other words' : ''}. Nothing is saved yet.`),
+    focus: () => radio('theirs').focus(),
+  }
+
+  function explain(words) {
+    error.textContent = words
+    fieldset.setAttribute('aria-describedby', words === '' ? '' : error.id)
   }
 }
 
@@ -68,12 +76,4 @@ function ownWording({ name, label, mine, combined }) {
   })
   const head = element('label', { className: 'side-name' }, radio, words)
   return { option: element('div', { className: 'side own' }, head, textarea), text: () => textarea.value }
-}
-
-/** A value as people read it, with what is new since `base` marked. */
-function shown(name, base, value) {
-  if (name === 'status') return element('span', { className: 'side-text' }, statusName(value))
-  if (value === '') return element('span', { className: 'side-text empty' }, 'nothing')
-  const pieces = markedWords(base, value).map(({ text, isNew }) => (isNew ? element('mark', {}, text) : text))
-  return element('span', { className: 'side-text' }, ...pieces)
 }

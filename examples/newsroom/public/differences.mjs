@@ -19,6 +19,12 @@ export function differences(base, theirs, mine) {
   }).filter(({ theirs, mine }) => theirs !== mine)
 }
 
+/** Mine, with what only they changed. What both changed is still mine. */
+export function merge(found, mine) {
+  const others = found.filter(({ by }) => by === 'them')
+  return { ...mine, ...Object.fromEntries(others.map(({ name, theirs }) => [name, theirs])) }
+}
+
 /** "Anna changed the title and the text. You changed the text." */
 export function summary(found, them) {
   const changedBy = (who, ...by) => {

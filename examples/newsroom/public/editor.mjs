@@ -1,5 +1,6 @@
 // The form: fills it, reads it, and says what happened.
 
+import { shown } from './changes.mjs'
 import { FIELDS } from './differences.mjs'
 import { element } from './element.mjs'
 import { statusName } from './status.mjs'
@@ -22,6 +23,7 @@ export function showArticle(article, { isNew, isFrozen }) {
   for (const id of ['save', 'undo']) document.getElementById(id).hidden = isFrozen
   document.getElementById('remove').hidden = isNew || isFrozen
   clearMessages()
+  for (const details of form.querySelectorAll('.merged')) details.remove()
   form.hidden = false
 }
 
@@ -39,7 +41,19 @@ export function say(text) {
   state.textContent = text
 }
 
-/** A message that asks for something. The focus goes to it, so that nobody has to look for it. */
+/** Under each field that somebody else changed, who it was, and what it was before. */
+export function showMerged(merged) {
+  for (const { name, who, base, theirs } of merged) {
+    const what = element('summary', {}, `${who} changed this`)
+    const details = element('details', { className: 'merged theirs' }, what, shown(name, base, theirs))
+    document.getElementById(`${name}-error`).before(details)
+  }
+}
+
+/**
+ * A message that asks for something. The focus goes to it, so that nobody has to look for it. Gives what ends it with
+ * a short sentence, where it still stands.
+ */
 export function ask(title, detail, actions) {
   notice.querySelector('.notice-title').textContent = title
   notice.querySelector('.notice-detail').textContent = detail
@@ -48,6 +62,13 @@ export function ask(title, detail, actions) {
   notice.hidden = false
   say('')
   notice.focus()
+  return (words) => {
+    if (notice.hidden || (buttons[0] && !notice.contains(buttons[0]))) return
+    const hadFocus = notice.contains(document.activeElement)
+    clearMessages()
+    say(words)
+    if (hadFocus) document.getElementById('save').focus()
+  }
 }
 
 /** Puts each error beside its field and the focus on the first. Says whether there was a place for every one. */

@@ -78,10 +78,10 @@ function leave(id) {
 function show(lock) {
   const isMine = api.held.token !== undefined
   const [words, action, act] = isMine
-    ? ['Only you can save this article now.', 'Let others in again', letGo]
+    ? ['You are editing. Only you can save.', 'Unlock', letGo]
     : lock.locked
-      ? [`${whoIs(lock)} is editing this article. Only ${lock.holder.name} can save.`, 'Take over', takeOver]
-      : ['Everybody can save this article.', 'Keep it for me', () => hold(watched)]
+      ? [`${whoIs(lock)} is editing. Only ${lock.holder.name} can save.`, 'Take over', takeOver]
+      : ['Nobody is editing.', 'Lock', () => hold(watched)]
   // A screen reader reads what changes, and nothing twice.
   if (text.textContent !== words) text.textContent = words
   button.textContent = action

@@ -5,6 +5,7 @@ import { BLANK, clear, desk, isDirty, put } from './desk.mjs'
 import { say } from './editor.mjs'
 import { showList } from './list.mjs'
 import { refreshLock } from './lock.mjs'
+import { whenReachable } from './reachable.mjs'
 import { remove, save } from './saving.mjs'
 import './watch.mjs'
 
@@ -19,6 +20,7 @@ async function open() {
   if (id === 'new') put(BLANK, undefined)
   else {
     const { value, etag, problem } = await read(id)
+    if (problem?.code === 'unreachable') whenReachable(openAgain)
     if (problem) return close(problem.code === 'gone' ? 'This article was deleted.' : `${problem.title}.`)
     put(value, etag)
   }
@@ -27,6 +29,8 @@ async function open() {
   document.getElementById('editor-heading').focus()
   void refreshLock()
 }
+
+const openAgain = () => desk.base === undefined && open()
 
 function close(text) {
   editor.hidden = true

@@ -3,14 +3,15 @@
 import * as api from './api.mjs'
 import { askWhatToKeep } from './conflict-dialog.mjs'
 import { BLANK, clear, desk, isDirty, mine, put } from './desk.mjs'
-import { differences } from './differences.mjs'
-import { ask, clearMessages, say, showFieldErrors, showWords, written } from './editor.mjs'
+import { differences, listed, merge } from './differences.mjs'
+import { ask, clearMessages, say, showFieldErrors, showMerged, showWords, written } from './editor.mjs'
 import { fieldErrors } from './field-errors.mjs'
 import { forgetLock, refreshLock, takeOver, whoIs } from './lock.mjs'
 import { myName } from './name.mjs'
+import { whenReachable } from './reachable.mjs'
 
 export async function save() {
-  const { base, etag } = desk
+  const { base, etag, merged } = desk
   clearMessages()
   if (etag && !desk.sent && !isDirty()) return say('There is nothing to save.')
   say('Saving …')
@@ -30,9 +31,16 @@ export async function save() {
   if (!etag) history.replaceState(null, '', `#/${answer.value.id}`)
   put(answer.value, answer.etag)
   showWords({ ...answer.value, ...changedSince(sent.value, since) })
+  desk.merged = isOlder ? merged : []
   if (isOlder) return save()
-  say('Saved.')
+  sayMerged('Saved.', merged)
   void refreshLock()
+}
+
+function sayMerged(words, merged) {
+  showMerged(merged)
+  const others = listed([...new Set(merged.map(({ who }) => who))])
+  say(others === '' ? words : `${words} What ${others} changed is in it.`)
 }
 
 /** Whether it is certain that nothing was stored. */
@@ -68,7 +76,7 @@ function refused(problem, again) {
     case 'refetch':
       return compare(again)
     case 'wait':
-      return ask(problem.title, 'Nothing is lost: what you wrote is still here.', [['Try again', again]])
+      return wait(problem, again)
     case 'none':
       return lost(problem)
   }
@@ -76,30 +84,47 @@ function refused(problem, again) {
   if (!showFieldErrors(fieldErrors(problem))) ask(problem.title, problem.detail ?? '', [])
 }
 
-/** Somebody was faster. Reads what is saved now, asks what to keep, and saves that on top of it. */
+/** What was sent and not answered is not sent again by itself: its author may be in the middle of a sentence. */
+function wait({ code, title }, again) {
+  const end = ask(title, 'Nothing is lost: what you wrote is still here.', [['Try again', again]])
+  if (code === 'unreachable')
+    whenReachable(() => end(`The newsroom answers again.${isDirty() ? ' Save once more.' : ''}`))
+}
+
+/** Somebody was faster. Reads what is saved now, merges it with mine, and saves that on top of it. */
 async function compare(again) {
   if ((await bringTogether(again)) && isDirty()) return save()
 }
 
-/** The same before anything was sent: what is kept is in the form, and is saved when its author says so. */
+/**
+ * The same before anything was sent: what is merged is in the form, and is saved when its author says so. What only one
+ * of the two changed needs nobody; about a field that both changed, only a person can tell.
+ */
 export async function bringTogether(again = bringTogether) {
-  const saved = await api.read(desk.base.id)
+  const { base, merged: before } = desk
+  const saved = await api.read(base.id)
+  if (desk.base !== base) return false
   if (saved.problem) {
     await refused(saved.problem, again)
     return false
   }
-  const both = { base: desk.base, theirs: saved.value, mine: mine() }
-  const isSame = differences(both.base, both.theirs, both.mine).length === 0
-  const merged = isSame ? saved.value : await askWhatToKeep(both)
-  if (merged === undefined) {
+  const own = mine()
+  const { editedBy } = saved.value
+  const who = editedBy === own.editedBy ? `Somebody else called ${editedBy}` : editedBy
+  const found = differences(base, saved.value, own)
+  const isOpen = found.some(({ by }) => by === 'both')
+  const together = isOpen ? await askWhatToKeep(found, own, who) : merge(found, own)
+  if (together === undefined) {
     say('Not saved yet.')
     return false
   }
   // From here on mine is a change of what is saved now. If that changes too, the next save says so again.
   put(saved.value, saved.etag)
-  showWords(merged)
-  const words = isSame ? `${saved.value.editedBy} has saved just that.` : 'This is what is saved.'
-  say(isDirty() ? 'Not saved yet.' : words)
+  showWords(together)
+  const theirs = found.filter(({ by }) => by === 'them').map((field) => ({ ...field, who }))
+  desk.merged = [...before, ...theirs]
+  const words = found.length === 0 ? `${editedBy} has saved just that.` : 'This is what is saved.'
+  sayMerged(isDirty() ? 'Not saved yet.' : words, desk.merged)
   return true
 }
 
