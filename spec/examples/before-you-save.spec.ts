@@ -35,6 +35,23 @@ describeInBrowser('an article that somebody else saves while it is open', () => 
     expect(await anna.locator('#news').isVisible()).toBe(false)
   })
 
+  test('news that somebody has ended my lock does not make this window take it again before they do', async () => {
+    // It looks when it is told, and only then.
+    await around.context.addInitScript('window.setInterval = () => 0')
+    const anna = await around.open()
+    await anna.locator('#lock-button').click()
+    await anna.locator('#lock-text', { hasText: 'You are editing.' }).waitFor()
+    const asked: string[] = []
+    anna.on('request', (request) => request.url().endsWith('/lock') && asked.push(request.method()))
+    const article = `${around.newsroom.url}/articles/harbour-bridge`
+    await fetch(`${article}/lock`, { method: 'DELETE', headers: { 'X-Editor': 'Ben' } })
+    const headers = { 'If-Match': '*', 'Content-Type': 'application/json' }
+    const body = '{"title":"Bridge shut","editedBy":"Ben"}'
+    expect((await fetch(article, { method: 'PATCH', headers, body })).status).toBe(200)
+    await anna.locator('#state', { hasText: 'Ben has just saved.' }).waitFor()
+    expect(asked).toEqual([])
+  })
+
   test('a deletion, and who keeps the article, are told at once', async () => {
     const [anna, ben] = [await around.open(), await around.open()]
     await anna.locator('#title').fill('Bridge shut')

@@ -5,6 +5,7 @@ import { desk, isDirty, put } from './desk.mjs'
 import { differences, listed } from './differences.mjs'
 import { say } from './editor.mjs'
 import { refreshLock } from './lock.mjs'
+import { held } from './lock-api.mjs'
 import { bringTogether } from './saving.mjs'
 
 const bar = document.getElementById('news')
@@ -28,6 +29,8 @@ function follow() {
 }
 
 function hear(change) {
+  // Who ended the lock of this window is about to take it. To renew it now would be to take it back before they do.
+  if (change.event === 'released' && held.token) return
   if (change.event === 'locked' || change.event === 'released') return refreshLock()
   if (change.event === 'removed') return tell('Somebody has deleted this article. What you wrote is still here.')
   latest = change
@@ -38,8 +41,10 @@ async function show(change) {
   if (change.etag === desk.etag) bar.hidden = true
   // While a save is under way it may be its own; when it is answered, this is asked again.
   if (change.etag === desk.etag || desk.sent) return
-  const { value, etag } = await change.read()
-  if (latest !== change || desk.sent || etag === desk.etag) return
+  // It cannot be read when the watch has ended; when nobody answers, the stream tells it again.
+  const read = await change.read().catch(() => undefined)
+  if (!read || latest !== change || desk.sent || read.etag === desk.etag) return
+  const { value, etag } = read
   if (!isDirty()) {
     put(value, etag)
     return say(`${value.editedBy} has just saved. This is the newest.`)
