@@ -98,7 +98,7 @@ describeInBrowser('a save that is sent twice', () => {
     await save(page).click()
     await isCutOff(page)
     await plug.plugIn()
-    await page.locator('#notice button', { hasText: 'Try again' }).click()
+    await save(page).click()
     await isSaved(page)
     expect(await titles()).toEqual(['City budget passes by one vote', 'Ferry runs again'])
     expect(await tagOf(idOn(page))).toBe(plug.tag)
