@@ -141,7 +141,7 @@ describeInBrowser('two windows on one article', () => {
     const { first } = await conflict({ title: 'Bridge shut' }, { title: 'Bridge closed for good' })
     for (const colorScheme of ['light', 'dark'] as const) {
       await first.emulateMedia({ colorScheme })
-      const [theirs, mine] = await Promise.all(['theirs', 'mine'].map((side) => coloursOf(first, side)))
+      const [theirs, mine] = [await coloursOf(first, 'theirs'), await coloursOf(first, 'mine')]
       for (const colours of [theirs, mine])
         for (const contrast of colours.contrasts) expect(contrast).toBeGreaterThan(4.5)
       expect(theirs.name).not.toBe(mine.name)
