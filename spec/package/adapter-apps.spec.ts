@@ -33,7 +33,8 @@ afterAll(() => removeFolder(parent))
 
 /** The app that the page prints, with a name of its own for what others have too. */
 function appOn(folder: string, names: string, name: string): Promise<void> {
-  const text = pageAt('docs/adapters.md').blocks.find((block) => block.text.includes(names))?.text ?? ''
+  const blocks = ['sql', 'redis', 'files'].flatMap((page) => pageAt(`docs/${page}.md`).blocks)
+  const text = blocks.find((block) => block.text.includes(names))?.text ?? ''
   const own = text
     .replace("table: 'articles'", `table: '${name}'`)
     .replace('from articles', `from ${name}`)
@@ -64,7 +65,7 @@ async function loseNothing(app: string, isKeyGiven = false): Promise<void> {
   expect((await ask('DELETE', { 'If-Match': last })).status).toBe(204)
 }
 
-describe.each(APPS)('the app of docs/adapters.md on $service, $names', ({ service, names, table, isKeyGiven }) => {
+describe.each(APPS)('the app of the docs on $service, $names', ({ service, names, table, isKeyGiven }) => {
   describeWith(service, 'runs as printed, from the tarball', (url) => {
     const name = ownName('docs')
     const folder = join(parent, name)
@@ -86,7 +87,7 @@ describe.each(APPS)('the app of docs/adapters.md on $service, $names', ({ servic
   })
 })
 
-test('the app of docs/adapters.md on files runs as printed, from the tarball', async () => {
+test('the app of the docs on files runs as printed, from the tarball', async () => {
   const folder = join(parent, 'files')
   await mkdir(folder)
   await appOn(folder, "'data/articles'", 'articles')
