@@ -1,11 +1,11 @@
 import { sameJson } from '../json/equal'
 import { parseArrayKeys } from '../json/members'
-import { refuseUnknown } from '../options'
+import { checkOptions } from '../options'
 import {
   type Answer,
   type ChangeOptions,
+  CLIENT_OPTIONS,
   type ClientOptions,
-  NAMES,
   type PostOptions,
   type RequestOptions,
   type ResolvingOptions,
@@ -48,7 +48,7 @@ export interface Client {
 
 /** A client for any server that speaks RFC 9110, and better still for one that answers with problems of ours. */
 export function createClient(options: ClientOptions = {}): Client {
-  refuseUnknown('createClient()', options, NAMES)
+  checkOptions('createClient()', options, CLIENT_OPTIONS)
   mustBeMade(options.resolve)
   const { tries = 5 } = options
   const requests = requestsOf(options)
@@ -93,6 +93,7 @@ export function createClient(options: ClientOptions = {}): Client {
       change: (current: T) => T | undefined | Promise<T | undefined>,
       own: ResolvingOptions<T> = {},
     ) {
+      const resolving = withResolver(own)
       const url = absolute(relative)
       const read = await requests.read(url, own)
       const mine = await change(JSON.parse(read.seen.text))
@@ -101,7 +102,6 @@ export function createClient(options: ClientOptions = {}): Client {
         if (afterUnknown) throw unknownOutcome(refusal)
         return (await change(JSON.parse(theirs.seen.text))) ?? (theirs.answer.value as T)
       }
-      const resolving = withResolver(own)
       const again = askResolver(url, read.seen, mine, resolving, merging) ?? anew
       const answer = await putResolving(requests, url, mine, read.seen, resolving, again, tries)
       // If something else was stored than what was sent, only a read shows what.

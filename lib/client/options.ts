@@ -1,3 +1,4 @@
+import { aFunction, anObject, anything, aText, type Expectation, oneOf } from '../options'
 import type { ProblemError } from './problem-error'
 
 /** What a resolver decides on: three values of one resource, and the members that both sides changed. */
@@ -111,4 +112,20 @@ export interface Answer<T> {
   readonly headers: Headers
 }
 
-export const NAMES = 'baseUrl headers resolve arrayKeys deadlineMs tries maxRemembered idempotencyKeys fetch'.split(' ')
+const aCount = (least: number): Expectation => ({
+  holds: (value) => Number.isInteger(value) && Number(value) >= least,
+  what: `a whole number from ${least} on`,
+})
+
+/** What each option of a client has to be. Resolvers and `arrayKeys` are checked where they are read. */
+export const CLIENT_OPTIONS: Readonly<Record<string, Expectation>> = {
+  baseUrl: aText('a URL, such as "/api/articles"'),
+  headers: anObject,
+  resolve: anything,
+  arrayKeys: anything,
+  deadlineMs: { holds: (value) => typeof value === 'number' && value > 0, what: 'a number of milliseconds above 0' },
+  tries: /* @__PURE__ */ aCount(1),
+  maxRemembered: /* @__PURE__ */ aCount(0),
+  idempotencyKeys: oneOf(true, false),
+  fetch: aFunction,
+}

@@ -32,11 +32,19 @@ export function isProblemError(error: unknown): error is ProblemError {
  */
 export function refusalOf(method: string, response: Response, text: string): ProblemError | undefined {
   const { ok, status, headers } = response
-  if (status === 304 ? method === 'GET' : ok && (!text || JSON_TYPE.test(headers.get('Content-Type') ?? '')))
-    return undefined
+  // 206 shows a part, which nobody asked for.
+  if (status === 304 ? method === 'GET' : ok && status !== 206 && (!text || isJson(headers, text))) return undefined
   const what = ok ? 'something else than JSON' : status || 'a redirect'
   const plain = { type: 'about:blank', title: `The server answered ${what}`, status }
   return new ProblemError({ ...plain, ...membersIn(headers, text), status }, headers)
+}
+
+function isJson(headers: Headers, text: string): boolean {
+  try {
+    return JSON_TYPE.test(headers.get('Content-Type') ?? '') && JSON.parse(text) !== undefined
+  } catch {
+    return false
+  }
 }
 
 function membersIn(headers: Headers, text: string): object | undefined {

@@ -28,7 +28,7 @@ export async function putResolving<T>(
     const changed = await requests.change('PUT', url, mine, from, options)
     if (changed.refusal === undefined) return changed.answer
     afterUnknown ||= changed.afterUnknown
-    if (attempt >= tries || !isStale(changed.refusal) || !(again || afterUnknown)) throw refusalOf(changed)
+    if (attempt >= tries || !isStale(changed.refusal, from) || !(again || afterUnknown)) throw refusalOf(changed)
     const theirs = await requests.read(url, options)
     // The answer was lost, and here it is: what was sent is what is stored.
     if (afterUnknown && sameJson(theirs.answer.value, mine)) return theirs.answer
@@ -61,9 +61,10 @@ export function askResolver<T>(
   }
 }
 
-/** Was it refused for another state? A tag that a proxy weakened is not: the next try would end in the same way. */
-function isStale({ status, problem: { code } }: ProblemError): boolean {
-  return code === undefined ? status === 412 : code === 'precondition_failed' || code === 'stale_version'
+/** Was it refused for another state? A weak tag is not, for it matches none: the next try would end in the same way. */
+function isStale({ status, problem: { code } }: ProblemError, from: Seen | undefined): boolean {
+  if (code !== undefined) return code === 'precondition_failed' || code === 'stale_version'
+  return status === 412 && !from?.etag?.startsWith('W/')
 }
 
 /** After a lost answer the refusal may be due to the change itself. */

@@ -186,7 +186,8 @@ function tooLarge(maxAddedBytes: number): PatchResult {
  * other. It recurses as deep as the patch: look at that depth first.
  */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch
+  // A parser that converts leaves a Date, which is text in JSON.
+  if (!isObject(patch) || typeof patch.toJSON === 'function') return patch
   const result: JsonObject = isObject(target) ? { ...target } : {}
   for (const name of Object.keys(patch)) {
     const change = patch[name]

@@ -91,9 +91,13 @@ export function forbiddenChanges(before: unknown, after: unknown, rules: MemberR
   const { immutable, writeOnce, arrayKeys } = rules
   return [
     // A column has NULL where JSON has no member.
-    ...changesIn(alike(immutable), before, after, arrayKeys, (was, is) => was === null && is === undefined),
-    ...changesIn(alike(writeOnce), before, after, arrayKeys, (was) => was === null || was === undefined),
+    ...changesIn(alike(immutable), before, after, arrayKeys, (was, is) => isUnset(was) && isUnset(is)),
+    ...changesIn(alike(writeOnce), before, after, arrayKeys, isUnset),
   ]
+}
+
+function isUnset(member: unknown): boolean {
+  return member === null || member === undefined
 }
 
 /** Compared by value before and after, never by the paths of a patch: those can be spelt in ways that hide what they do. */

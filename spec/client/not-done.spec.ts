@@ -34,6 +34,8 @@ const NOT_DONE: Record<string, RequestListener> = {
   'a page of HTML': html,
   'plain text': (_req, res) => res.writeHead(200, { 'Content-Type': 'text/plain' }).end('ok'),
   'a body without a type': (_req, res) => res.writeHead(200).end('{}'),
+  'a part of something': (_req, res) => res.writeHead(206, { 'Content-Type': 'application/json' }).end('{}'),
+  'JSON that is cut off': (_req, res) => res.writeHead(200, { 'Content-Type': 'application/json' }).end('{"title":'),
   'a 304': (_req, res) => res.writeHead(304).end(),
 }
 
@@ -91,12 +93,12 @@ describe('a read that is redirected', () => {
   })
 })
 
-describe('a tag that a proxy has changed', () => {
+describe.each(['"T1-gzip"', 'W/"T1"'])('a tag that a proxy has changed to %s', (changed) => {
   const weakened = (put: (condition: string | undefined) => boolean) =>
     serving((req, res) => {
       const json = { 'Content-Type': 'application/json' }
       const problem = { type: 'about:blank', title: '', status: 412, code: 'weak_validator', current: '"T1"' }
-      if (req.method === 'GET') res.writeHead(200, { ...json, ETag: '"T1-gzip"' }).end('{"title":"a"}')
+      if (req.method === 'GET') res.writeHead(200, { ...json, ETag: changed }).end('{"title":"a"}')
       else if (put(req.headers['if-match'])) res.writeHead(200, { ...json, ETag: '"T2"' }).end('{"title":"b"}')
       else res.writeHead(412, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(problem))
     })
@@ -109,7 +111,7 @@ describe('a tag that a proxy has changed', () => {
       await client.get(served.url)
       await CHANGES[name]?.(client, served.url)
       const changes = served.seen.filter(({ method }) => method !== 'GET')
-      expect(changes.map(({ headers }) => headers['if-match'])).toEqual(['"T1-gzip"', '"T1"'])
+      expect(changes.map(({ headers }) => headers['if-match'])).toEqual([changed, '"T1"'])
     },
   )
 
@@ -127,6 +129,14 @@ describe('options', () => {
     [{ baseURL: '/' }, 'createClient(): there is no option "baseURL". Did you mean "baseUrl"?'],
     [{ retries: 3 }, 'createClient(): there is no option "retries". Did you mean "tries"?'],
     [{ timeout: 3 }, 'createClient(): there is no option "timeout". Known are baseUrl, headers, resolve,'],
+    [{ tries: '3' }, 'createClient(): tries has to be a whole number from 1 on; got "3".'],
+    [{ tries: 0 }, 'tries has to be a whole number from 1 on; got 0.'],
+    [{ deadlineMs: '1s' }, 'deadlineMs has to be a number of milliseconds above 0; got "1s".'],
+    [{ maxRemembered: -1 }, 'maxRemembered has to be a whole number from 0 on; got -1.'],
+    [{ idempotencyKeys: 'no' }, 'idempotencyKeys has to be one of true, false; got "no".'],
+    [{ fetch: 'fetch' }, 'fetch has to be a function; got "fetch".'],
+    [{ headers: 'Authorization' }, 'headers has to be an object; got "Authorization".'],
+    [{ baseUrl: 5 }, 'baseUrl has to be a URL, such as "/api/articles"; got 5.'],
   ])('%j is refused with what was meant', (options, message) => {
     expect(() => createClient(options as object)).toThrow(message)
   })

@@ -89,7 +89,9 @@ export async function foreignServer(
       return
     }
     const expected = req.headers['if-match']
-    if (req.headers['if-none-match'] === '*' || (expected !== '*' && expected !== current)) {
+    // RFC 9110 §13.1.1: a weak tag matches nothing here.
+    const isExpected = expected === '*' || (expected === current && !current.startsWith('W/'))
+    if (req.headers['if-none-match'] === '*' || !isExpected) {
       res.writeHead(412, { 'Content-Type': 'text/plain' }).end('somebody was faster')
       return
     }

@@ -258,6 +258,11 @@ describe('whatever the patch', () => {
 })
 
 describe('applyMergePatch', () => {
+  test('takes a date that a parser made for a value, as its JSON is one', () => {
+    const when = new Date(0)
+    expect(applyMergePatch({ when: { a: 1 }, b: 2 }, { when })).toEqual({ when, b: 2 })
+  })
+
   // RFC 7396 appendix A, whole; then what it leaves out.
   test.each([
     ['{"a":"b"}', '{"a":"c"}', '{"a":"c"}'],

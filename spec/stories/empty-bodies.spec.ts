@@ -31,6 +31,7 @@ describe.each([
   test.each<[string, Buffer, Record<string, string>]>([
     ['gzip of nothing', gzipSync(NOTHING), { 'Content-Encoding': 'gzip' }],
     ['deflate of nothing', deflateSync(NOTHING), { 'Content-Encoding': 'deflate' }],
+    ['gzip of a byte order mark', gzipSync(Buffer.from('efbbbf', 'hex')), { 'Content-Encoding': 'gzip' }],
     ['a byte order mark', Buffer.from('efbbbf', 'hex'), {}],
     ['a mark of UTF-16', Buffer.from('fffe', 'hex'), { 'Content-Type': 'application/json; charset=utf-16' }],
   ])('of %s is 400, and nothing is stored', async (_name, bytes, headers) => {

@@ -99,7 +99,7 @@ function isEmptyObject(document: unknown): boolean {
   )
 }
 
-/** The fewest bytes that `{}` takes in each encoding; nothing at all takes less. */
+/** The bytes that `{}` takes in each encoding. Nothing at all takes less, and a byte order mark alone takes more. */
 const SHORTEST: Readonly<Record<string, number>> = { gzip: 22, 'x-gzip': 22, deflate: 10, br: 6 }
 
 /**
@@ -111,9 +111,11 @@ function mayHaveBeenEmpty(headers: Headers): boolean {
   const given = headers['content-length']
   if (given === undefined) return encoding !== 'identity'
   const length = Number(given)
-  if (encoding !== 'identity') return length < (SHORTEST[encoding] ?? Number.POSITIVE_INFINITY)
-  // UTF-8 has a mark of 3 bytes, UTF-16 one of 2.
-  return /charset\s*=\s*"?utf-?16/i.test(headers['content-type'] ?? '') ? length < 4 : length === 3
+  if (encoding !== 'identity') return length !== SHORTEST[encoding]
+  // The mark takes 3 bytes in UTF-8, 2 in UTF-16, and 4 and 5 in other encodings that parsers know.
+  const [, charset = 'utf-8'] = /charset\s*=\s*"?([^\s;"]+)/i.exec(headers['content-type'] ?? '') ?? []
+  if (/^utf-?8$|^us-ascii$/i.test(charset)) return length === 3
+  return !/^utf-?16/i.test(charset) || length < 4
 }
 
 /** Sent in no chunks: read to its end, and nothing came. */
