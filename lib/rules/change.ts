@@ -91,7 +91,7 @@ export function forbiddenChanges(before: unknown, after: unknown, rules: MemberR
   const { immutable, writeOnce, arrayKeys } = rules
   return [
     // A column has NULL where JSON has no member.
-    ...changesIn(alike(immutable), before, after, arrayKeys, (was, is) => isUnset(was) && isUnset(is)),
+    ...changesIn(alike(immutable), before, after, arrayKeys, (was, is) => was === null && is === undefined),
     ...changesIn(alike(writeOnce), before, after, arrayKeys, isUnset),
   ]
 }

@@ -252,5 +252,6 @@ test.each([
     expect(await server.stored()).toEqual({ id: '1', n: end })
   } finally {
     // What stays open keeps jest from ending when this fails.
+    await server.close()
   }
 })
