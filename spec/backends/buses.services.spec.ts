@@ -60,13 +60,10 @@ describeWith('Redis', 'redisBus', (url) => {
     test('takes the client as it is', async () => {
       const channel = ownName('bus')
       const bus = redisBus({ client, channel })
-      const heard = new Promise<string>(
-        (onMessage) =>
-          void bus
-            .subscribe({ onMessage, onGap() {} })
-            .then((end) => ends.push(end))
-            .then(() => bus.publish('hello')),
-      )
+      let hear: (text: string) => void = () => undefined
+      const heard = new Promise<string>((resolve) => (hear = resolve))
+      ends.push(await bus.subscribe({ onMessage: hear, onGap() {} }))
+      await bus.publish('hello')
       expect(await heard).toBe('hello')
     })
   })

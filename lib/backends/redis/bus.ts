@@ -62,11 +62,17 @@ export function redisBus(options: RedisBusOptions): MessageBus {
     async subscribe({ onMessage, onGap }) {
       const subscriber = client.duplicate()
       const isNode = 'connect' in subscriber && 'unsubscribe' in subscriber && 'destroy' in subscriber
-      const close = () => (isNode ? subscriber.destroy() : (subscriber as IoredisSubscriber).disconnect())
+      let isClosed = false
+      const close = () => {
+        isClosed = true
+        return isNode ? subscriber.destroy() : (subscriber as IoredisSubscriber).disconnect()
+      }
       let isListening = false
       // It connects again by itself; without a listener its errors would end the process.
       subscriber.on('error', () => {})
       subscriber.on('ready', () => {
+        // node-redis goes on to connect where it was closed while it was at it.
+        if (isClosed) return close()
         // When this is answered, whatever the client has sent before to listen again is answered, too.
         if (isListening)
           proveListening().then(
