@@ -80,7 +80,10 @@ export function redisBus(options: RedisBusOptions): MessageBus {
             () => {},
           )
       })
-      const hear = (text: string) => onMessage(text)
+      // A message may be on its way to a listener that has ended.
+      const hear = (text: string) => {
+        if (!isClosed) onMessage(text)
+      }
       const proveListening = async () => {
         if (!isNode) return (subscriber as IoredisSubscriber).subscribe(channel)
         await subscriber.subscribe(`${channel}:again`, hear)

@@ -15,7 +15,7 @@ let server: StandIn
 let client: MongoClient
 beforeAll(async () => {
   server = await standIn()
-  client = new MongoClient(server.url, { serverSelectionTimeoutMS: 500 })
+  client = new MongoClient(server.url, { serverSelectionTimeoutMS: 10_000 })
 })
 afterAll(async () => {
   await client.close()
@@ -418,7 +418,7 @@ describe('faults', () => {
     ['a shutdown in between', refusal(11600, 'RetryableWriteError'), 'busy', 'unknown'],
     ['a lost connection', undefined, 'connection', 'unknown'],
   ] as const)('%s: what is known of it is said, and not the text', async (_, answer, kind, applied) => {
-    const own = new MongoClient(server.url, { retryWrites: false, serverSelectionTimeoutMS: 500 })
+    const own = new MongoClient(server.url, { retryWrites: false, serverSelectionTimeoutMS: 10_000 })
     const adapter = over(own.db().collection<Doc>(ownName('mongo')))
     server.failNext({ command: 'insert', moment: 'before', ...(answer && { answer }) })
     const error = await thrownBy(adapter.write('a', { n: 1 }, null))

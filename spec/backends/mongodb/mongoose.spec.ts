@@ -19,7 +19,7 @@ const ArticleModel = mongoose.model('Article', schema)
 let server: StandIn
 beforeAll(async () => {
   server = await standIn()
-  await mongoose.connect(server.url, { serverSelectionTimeoutMS: 500, autoIndex: false })
+  await mongoose.connect(server.url, { serverSelectionTimeoutMS: 20_000, autoIndex: false })
 })
 afterAll(async () => {
   await mongoose.disconnect()

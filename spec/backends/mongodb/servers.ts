@@ -12,7 +12,7 @@ export interface Opened {
 }
 
 /** Not for long: a server that is down is one of the cases. */
-const TIMES = { serverSelectionTimeoutMS: 500, connectTimeoutMS: 500, retryWrites: false }
+const TIMES = { serverSelectionTimeoutMS: 1000, connectTimeoutMS: 1000, retryWrites: false }
 
 export const DRIVERS = [
   ['driver 7', ObjectId, (url: string, more = {}) => opened(new MongoClient(url, { ...TIMES, ...more }))],
