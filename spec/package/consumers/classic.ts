@@ -1,5 +1,6 @@
 import * as entry0 from 'express-conflict'
 import { memoryAdapter, type ResourceAdapter } from 'express-conflict'
+import * as entry14 from 'express-conflict/cache'
 import * as entry1 from 'express-conflict/client'
 import { createClient } from 'express-conflict/client'
 import * as entry2 from 'express-conflict/dashboard'
@@ -31,6 +32,7 @@ export const entries = [
   entry11,
   entry12,
   entry13,
+  entry14,
 ]
 export const adapter: ResourceAdapter<{ text: string }> = memoryAdapter<{ text: string }>()
 // What is not found would be any, and this no error.
