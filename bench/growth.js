@@ -381,7 +381,7 @@ function documentedSchemas() {
 }
 
 /** The dearest PUT of 100 kB for every schema of the documentation, in milliseconds of CPU. */
-async function bodies({ rounds }) {
+async function bodies({ rounds, isJudged = true }) {
   const table = {}
   for (const [index, schema] of documentedSchemas().entries()) {
     const seen = {}
@@ -389,13 +389,14 @@ async function bodies({ rounds }) {
       const send = await served({}, { schema: JSON.parse(JSON.stringify(schema)) })
       const body = JSON.stringify(bodyOf())
       const work = () => send('PUT', { ...json, 'if-match': '*' }, body)
-      for (let tries = 0; tries < TRIES && !(seen[name] < BODY_MS); tries++) seen[name] = await cost(work, rounds)
+      for (let tries = 0; tries < (isJudged ? TRIES : 1) && !(seen[name] < BODY_MS); tries++)
+        seen[name] = await cost(work, rounds)
       close()
     }
     const label = `${index + 1}: ${JSON.stringify(schema).slice(0, 50)}`
     table[label] = Object.fromEntries(Object.entries(seen).map(([name, ms]) => [name, ms.toFixed(1)]))
     const dear = Object.entries(seen).filter(([, ms]) => ms >= BODY_MS)
-    if (dear.length > 0)
+    if (isJudged && dear.length > 0)
       throw new Error(`100 kB take more than ${BODY_MS} ms of CPU: ${label}, ${JSON.stringify(dear)}`)
   }
   return table
@@ -433,15 +434,15 @@ async function measured(n, prepare, rounds) {
   return { costs, answer, exponent: Math.log2(costs[2] / costs[0]) / 2 }
 }
 
-/** What grows, at n, 2n and 4n, and with which power. Rejects when one grows faster than n log n. */
-async function growth({ rounds, only = '' }) {
+/** What grows, at n, 2n and 4n, and with which power. Rejects when one that is judged grows faster than n log n. */
+async function growth({ rounds, isJudged = true, only = '' }) {
   const table = {}
   const steep = []
   for (const [name, [n, prepare]] of Object.entries(ROWS)) {
     if (!name.includes(only)) continue
     let seen = await measured(n, prepare, rounds)
     // A machine that is busy makes some measurements too long, never too short.
-    for (let tries = 1; tries < TRIES && seen.exponent > MOST_EXPONENT; tries++) {
+    for (let tries = 1; isJudged && tries < TRIES && seen.exponent > MOST_EXPONENT; tries++) {
       const next = await measured(n, prepare, rounds)
       if (next.exponent < seen.exponent) seen = next
     }
@@ -450,7 +451,7 @@ async function growth({ rounds, only = '' }) {
     table[name] = { answer, n, 'ms at n': one, '2n': two, '4n': four, exponent: exponent.toFixed(2) }
     if (exponent > MOST_EXPONENT) steep.push(`${name}: ${exponent.toFixed(2)}`)
   }
-  if (steep.length > 0) {
+  if (isJudged && steep.length > 0) {
     console.table(table)
     throw new Error(`the cost of these grows faster than n log n: ${steep.join('; ')}`)
   }

@@ -14,7 +14,7 @@ const size = isSmoke
       http: { generations: 1, rounds: 2, requests: 60 },
       stages: { rounds: 3 },
       parsing: { rounds: 5 },
-      growth: { rounds: 2 },
+      growth: { rounds: 2, isJudged: false },
       race: { rounds: 5, clients: 10 },
       locks: { rounds: 1, ms: 20, waiters: 100 },
       sql: { rounds: 2, requests: 40 },
