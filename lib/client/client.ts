@@ -1,12 +1,13 @@
 import { sameJson } from '../json/equal'
 import { parseArrayKeys } from '../json/members'
-import { checkOptions } from '../options'
+import { checkOptions, refuseUnknown } from '../options'
 import {
   type Answer,
   type ChangeOptions,
   CLIENT_OPTIONS,
   type ClientOptions,
   type PostOptions,
+  REQUEST_OPTIONS,
   type RequestOptions,
   type ResolvingOptions,
   type WatchEvent,
@@ -110,6 +111,8 @@ export function createClient(options: ClientOptions = {}): Client {
 
     watch(relative, listener, own = {}) {
       const url = absolute(relative)
+      refuseUnknown('watch()', own, REQUEST_OPTIONS)
+      if (typeof listener !== 'function') throw new TypeError('watch(): the second argument has to be a function.')
       const ended = new AbortController()
       const signal = own.signal ? AbortSignal.any([ended.signal, own.signal]) : ended.signal
       watchStream(

@@ -50,8 +50,8 @@ export function changeCondition(method: string, url: string, seen: Seen | undefi
   const { etag, lastModified } = seen ?? {}
   if (etag?.startsWith('"')) return { 'If-Match': etag }
   if (lastModified) return { 'If-Unmodified-Since': lastModified }
-  // A weak tag matches nothing here (RFC 9110 §13.1.1). A server that knows that a proxy weakened it names the one to send.
-  if (etag) return { 'If-Match': etag }
+  // A weak tag matches nothing here (RFC 9110 §13.1.1). Where a proxy has weakened it, the server has the strong one.
+  if (etag) return { 'If-Match': etag.slice('W/'.length) }
   if (!seen && method === 'PUT') return { 'If-None-Match': '*' }
   throw new TypeError(`${method} ${url} would be blind. Read it first (is its ETag exposed?), or say condition: '*'.`)
 }

@@ -117,6 +117,9 @@ const aCount = (least: number): Expectation => ({
   what: `a whole number from ${least} on`,
 })
 
+/** Of one request, whichever it is; TypeScript says which goes with which. A misspelt one would be left out in silence. */
+export const REQUEST_OPTIONS = 'headers signal deadlineMs condition from resolve idempotencyKey at onRefused'.split(' ')
+
 /** What each option of a client has to be. Resolvers and `arrayKeys` are checked where they are read. */
 export const CLIENT_OPTIONS: Readonly<Record<string, Expectation>> = {
   baseUrl: aText('a URL, such as "/api/articles"'),

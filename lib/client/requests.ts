@@ -1,7 +1,15 @@
 import { sameJson } from '../json/equal'
+import { refuseUnknown } from '../options'
 import { exchange, type Reply } from './exchange'
 import { changeCondition, type Memory, memoryOf, readCondition, type Seen, seenIn } from './memory'
-import type { Answer, ChangeOptions, ClientOptions, PostOptions, RequestOptions } from './options'
+import {
+  type Answer,
+  type ChangeOptions,
+  type ClientOptions,
+  type PostOptions,
+  REQUEST_OPTIONS,
+  type RequestOptions,
+} from './options'
 import { ProblemError } from './problem-error'
 
 /** A state that was read, with its validators and the answer that showed it. */
@@ -50,6 +58,7 @@ export function requestsOf(options: ClientOptions): Requests {
     fields: Readonly<Record<string, string>>,
     own: RequestOptions,
   ): Promise<Reply> {
+    refuseUnknown(`${method} ${url}`, own, REQUEST_OPTIONS)
     const headers = new Headers({ Accept: 'application/json, application/problem+json', ...options.headers })
     if (value !== undefined) headers.set('Content-Type', typeOf(method, value))
     if (method !== 'GET') headers.set('Prefer', 'return=representation')

@@ -61,7 +61,7 @@ export function askResolver<T>(
   }
 }
 
-/** Was it refused for another state? A weak tag is not, for it matches none: the next try would end in the same way. */
+/** Was it refused for another state? Where a server has weak tags alone, every try would end in the same way. */
 function isStale({ status, problem: { code } }: ProblemError, from: Seen | undefined): boolean {
   if (code !== undefined) return code === 'precondition_failed' || code === 'stale_version'
   return status === 412 && !from?.etag?.startsWith('W/')

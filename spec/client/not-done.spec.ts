@@ -20,6 +20,16 @@ const CHANGES: Record<string, (client: Client, url: string) => Promise<unknown>>
   update: (client, url) => client.update(url, () => ({ title: 'b' })),
 }
 
+const REQUESTS: Record<string, (client: Client, url: string, options: object) => unknown> = {
+  get: (client, url, options) => client.get(url, options),
+  put: (client, url, options) => client.put(url, {}, options),
+  patch: (client, url, options) => client.patch(url, {}, { condition: '*', ...options }),
+  delete: (client, url, options) => client.delete(url, { condition: '*', ...options }),
+  post: (client, url, options) => client.post(url, {}, options),
+  update: (client, url, options) => client.update(url, () => ({}), options),
+  watch: (client, url, options) => client.watch(url, () => {}, options),
+}
+
 const html: RequestListener = (_req, res) => {
   res.writeHead(200, { 'Content-Type': 'text/html', ETag: '"page"' }).end('<form>')
 }
@@ -93,12 +103,12 @@ describe('a read that is redirected', () => {
   })
 })
 
-describe.each(['"T1-gzip"', 'W/"T1"'])('a tag that a proxy has changed to %s', (changed) => {
+describe('a tag that a proxy has changed', () => {
   const weakened = (put: (condition: string | undefined) => boolean) =>
     serving((req, res) => {
       const json = { 'Content-Type': 'application/json' }
       const problem = { type: 'about:blank', title: '', status: 412, code: 'weak_validator', current: '"T1"' }
-      if (req.method === 'GET') res.writeHead(200, { ...json, ETag: changed }).end('{"title":"a"}')
+      if (req.method === 'GET') res.writeHead(200, { ...json, ETag: '"T1-gzip"' }).end('{"title":"a"}')
       else if (put(req.headers['if-match'])) res.writeHead(200, { ...json, ETag: '"T2"' }).end('{"title":"b"}')
       else res.writeHead(412, { 'Content-Type': 'application/problem+json' }).end(JSON.stringify(problem))
     })
@@ -111,7 +121,25 @@ describe.each(['"T1-gzip"', 'W/"T1"'])('a tag that a proxy has changed to %s', (
       await client.get(served.url)
       await CHANGES[name]?.(client, served.url)
       const changes = served.seen.filter(({ method }) => method !== 'GET')
-      expect(changes.map(({ headers }) => headers['if-match'])).toEqual([changed, '"T1"'])
+      expect(changes.map(({ headers }) => headers['if-match'])).toEqual(['"T1-gzip"', '"T1"'])
+    },
+  )
+
+  test.each(['put', 'patch', 'delete', 'update'])(
+    '%s of one that was made weak goes out with the strong one',
+    async (name) => {
+      const asked: (string | undefined)[] = []
+      const served = await serving((req, res) => {
+        const isRead = req.method === 'GET'
+        if (!isRead) asked.push(req.headers['if-match'])
+        res
+          .writeHead(200, { 'Content-Type': 'application/json', ETag: isRead ? 'W/"T1"' : '"T2"' })
+          .end('{"title":"a"}')
+      })
+      const client = createClient()
+      await client.get(served.url)
+      await CHANGES[name]?.(client, served.url)
+      expect(asked).toEqual(['"T1"'])
     },
   )
 
@@ -139,6 +167,20 @@ describe('options', () => {
     [{ baseUrl: 5 }, 'baseUrl has to be a URL, such as "/api/articles"; got 5.'],
   ])('%j is refused with what was meant', (options, message) => {
     expect(() => createClient(options as object)).toThrow(message)
+  })
+
+  test.each(Object.keys(REQUESTS))('of %s are refused with what was meant, before anything is sent', async (name) => {
+    const served = await foreignServer()
+    closing.push(served)
+    const error = await Promise.resolve()
+      .then(() => REQUESTS[name]?.(createClient(), served.url, { form: 1 }))
+      .catch((caught: unknown) => caught)
+    expect(String(error)).toMatch(/^TypeError: .*there is no option "form"\. Did you mean "from"\?/)
+    expect(served.seen).toEqual([])
+  })
+
+  test('watch() without a listener is refused', () => {
+    expect(() => createClient().watch('http://localhost/1', undefined as never)).toThrow('watch(): the second argument')
   })
 
   test('a resolver that was not made yet is refused', async () => {

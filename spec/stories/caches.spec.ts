@@ -138,6 +138,29 @@ describe('Express’s own tags', () => {
   })
 })
 
+test.each([
+  ['get', '/articles/1', 200],
+  ['head', '/articles/1', 200],
+  ['put', '/articles/1', 200],
+  ['put', '/articles/new', 201],
+] as const)('%s %s has one length, whatever Transfer-Encoding was set in front', async (method, url, status) => {
+  const it = await shelf()
+  const app = express()
+  app.use((_req, res, next) => {
+    res.set('Transfer-Encoding', 'chunked')
+    next()
+  })
+  const preconditions = { required: false }
+  app.use(
+    '/articles',
+    resourceRouter<Doc>({ name: 'article', adapter: it.adapter, preconditions }),
+    respondToConflicts(),
+  )
+  const sent = request(app)[method](url)
+  const { headers } = await (method === 'put' ? sent.send({ title: 'b' }) : sent).expect(status)
+  expect([headers['content-length'] !== undefined, headers['transfer-encoding']]).toEqual([true, undefined])
+})
+
 test('a problem takes the place of an answer that was begun: nothing of it is left', async () => {
   const it = await shelf()
   const app = express()

@@ -252,6 +252,25 @@ describe('a chain above the resources that does not say where their key is', () 
     expect(calls).toEqual([expect.stringContaining(`the chain of the above that is mounted above it let it pass`)])
   })
 
+  test.each(['GET', 'HEAD', 'PUT', 'DELETE'])(
+    'fails a %s that nobody asked `allow` about, before its handler runs',
+    async (method) => {
+      const it = await shelf()
+      let ran = false
+      const app = appOf((all) => {
+        all.use('/articles', chainFor(it, { name: 'unasked', allow: () => false }))
+        all.all('/articles/:id', (_req, res) => {
+          ran = true
+          res.json({})
+        })
+      })
+      const answer = await (request(app) as never as Record<string, (url: string) => request.Test>)[
+        method.toLowerCase()
+      ]?.('/articles/1')
+      expect([answer?.status, ran]).toEqual([500, false])
+    },
+  )
+
   test('not where another one guards the change, nor on paths below a resource', async () => {
     const other = await shelf()
     const guarding = detectConflicts<Doc>({

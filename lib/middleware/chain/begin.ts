@@ -26,9 +26,11 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   const params = isAbove ? (req.params as Record<string, string>) : mounted
   const isSafe = definition.safeMethods.has(method)
   if (params === undefined) {
-    const isMisplaced = !isSafe && canNeverMatch(req, definition)
-    if (isMisplaced) guardHead(res)
-    return letPass(req, definition, isMisplaced ? 'misplaced' : 'elsewhere')
+    const isMisplaced = canNeverMatch(req, definition)
+    // A guard that guards nothing must not look like one that lets pass.
+    if (isMisplaced && definition.options.allow) mustBeKey(undefined, definition, req)
+    if (isMisplaced && !isSafe) guardHead(res)
+    return letPass(req, definition, isMisplaced && !isSafe ? 'misplaced' : 'elsewhere')
   }
   const key = placement.key(req, params)
   if (key === undefined && !isAbove && (isSafe || isOnCollection(req, definition)))

@@ -8,6 +8,8 @@ const { json, send, set, get, vary } = express.response
  * something else than Express does by itself, it is `res.json`.
  */
 export function sendJson(req: Request, res: Response, value: unknown): void {
+  // Express 4 would put a length beside it, and the two contradict each other (RFC 9112 §6.2).
+  res.removeHeader('Transfer-Encoding')
   const text = isPlain(req, res) ? JSON.stringify(value) : undefined
   if (text === undefined) {
     res.json(value)
@@ -32,7 +34,7 @@ function isPlain(req: Request, res: Response): boolean {
   if (!isOwn || res.json !== json || res.send !== send || res.set !== set || res.get !== get) return false
   const { app } = res
   if (app.get('json escape') || app.get('json replacer') || app.get('json spaces')) return false
-  if (res.hasHeader('Content-Type') || res.hasHeader('Transfer-Encoding')) return false
+  if (res.hasHeader('Content-Type')) return false
   const { statusCode } = res
   if (statusCode !== 200 && statusCode !== 201) return false
   // To a read without a tag Express gives one. Conditions have been judged.
