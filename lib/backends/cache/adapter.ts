@@ -135,7 +135,10 @@ export function cachedAdapter<T, Handle = unknown>(
   }
 }
 
-/** The same transaction, with a note of what it may change. It reads for itself: what it sees nobody else may see yet. */
+/**
+ * The same transaction, which also collects the keys that it may change. Its reads are not cached: nobody else may see yet
+ * what it sees.
+ */
 function noting<T, Handle>(tx: TransactionalAdapter<T, Handle>, keys: Set<string>): TransactionalAdapter<T, Handle> {
   const { write, remove, create } = tx
   return Object.create(tx, {
