@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Server } from 'node:net'
 import request from 'supertest'
 import {
@@ -28,7 +29,12 @@ async function newsroom(options: Partial<ConflictOptions<Doc>> = {}, bounds?: Ch
   const it = await shelf({ title: 'first', secret: 's' }, { tombstones: true })
   const article = defineResource<Doc>({ name: 'article', adapter: it.adapter, ...options })
   const changes: ChangeStream = changeStream(article, bounds)
+  const responses: ServerResponse[] = []
   const app = appOf((all) => {
+    all.use((_req, res, next) => {
+      responses.push(res)
+      next()
+    })
     all.get('/articles/:id/changes', changes)
     all.use('/articles', resourceRouter(article))
   })
@@ -46,7 +52,7 @@ async function newsroom(options: Partial<ConflictOptions<Doc>> = {}, bounds?: Ch
   }
   const save = (value: Doc, user = 'ann') =>
     request(server).put('/articles/1').set({ 'If-Match': '*', User: user }).send(value)
-  return { ...it, changes, server, open, save, article }
+  return { ...it, changes, server, open, save, article, responses }
 }
 
 const gone = async (stream: Stream) => {
@@ -346,6 +352,47 @@ test('a heartbeat keeps the connection open', async () => {
   jest.advanceTimersByTime(15_000)
   await came
   expect(beats()).toBe(1)
+})
+
+describe('a client that does not read', () => {
+  const ONLY_INTERVALS = ['nextTick', 'setImmediate', 'performance', 'Date', 'queueMicrotask', 'setTimeout'] as const
+
+  /** As a connection is whose buffers are full. */
+  function stuck([res]: readonly ServerResponse[]) {
+    let isFull = true
+    Object.defineProperty(res, 'writableNeedDrain', { get: () => isFull })
+    return () => {
+      isFull = false
+      res?.emit('drain')
+    }
+  }
+
+  test('is told when it reads again, of the newest version', async () => {
+    const { open, save, responses } = await newsroom()
+    const [slow, other] = [await open(), await open()]
+    await Promise.all([slow.next(), other.next()])
+    const goOn = stuck(responses)
+    await save({ title: 'second' }).expect(200)
+    await other.next()
+    const { etag } = (await save({ title: 'third' }).expect(200)).headers
+    expect((await other.next()).data.etag).toBe(etag)
+    expect(slow.unread).toEqual([])
+    goOn()
+    expect((await slow.next()).data.etag).toBe(etag)
+  })
+
+  test('is cut off when it reads nothing for two heartbeats', async () => {
+    jest.useFakeTimers({ doNotFake: [...ONLY_INTERVALS] })
+    const { open, responses } = await newsroom()
+    const stream = await open()
+    await stream.next()
+    stuck(responses)
+    jest.advanceTimersByTime(15_000)
+    expect(responses[0]?.destroyed).toBe(false)
+    jest.advanceTimersByTime(15_000)
+    await stream.ended
+    expect(responses[0]?.destroyed).toBe(true)
+  })
 })
 
 test('stop ends the streams, and refuses new ones for another process to serve', async () => {

@@ -49,6 +49,25 @@ test('a second read comes from memory, and readCurrent never does', async () => 
   expect([(await cached.read('1'))?.value, reads()]).toEqual([{ n: 2 }, 2])
 })
 
+test('a change whose outcome nobody knows leaves no copy, not even of a read during it', async () => {
+  const stored = memoryAdapter<Doc>()
+  const first = await stored.write('1', { n: 1 }, null)
+  let during: () => Promise<unknown> = async () => undefined
+  const adapter: ResourceAdapter<Doc> = {
+    ...stored,
+    async write(...args) {
+      await during()
+      await stored.write(...args)
+      throw new Error('the answer was lost')
+    },
+  }
+  const cached = cachedAdapter(adapter, LONG)
+  during = () => cached.read('1')
+  const version = first.ok ? first.state.version : ''
+  await expect(cached.write?.('1', { n: 2 }, version)).rejects.toThrow('the answer was lost')
+  expect((await cached.read('1'))?.value).toEqual({ n: 2 })
+})
+
 test('what is read belongs to the caller', async () => {
   const { cached } = await database()
   for (let times = 0; times < 3; times++) {
