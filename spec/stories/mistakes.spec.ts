@@ -100,8 +100,19 @@ describe('an adapter that gives something else', () => {
     ['a number of rows', 1, 'gave 1 from write()'],
     ['the state alone', { value: {}, version: '2' }, 'from write(); give { ok: true, state'],
     ['no state', { ok: true }, 'gave no state after a write'],
+    [
+      'the version that was read',
+      { ok: true, state: { value: { title: 'new' }, version: '1' } },
+      'gave another value from write(), still with the version "1" that was read. Every write has to make a new version',
+    ],
   ])('from write: %s', async (_name, result, message) => {
     expect(await told({ ...stored, write: async () => result })).toContain(message)
+  })
+
+  test('from write: the state that is there already is right, for nothing was to change', async () => {
+    const adapter = { ...stored, write: async () => ({ ok: true, state: await stored.read() }) } as ResourceAdapter<Doc>
+    const app = appOf((all) => all.use('/articles', resourceRouter({ name: 'article', adapter })))
+    await request(app).put('/articles/1').set('If-Match', '"1"').send({ title: 'first' }).expect(200)
   })
 
   test('from remove: true', async () => {

@@ -7,6 +7,7 @@ import {
   type ResourceAdapter,
   resourceOf,
   respondToConflicts,
+  type WriteChange,
   type Written,
 } from '../../lib'
 import { mistake } from './app'
@@ -57,7 +58,12 @@ const written = (row: { title: string; version: number } | undefined): Written<N
   row && { value: { title: row.title }, version: String(row.version) }
 
 /** Hand-written routes, their statements given to the stock handler. */
-function appOver(it: ReturnType<typeof table>, options: Partial<ConflictOptions<Note>> = {}) {
+function appOver(
+  it: ReturnType<typeof table>,
+  options: Partial<ConflictOptions<Note>> = {},
+  update: WriteChange<Note> = async ({ key, current, proposed }) =>
+    written(await it.update(key, current?.version, proposed?.title ?? '')),
+) {
   const notes = detectConflicts<Note>({
     name: 'note',
     adapter: it.adapter,
@@ -69,9 +75,7 @@ function appOver(it: ReturnType<typeof table>, options: Partial<ConflictOptions<
   const app = express()
   app.use(express.json({ type: ['application/json', 'application/*+json'] }))
   app.use('/notes', notes)
-  const save = commitChange<Note>(async ({ key, current, proposed }) =>
-    written(await it.update(key, current?.version, proposed?.title ?? '')),
-  )
+  const save = commitChange<Note>(update)
   app.get('/notes/:id', (req, res) => {
     res.json(resourceOf(req, notes).representation)
   })
@@ -224,6 +228,48 @@ describe('statements of the app behind commitChange', () => {
     app.use(respondToConflicts(), mistake)
     const { body } = await request(app).post('/notes').send({ title: 'new' }).expect(500)
     expect(body.mistake).toContain('Give key: String(row.id)')
+  })
+})
+
+describe('a statement that leaves the version as it was', () => {
+  /** A row that two clients have read at version 1; `update` is the statement of the app. */
+  const saved = async (update: (row: { title: string; version: number }, title: string) => Written<Note>) => {
+    const it = table()
+    const app = appOver(it, {}, ({ proposed }) => update(it.rows.get(1) as never, proposed?.title ?? ''))
+    return (title: string, method: 'put' | 'patch' = 'put') =>
+      request(app)[method]('/notes/1').set('If-Match', '"1"').send({ title })
+  }
+  /** UPDATE notes SET title = $1 WHERE id = $2 AND version = $3 RETURNING * */
+  const forgets = (row: { title: string; version: number }, title: string) => {
+    row.title = title
+    return { value: { title }, version: String(row.version) }
+  }
+
+  test.each(['put', 'patch'] as const)('is a mistake on %s, for a stale save would pass unseen', async (method) => {
+    const save = await saved(forgets)
+    const { body } = await save('mine', method).expect(500)
+    expect(body.mistake).toMatch(
+      /What was written on (PUT|PATCH) note: another value is stored, still with the version "1" that was read\..*version = version \+ 1/,
+    )
+  })
+
+  test('is a mistake when only the version is given, for then the proposed value is what is stored', async () => {
+    const save = await saved(({ version }) => ({ version: String(version) }))
+    const { body } = await save('mine').expect(500)
+    expect(body.mistake).toContain('still with the version "1" that was read')
+  })
+
+  test('is right where nothing was to change', async () => {
+    const save = await saved(forgets)
+    const { headers } = await save('first').expect(200)
+    expect(headers.etag).toBe('"1"')
+    const only = await saved(({ version }) => ({ version: String(version) }))
+    await only('first').expect(200)
+  })
+
+  test('is right where the value that it gives is the one that was read, whatever the client proposed', async () => {
+    const save = await saved((row) => ({ value: { title: row.title }, version: String(row.version) }))
+    await save('not taken over').expect(200, { title: 'first' })
   })
 })
 

@@ -1,8 +1,9 @@
 import type { ResourceState } from '../../contracts/adapter'
+import { show } from '../../options'
 import type { Change } from '../../rules/change'
 import { keyOfNew, mustLeadBack } from '../change/propose'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
-import { checkedResult, checkedState, mustHaveState, storeOf, writeState } from '../state/store-call'
+import { checkedResult, checkedState, keepsVersion, mustHaveState, storeOf, writeState } from '../state/store-call'
 
 export type Swap<T> =
   | { readonly ok: true; readonly state: ResourceState<T> | undefined }
@@ -35,7 +36,13 @@ export async function swap<T>(
   const expected = stored?.version ?? null
   const write = () => adapter.write?.(key, proposed, expected) ?? noAbility(name, 'write')
   const written = checkedResult(await writeState(guarded, ms, write), 'write', name)
-  if (written.ok) return { ok: true, state: mustHaveState(written.state, name) }
+  if (written.ok) {
+    const state = mustHaveState(written.state, name)
+    if (!keepsVersion(stored, state)) return { ok: true, state }
+    throw new TypeError(
+      `The adapter of the ${name} gave another value from write(), still with the version ${show(state.version)} that was read. Every write has to make a new version: with the old one a stale save would pass unseen (docs/adapters.md).`,
+    )
+  }
   return { ok: false, current: checkedState(written.current, name) }
 }
 

@@ -5,7 +5,7 @@ import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace, takenKey } from '../preconditions/refusals'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { told } from '../request/refuse'
-import { mustHaveState } from '../state/store-call'
+import { keepsVersion, mustHaveState } from '../state/store-call'
 import { type Committed, committed, noteChange } from './after-change'
 
 /** What a handler that writes by itself has stored. */
@@ -37,7 +37,7 @@ export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutco
 /** The state that was stored; `undefined` after a removal. Throws what a lost race comes to. */
 export function stateWritten<T>(
   guarded: GuardedRequest<T>,
-  { change }: Attempt<T>,
+  { change, stored }: Attempt<T>,
   outcome: WriteOutcome<T>,
 ): ResourceState<T> | undefined {
   if (isLost(outcome)) throw told(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
@@ -50,7 +50,12 @@ export function stateWritten<T>(
     )
   if (guarded.isNew) guarded.key = keyGiven(guarded, outcome.key)
   const { version, value = change.proposed as T, lastModified } = outcome
-  return mustHaveState(lastModified ? { value, version, lastModified } : { value, version }, name)
+  const state = mustHaveState(lastModified ? { value, version, lastModified } : { value, version }, name)
+  if (!keepsVersion(stored, state)) return state
+  throw mistake(
+    guarded,
+    `another value is stored, still with the version ${show(version)} that was read. Raise it in the same statement, as in SET …, version = version + 1: with the old version a stale save would pass unseen.`,
+  )
 }
 
 /** Whether the statement matched nothing: another version is stored. */

@@ -2,6 +2,7 @@ import { isHeard, publish } from '../../conflicts/events'
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { noAnswerWithin } from '../../contracts/store-fault'
+import { sameJson } from '../../json/equal'
 import { show } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import type { GuardedRequest } from '../request/guarded-request'
@@ -98,4 +99,9 @@ export function mustHaveState<T>(state: ResourceState<T> | undefined, name: stri
   const checked = checkedState(state, name)
   if (checked) return checked
   throw new TypeError(`The adapter of the ${name} gave no state after a write.`)
+}
+
+/** Another value under the version that was read: a client that saves from the old state would overwrite the new one unseen. */
+export function keepsVersion<T>(before: ResourceState<T> | undefined, written: ResourceState<T>): boolean {
+  return before?.version === written.version && !sameJson(before.value, written.value)
 }
