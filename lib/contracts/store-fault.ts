@@ -4,6 +4,8 @@ const BRAND = Symbol.for('express-conflict.store-fault')
 export interface StoreFault extends Error {
   /** `'no'`: the back end refused. `'unknown'`: the call was sent and no answer came. */
   readonly applied: 'no' | 'unknown'
+  /** JSON Pointers to the members that were refused. */
+  readonly pointers?: readonly string[] | undefined
 }
 
 /**
@@ -11,14 +13,19 @@ export interface StoreFault extends Error {
  *
  * The difference matters after a write: `'no'` may be tried again, `'unknown'` never by itself. A server that answered
  * with an error of its own is `'no'`; a time-out, or a connection lost after sending, is `'unknown'`.
+ *
+ * `pointers`: the members that the back end refused, where it says so. Clients are told of those that they may see.
  */
-export function storeFault(cause: unknown, { applied }: { readonly applied: 'no' | 'unknown' }): StoreFault {
+export function storeFault(
+  cause: unknown,
+  { applied, pointers }: Pick<StoreFault, 'applied' | 'pointers'>,
+): StoreFault {
   if (applied !== 'no' && applied !== 'unknown')
     throw new TypeError(`storeFault(): applied is ${JSON.stringify(applied)}; it has to be 'no' or 'unknown'.`)
   const message = cause instanceof Error ? cause.message : String(cause)
   const fault = new Error(`the back end failed: ${message}`, { cause })
   fault.name = 'StoreFault'
-  return Object.assign(fault, { applied, [BRAND]: true })
+  return Object.assign(fault, { applied, ...(pointers?.length && { pointers }), [BRAND]: true })
 }
 
 /** The fault of a call that was sent and has had no answer in time. */

@@ -23,6 +23,13 @@ export function marksOf(patterns: readonly MemberPattern[]): Marks | undefined {
   return patterns.length === 0 ? undefined : treeOf(patterns.map((pattern) => ({ pattern, value: true })))
 }
 
+/** Whether the value at a place is marked, by itself or with something that it is a part of. */
+export function isMarkedAt(marks: Marks | undefined, tokens: readonly string[]): boolean {
+  if (marks === undefined || marks.marked) return marks !== undefined
+  const [token, ...rest] = tokens
+  return token !== undefined && isMarkedAt(marks.below(token), rest)
+}
+
 interface Entry<V> {
   readonly pattern: MemberPattern
   readonly value: V

@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { ResourceAdapter, TransactionalAdapter, Version } from '../../contracts/adapter'
-import { catalogueReader } from './adapter/catalogue'
+import { catalogueReader } from './adapter/catalogue/catalogue'
 import { type Connection, type Operations, operationsAt } from './adapter/operations'
 import type { SqlAdapterOptions } from './adapter/options'
 import { planOf } from './adapter/plan'

@@ -1,6 +1,7 @@
 import { mendOf } from '../../conflicts/store-error-shape'
 import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
+import { formatPointer } from '../../json/pointer'
 import { pause } from '../../timing/pause'
 
 /** How often a statement is tried that others were in the way of. */
@@ -27,7 +28,9 @@ export async function attempted<R>(run: () => Promise<R>, who: string): Promise<
 
 /** Runs one statement, once: in a transaction that an error has ended, a second time would never succeed. */
 export async function answered<R>(run: () => Promise<R>, who: string): Promise<R> {
-  return run().catch((error: unknown) => Promise.reject(faultOf(error, recogniseStoreError(error), who)))
+  return run().catch((error: unknown) => {
+    throw isStoreFault(error) ? error : faultOf(error, recogniseStoreError(error), who)
+  })
 }
 
 function isInTheWay({ kind }: StoreError, error: unknown): boolean {
@@ -48,6 +51,12 @@ export function faultOf(
   return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied })
 }
 
+/** As `faultOf`, of a value that was refused for what these members hold. */
+export function refusalOf(error: unknown, pointers: readonly string[], who: string): unknown {
+  if (pointers.length === 0) return error
+  return storeFault(faultOf(error, recogniseStoreError(error), who), { applied: 'no', pointers })
+}
+
 function codeOf(error: unknown): string {
   const { code } = error as { code?: unknown }
   return typeof code === 'string' ? code : 'no code'
@@ -57,8 +66,9 @@ function codeOf(error: unknown): string {
  * The request is at fault, not the database: a key or a value that the table cannot hold. It has the shape of what
  * PostgreSQL says then, and is recognised like it.
  */
-export function unstorable(what: string, who: string): Error {
-  return asPostgresSaysIt('22000', what, who)
+export function unstorable(what: string, who: string, member?: string): Error {
+  const pointers = member === undefined ? [] : [formatPointer([member])]
+  return asPostgresSaysIt('22000', what, who, pointers)
 }
 
 /** A row policy or a trigger lets the change pass by without a word: it is refused as a policy refuses that speaks. */
@@ -66,7 +76,7 @@ export function forbidden(what: string, who: string): Error {
   return asPostgresSaysIt('42501', `${what}: a row policy or a trigger keeps it from that.`, who)
 }
 
-function asPostgresSaysIt(code: string, what: string, who: string): Error {
+function asPostgresSaysIt(code: string, what: string, who: string, pointers: readonly string[] = []): Error {
   const cause = Object.assign(new Error(`${who}: ${what}`), { code, severity: 'ERROR' })
-  return storeFault(cause, { applied: 'no' })
+  return storeFault(cause, { applied: 'no', pointers })
 }

@@ -1,6 +1,8 @@
 import { ConflictError, type ConflictKind } from '../../conflicts/conflicts'
 import { isMistake, recogniseStoreError, type StoreError, type StoreErrorKind } from '../../conflicts/store-errors'
 import { isStoreFault } from '../../contracts/store-fault'
+import { isMarkedAt } from '../../json/marks'
+import { parsePointer } from '../../json/pointer'
 import { withDeadline } from '../../timing/deadline'
 import { retryAfterS } from '../../timing/retry-after'
 import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
@@ -129,8 +131,17 @@ async function refusedValue<T>(
 ): Promise<ConflictError> {
   if (kind === 'unique' && (await isKeyTaken(guarded))) return takenKey(guarded)
   const { constraints } = guarded.settings.options
-  const conflicts = pointersOf(constraints, constraint)?.map((pointer) => ({ pointer, kind }))
+  const said = isStoreFault(cause) ? cause.pointers : undefined
+  const pointers = pointersOf(constraints, constraint) ?? said?.filter((pointer) => isSeen(guarded, pointer))
+  const conflicts = pointers?.map((pointer) => ({ pointer, kind }))
   return new ConflictError(code, { cause, conflicts })
+}
+
+/** What the app says in `constraints` counts as it is; what the back end says must not tell of members that are kept back. */
+function isSeen<T>({ attempt, settings }: GuardedRequest<T>, pointer: string): boolean {
+  const { members, schema } = settings
+  const tokens = parsePointer(pointer)
+  return !isMarkedAt(members.hidden, tokens) && !isMarkedAt(schema?.writeOnlyIn(attempt?.change.proposed), tokens)
 }
 
 /** Either another request created the key first, or the constraint is on another column. Only a read can tell. */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import express, { type RequestHandler } from 'express'
 import request from 'supertest'
-import { detectConflicts, resourceRouter, respondToConflicts } from '../../../lib'
-import { sqlAdapter } from '../../../lib/backends/sql'
+import { type ConflictOptions, detectConflicts, resourceRouter, respondToConflicts } from '../../../lib'
+import { type SqlDialect, sqlAdapter } from '../../../lib/backends/sql'
 import { describeWith, ownName } from '../../services'
 import { type Opened, SQL_SERVERS } from './servers'
 
@@ -62,9 +62,9 @@ for (const server of SQL_SERVERS) {
       [`${table}_n`]: '/n',
       slug: '/slug',
     }
-    const appOver = (one: Opened) => {
+    const appOver = (one: Opened, options: Partial<ConflictOptions<Author>> = { constraints }) => {
       const app = express()
-      app.use('/authors', resourceRouter({ name: 'author', adapter: adapterOf(one), constraints }))
+      app.use('/authors', resourceRouter({ name: 'author', adapter: adapterOf(one), ...options }))
       app.use(respondToConflicts({ logger: quiet }))
       return app
     }
@@ -114,11 +114,90 @@ for (const server of SQL_SERVERS) {
     test('check_violation, of a constraint, of NULL and of a text that is too long', async () => {
       expectProblem(await put(appOver(first), { n: -1 }), 'check_violation', '/n')
       expectProblem(await put(appOver(first), { slug: null as unknown as string }), 'check_violation', '/slug')
-      // SQLite takes any length, PostgreSQL does not say which column it was.
-      const pointer = dialect === 'mysql' ? '/slug' : undefined
+      // SQLite takes any length.
       const tooLong = await put(appOver(first), { slug: 'a'.repeat(11) })
       if (dialect === 'sqlite') expect(tooLong.status).toBe(200)
-      else expectProblem(tooLong, 'check_violation', pointer)
+      else expectProblem(tooLong, 'check_violation', '/slug')
+    })
+
+    describe.each(['compare-and-swap', 'transaction'] as const)(
+      'members are named from the catalogue, %s',
+      (isolation) => {
+        const app = (more: Partial<ConflictOptions<Author>> = {}) => appOver(first, { isolation, ...more })
+
+        test('of a unique index, a foreign key, a check and NOT NULL', async () => {
+          expectProblem(await put(app(), { slug: 'b' }), 'unique_violation', '/slug')
+          expectProblem(await put(app(), { slug: 'b' }, 'new'), 'unique_violation', '/slug')
+          expectProblem(await put(app(), { n: -1 }), 'check_violation', '/n')
+          expectProblem(await put(app(), { slug: null as unknown as string }), 'check_violation', '/slug')
+          // SQLite does not say which foreign key it was.
+          const boss = dialect === 'sqlite' ? undefined : '/boss'
+          expectProblem(await put(app(), { boss: 'nobody' }), 'reference_violation', boss)
+        })
+
+        test('of a value that its column does not take', async () => {
+          if (dialect !== 'sqlite')
+            expectProblem(await put(app(), { slug: 'a'.repeat(11) }), 'check_violation', '/slug')
+          if (dialect !== 'sqlite') expectProblem(await put(app(), { n: 2 ** 40 }), 'check_violation', '/n')
+          expectProblem(await put(app(), { n: [] as unknown as number }), 'check_violation', '/n')
+        })
+
+        test('none of a removal, which sends no member', async () => {
+          expectProblem(await request(app()).delete('/authors/a').set('If-Match', '"v"'), 'reference_violation')
+        })
+
+        test('none that clients do not see', async () => {
+          // Dropped from what a client sends, so it is missing.
+          expectProblem(await put(app({ hidden: ['/slug'] }), {}, 'new'), 'check_violation')
+          expectProblem(await put(app({ hidden: ['/slug'] }), { n: -1 }), 'check_violation', '/n')
+          const schema = { properties: { slug: { writeOnly: true } } }
+          expectProblem(await put(app({ schema }), { slug: 'b' }), 'unique_violation')
+        })
+      },
+    )
+
+    test('members are named of constraints without a name, of several columns, and of expressions', async () => {
+      const own = `${table}_own`
+      const lower = dialect === 'mysql' ? 'nick' : '(lower(nick))'
+      const parts = dialect === 'postgres' ? 'partition by list (tenant)' : ''
+      await first.run(
+        `create table ${own} (tenant varchar(5) not null, id varchar(5) not null, lo integer check (lo >= 0), hi integer, nick varchar(5), version varchar(40) not null, primary key (tenant, id), unique (tenant, hi), constraint ${own}_order check (lo < hi and nick <> 'lo, hi (')) ${parts}`,
+      )
+      if (dialect === 'postgres') await first.run(`create table ${own}_a partition of ${own} for values in ('a')`)
+      await first.run(`create unique index ${own}_nick on ${own} (${dialect === 'postgres' ? 'tenant, ' : ''}${lower})`)
+      await first.run(`insert into ${own} values ('a', 'x', 1, 2, 'x', 'v')`)
+      const columns = { low: 'lo', '~/high': 'hi', nick: 'nick' }
+      const app = express()
+      const adapter = sqlAdapter({ client: first.client, table: own, columns, scope: { tenant: 'a' } })
+      app.use('/', resourceRouter({ name: 'own', adapter }), respondToConflicts({ logger: quiet }))
+      const pointersFor = async (low: number, high: number, nick: string) => {
+        const { body } = await request(app).put('/y').send({ low, '~/high': high, nick })
+        return body.conflicts?.map(({ pointer }: { pointer: string }) => pointer)
+      }
+      try {
+        expect(await pointersFor(-1, 9, 'y')).toEqual(['/low'])
+        expect(await pointersFor(9, 3, 'y')).toEqual(['/low', '/~0~1high', '/nick'])
+        expect(await pointersFor(0, 2, 'y')).toEqual(['/~0~1high'])
+        expect(await pointersFor(0, 3, dialect === 'mysql' ? 'x' : 'X')).toEqual(['/nick'])
+      } finally {
+        await first.run(`drop table ${own}`)
+      }
+    })
+
+    test('members of another table are not named', async () => {
+      const other = `${table}_other`
+      await first.run(
+        `create table ${other} (slug varchar(10) not null, n integer, constraint ${other}_slug unique (slug), constraint ${other}_n check (n > 0))`,
+      )
+      await first.run(`insert into ${other} values ('taken', 1)`)
+      const app = appOver(open(), {})
+      await first.run(triggerInto(dialect, table, other))
+      try {
+        expectProblem(await put(app, { slug: 'taken' }), 'unique_violation')
+      } finally {
+        await first.run(dialect === 'postgres' ? `drop trigger ${table}_t on ${table}` : `drop trigger ${table}_t`)
+        await first.run(`drop table ${other}`)
+      }
     })
 
     test('concurrent_update, after a serialization failure', async () => {
@@ -207,6 +286,13 @@ for (const server of SQL_SERVERS) {
       throw new Error('the statement never waited')
     }
   })
+}
+
+function triggerInto(dialect: SqlDialect, table: string, other: string): string {
+  const insert = `insert into ${other} values (new.slug, new.n);`
+  const when = `create trigger ${table}_t after update on ${table} for each row`
+  if (dialect !== 'postgres') return `${when} begin ${insert} end`
+  return `create function ${table}_f() returns trigger language plpgsql as $$ begin ${insert} return new; end $$; ${when} execute function ${table}_f()`
 }
 
 const quiet = { warn: () => undefined, error: () => undefined }

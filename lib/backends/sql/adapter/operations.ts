@@ -3,10 +3,10 @@ import { recogniseStoreError } from '../../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../../contracts/adapter'
 import { pause } from '../../../timing/pause'
 import type { Execute, SqlDialect } from '../client'
-import { forbidden, MOST_TRIES, unstorable } from '../faults'
-import type { Catalogue } from './catalogue'
+import { forbidden, MOST_TRIES, refusalOf, unstorable } from '../faults'
+import type { Catalogue } from './catalogue/catalogue'
 import type { TablePlan } from './plan'
-import type { rowsOf } from './rows'
+import type { Assignments, rowsOf } from './rows'
 import type { Row } from './versions'
 
 /** Where statements run: on any connection of a pool, or on the one of a transaction. */
@@ -50,6 +50,13 @@ export function operationsAt<T>(
   async function read(key: string, execute = executeHere): Promise<ResourceState<T> | undefined> {
     const row = await rowOf(execute, key)
     return row && rows.stateOf(row)
+  }
+
+  /** Runs an INSERT or UPDATE of the value. What the database refuses is told with the members that it is about. */
+  async function store(execute: Execute, statement: RawBuilder<Row>, contents: Assignments): Promise<QueryResult<Row>> {
+    return execute(statement).catch((error: unknown) => {
+      throw refusalOf(error, catalogue().refusedMembers(error, contents), WHO)
+    })
   }
 
   const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
@@ -121,7 +128,7 @@ export function operationsAt<T>(
     return changeIfStill(key, expected, async (condition, execute) => {
       const next = versions.next(expected)
       const state = await changing(execute, async (inner) => {
-        const result = await inner(rows.update(condition, [...set, ...next.set]))
+        const result = await store(inner, rows.update(condition, [...set, ...next.set]), set)
         return hasChanged(result) && written(inner, key, result.rows[0], value, next.version)
       })
       return state ? { ok: true as const, state } : undefined
@@ -135,7 +142,7 @@ export function operationsAt<T>(
     const set = [...values.columnsOf(value, true, catalogue()), ...next.set]
     for (let tries = 1; ; tries++) {
       const outcome = await changing(executeHere, async (execute) => {
-        const result = await execute(rows.insert(set, keyValues))
+        const result = await store(execute, rows.insert(set, keyValues), set)
         return {
           state: hasChanged(result) && (await written(execute, key, result.rows[0], value, next.version)),
         }
@@ -157,7 +164,7 @@ export function operationsAt<T>(
     const next = versions.next(null)
     const set = [...values.columnsOf(value, true, catalogue()), ...next.set]
     return changing(executeHere, async (execute) => {
-      const result = await execute(rows.insert(set, undefined))
+      const result = await store(execute, rows.insert(set, undefined), set)
       const [row] = result.rows
       if (!row && result.insertId === undefined) throw new TypeError(`sqlAdapter(): "${plan.table}" gave no key.`)
       const key = row ? rows.keyOf(row) : String(result.insertId)

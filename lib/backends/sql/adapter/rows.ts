@@ -13,7 +13,7 @@ const NOTHING = sql.raw('')
 const RETURNING_ONE = sql.raw(' returning 1 as removed')
 
 type Condition = RawBuilder<unknown>
-type Assignments = ReadonlyArray<readonly [column: string, content: unknown]>
+export type Assignments = ReadonlyArray<readonly [column: string, content: unknown]>
 
 /** A plan turned into statements: what a row says, and how it is read and written. Nothing here talks to a database. */
 export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => number) {

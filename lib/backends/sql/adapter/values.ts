@@ -70,7 +70,7 @@ export function columnValues(
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
       if (stranger !== undefined)
-        throw unstorable(`no column is named for the member ${JSON.stringify(stranger)}.`, WHO)
+        throw unstorable(`no column is named for the member ${JSON.stringify(stranger)}.`, WHO, stranger)
       return members
         .filter(
           ({ member, column }) =>
@@ -98,11 +98,11 @@ function toColumn(content: unknown, { member, type }: MemberColumn, dialect: Sql
   if (typeof content === 'number' && !Number.isFinite(content)) jsonText(content, WHO)
   if (type === 'date') return toDate(content, member, dialect)
   if (isArray && type === 'plain') return toArray(content, member)
-  if (!FITS[type](content)) throw unstorable(`the member ${JSON.stringify(member)} is no ${type}.`, WHO)
+  if (!FITS[type](content)) throw unstorable(`the member ${JSON.stringify(member)} is no ${type}.`, WHO, member)
   if (content instanceof Date) return content.toJSON()
   // An object would be the text [object Object], or in some drivers a piece of SQL.
   if (typeof content === 'object')
-    throw unstorable(`the member ${JSON.stringify(member)} is no text, number or boolean.`, WHO)
+    throw unstorable(`the member ${JSON.stringify(member)} is no text, number or boolean.`, WHO, member)
   if (typeof content === 'number' && dialect === 'sqlite') return wholeNumber(content)
   return typeof content === 'boolean' && dialect !== 'postgres' ? Number(content) : content
 }
@@ -110,7 +110,7 @@ function toColumn(content: unknown, { member, type }: MemberColumn, dialect: Sql
 /** The driver writes an array of JavaScript as one of PostgreSQL, and an object in it as its JSON. */
 function toArray(content: unknown, member: string): readonly unknown[] {
   if (Array.isArray(content) && hasOnlyScalars(content)) return content
-  throw unstorable(`the member ${JSON.stringify(member)} is no array of texts, numbers and booleans.`, WHO)
+  throw unstorable(`the member ${JSON.stringify(member)} is no array of texts, numbers and booleans.`, WHO, member)
 }
 
 function hasOnlyScalars(items: readonly unknown[]): boolean {
@@ -129,9 +129,9 @@ const FITS = {
 function toDate(content: unknown, member: string, dialect: SqlDialect): unknown {
   if (dialect === 'postgres' && typeof content === 'string' && BEYOND_ISO.test(content)) return content
   if (typeof content !== 'string' && typeof content !== 'number' && !(content instanceof Date))
-    throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO)
+    throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO, member)
   const date = new Date(content as string)
-  if (Number.isNaN(date.getTime())) throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO)
+  if (Number.isNaN(date.getTime())) throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO, member)
   // MySQL knows no Z; its driver writes a Date as it has to be.
   if (dialect === 'mysql') return date
   return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()

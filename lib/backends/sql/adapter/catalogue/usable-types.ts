@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Execute, SqlDialect } from '../client'
-import type { TablePlan } from './plan'
-import { fromColumn, type MemberColumn } from './values'
+import type { Execute, SqlDialect } from '../../client'
+import type { TablePlan } from '../plan'
+import { fromColumn, type MemberColumn } from '../values'
 
 /** A column as the catalogue names its type, in small letters: `_text` is an array of PostgreSQL. */
 export interface Column {
@@ -9,6 +9,8 @@ export interface Column {
   readonly type: string
   /** The type in a form that a cast takes. */
   readonly cast: string
+  /** With how much it takes, in PostgreSQL: `character varying(10)`. */
+  readonly full?: string | undefined
 }
 
 /**

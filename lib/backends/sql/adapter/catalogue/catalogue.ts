@@ -1,8 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import { compiled, type Execute, type SqlDialect } from '../client'
-import type { TablePlan } from './plan'
+import { escapeToken } from '../../../../json/pointer'
+import { compiled, type Execute, type SqlDialect } from '../../client'
+import type { TablePlan } from '../plan'
+import type { ColumnFacts } from '../values'
+import { CONSTRAINTS, constraintsFrom } from './constraints'
+import { type Contents, refusedColumns } from './refused-columns'
 import { type Column, usableTypes } from './usable-types'
-import type { ColumnFacts } from './values'
 
 /** What the database's own catalogue says of a table, as far as it matters here. */
 export interface Catalogue extends ColumnFacts {
@@ -10,6 +13,8 @@ export interface Catalogue extends ColumnFacts {
   readonly isFinal: boolean
   /** What changes it does so at COMMIT, unless it is asked to hurry. */
   readonly isDeferred: boolean
+  /** JSON Pointers to the members whose contents an INSERT or UPDATE was refused for, as far as the database says so. */
+  refusedMembers(error: unknown, contents: Contents): readonly string[]
   /** Why the table cannot be used as it was described. */
   readonly problem: string | undefined
 }
@@ -17,6 +22,7 @@ export interface Catalogue extends ColumnFacts {
 const NOTHING_KNOWN: Catalogue = {
   isFinal: true,
   isDeferred: false,
+  refusedMembers: () => [],
   generated: new Set(),
   arrays: new Set(),
   problem: undefined,
@@ -40,6 +46,7 @@ interface Row {
   readonly name: string
   readonly type: string
   readonly cast?: string
+  readonly full?: string
   readonly generated: unknown
   readonly after: unknown
 }
@@ -89,15 +96,32 @@ async function catalogueFrom(
   const [first] = rows
   if (!first) return NOTHING_KNOWN
   const columns = new Map<string, Column>(
-    rows.map(({ name, type, cast = type }) => [name, { name, type: type.toLowerCase(), cast }]),
+    rows.map(({ name, type, cast = type, full }) => [name, { name, type: type.toLowerCase(), cast, full }]),
   )
   const after = Number(first.after ?? 0)
+  const table = {
+    columns,
+    isAlone: after === 0,
+    constraints: constraintsFrom(await constraintRows(plan, dialect, execute), columns, dialect),
+  }
   return {
     isFinal: after === 0,
     isDeferred: after === 2,
+    refusedMembers(error, contents) {
+      const refused = refusedColumns(error, table, contents, dialect)
+      return plan.members
+        .filter(({ column }) => refused.includes(column))
+        .map(({ member }) => `/${escapeToken(member)}`)
+    },
     generated: new Set(rows.filter(({ generated }) => Number(generated) === 1).map(({ name }) => name)),
     ...(await usableTypes(plan, dialect, columns, execute)),
   }
+}
+
+/** Without them a refusal names no members, and is one all the same. */
+async function constraintRows(plan: TablePlan, dialect: SqlDialect, execute: Execute) {
+  const asked = plan.members.length > 0 ? execute(CONSTRAINTS[dialect](plan.table, dialect)) : undefined
+  return (await asked?.catch(() => undefined))?.rows ?? []
 }
 
 type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
@@ -105,6 +129,7 @@ type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
 /** `after`: 0 nothing, 1 something changes rows behind a statement, 2 at COMMIT. Bits of tgtype: 2 is BEFORE, 64 INSTEAD OF. */
 const postgres: Ask = (table, dialect) => sql`
   select a.attname as name, coalesce(base.typname, own.typname) as type, format_type(a.atttypid, null) as cast,
+    case when own.typtype = 'd' then format_type(own.typbasetype, own.typtypmod) else format_type(a.atttypid, a.atttypmod) end as full,
     case when a.attgenerated <> '' or a.attidentity = 'a' then 1 else 0 end as generated,
     case when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
       select max(case when t.tgdeferrable then 2 else 1 end) from pg_catalog.pg_trigger t
