@@ -9,8 +9,8 @@ import { commitChange } from './middleware/handlers/commit-change'
 import { sendJson } from './middleware/handlers/send-json'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
 import { onRoute } from './middleware/options/mount'
+import { truncatedHeaders } from './middleware/preconditions/conditions'
 import { inTurn } from './middleware/request/conflict-middleware'
-import { truncatedHeaders } from './middleware/request/truncated-headers'
 
 /**
  * The chain with stock handlers: POST on the collection; GET, HEAD, PUT, PATCH, DELETE and OPTIONS on `/:id`.

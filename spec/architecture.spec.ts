@@ -80,7 +80,6 @@ const FLOORS = [
   'state',
   'preconditions',
   'edit-locks',
-  'lock',
   'request',
   'options',
 ]

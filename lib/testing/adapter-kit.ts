@@ -1,14 +1,19 @@
 import type { ResourceAdapter } from '../contracts/adapter'
 import { type FaultMoment, faultChecks, lostAnswerChecks } from './adapter/faults'
 import { historyChecks, keptVersionChecks } from './adapter/history'
-import { isolationChecks } from './adapter/isolation'
+import { freshTransactionChecks, isolationChecks, transactionChecks } from './adapter/isolation'
 import { freshRaceChecks, raceChecks, removalRaceChecks } from './adapter/races'
-import { freshRemovalChecks, removalChecks, tombstoneChecks } from './adapter/removal'
-import { freshTransactionChecks, transactionChecks } from './adapter/transactions'
 import { type Abilities, abilityChecks, able, type Trial } from './adapter/trial'
 import { keyChecks, ownershipChecks, valueChecks } from './adapter/values'
 import { dateChecks, freshVersionChecks, versionChecks } from './adapter/versions'
-import { creationChecks, readingChecks, writingChecks } from './adapter/writing'
+import {
+  creationChecks,
+  freshRemovalChecks,
+  readingChecks,
+  removalChecks,
+  tombstoneChecks,
+  writingChecks,
+} from './adapter/writing'
 import { copyOf, sameJson } from './demand'
 import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
 import { demandProcesses, type Processes } from './processes'

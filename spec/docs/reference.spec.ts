@@ -17,7 +17,7 @@ const TABLES = [
   ['lock', 'middleware/options/lock-options.ts', 'LockOptions'],
   ['editLocks', 'middleware/options/edit-locks.ts', 'EditLockOptions'],
   ['idempotency', 'middleware/options/idempotency-options.ts', 'IdempotencyOptions'],
-  ['lifecycle', 'middleware/options/lifecycle-options.ts', 'LifecycleOptions'],
+  ['lifecycle', 'rules/lifecycle.ts', 'LifecycleOptions'],
   ['Options of respondToConflicts', 'middleware/handlers/respond-to-conflicts.ts', 'RespondOptions'],
   ['Options of conflictMetrics', 'metrics/conflict-metrics.ts', 'ConflictMetricsOptions'],
   ['Options of changeStream', 'change-stream.ts', 'ChangeStreamOptions'],

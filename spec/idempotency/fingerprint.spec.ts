@@ -1,4 +1,4 @@
-import { type FingerprintParts, fingerprintOf } from '../../lib/idempotency/fingerprint'
+import { type FingerprintParts, fingerprintOf } from '../../lib/idempotency/record'
 import { marksOf } from '../../lib/json/marks'
 
 const FIRST: FingerprintParts = {

@@ -6,8 +6,7 @@ import { promisify } from 'node:util'
 import type { LockManager } from '../../contracts/lock'
 import { storeFault } from '../../contracts/store-fault'
 import { anything, checkOptions } from '../../options'
-import { type Grant, holdLease } from '../leases/lease'
-import { pollFor } from '../leases/wait'
+import { type Grant, holdLease, pollFor } from '../leases/lease'
 import { ownFolder, unless, uptimeMs } from './system'
 
 /** Where the locks are. */

@@ -1,7 +1,6 @@
 import type { Lease, LockManager } from '../../contracts/lock'
 import { type Line, line } from '../../timing/line'
-import { type Told, tellLoss, toldLease } from '../leases/lease'
-import { LONGEST_TIMER_MS } from '../leases/wait'
+import { LONGEST_TIMER_MS, type Told, tellLoss, toldLease } from '../leases/lease'
 import { expiryQueue } from './expiry-queue'
 
 /** Locks of this process. */

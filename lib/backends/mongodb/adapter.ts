@@ -1,8 +1,15 @@
-import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adapter'
-import { type Document, type MongoSession, optionsOf, type Scope } from './driver'
-import { attempted } from './faults'
-import { operationsOf } from './operations'
-import { type MongoAdapterOptions, mongoPlan } from './options'
+import { recogniseStoreError } from '../../conflicts/store-errors'
+import type {
+  RemoveResult,
+  ResourceAdapter,
+  ResourceState,
+  TransactionalAdapter,
+  WriteResult,
+} from '../../contracts/adapter'
+import { laterDate } from '../../timing/later-date'
+import { documentsOf, isDate, LOCK, nextVersions } from './documents'
+import { attempted, type Document, MOST_TRIES, type MongoSession, optionsOf, type Scope, unfit } from './driver'
+import { type MongoAdapterOptions, type MongoPlan, mongoPlan } from './options'
 import { transactionsOn } from './transactions'
 
 /** What `mongoAdapter` makes: it writes and removes. */
@@ -55,5 +62,144 @@ export function mongoAdapter<T>(options: MongoAdapterOptions<T>): MongoAdapter<T
           }),
         ),
     }),
+  }
+}
+
+type Change = (where: Document, at: Date) => Promise<{ matchedCount?: number }>
+
+/** The calls of an adapter, each in whatever scope it is given. Errors come as the driver throws them. */
+export function operationsOf<T>(plan: MongoPlan<T>) {
+  const { collection, version, lastModified, softDelete, now } = plan
+  const { idOf, versionFilter, stateOf, membersOf } = documentsOf(plan)
+  const history = plan.history && historyOf(plan.history)
+  const following = nextVersions(version.type)
+
+  async function read(scope: Scope, key: string): Promise<ResourceState<T> | undefined> {
+    const id = idOf(key)
+    const document = id === undefined ? undefined : await scope.find(id)
+    return document && stateOf(document)
+  }
+
+  const dated = (at: Date) => (lastModified === undefined ? {} : { [lastModified]: at })
+  const refused = async (scope: Scope, key: string) => ({ ok: false as const, current: await read(scope, key) })
+
+  /** Changes what is there with this version. What date it gets follows from the one that this version has. */
+  async function changed(scope: Scope, where: Document, change: Change): Promise<Date | undefined> {
+    const at = new Date(now())
+    if (lastModified === undefined) return (await change(where, at)).matchedCount ? at : undefined
+    const found = (await collection.findOne(where, optionsOf(scope))) as Document | null
+    if (!found) return undefined
+    const before = found[lastModified]
+    const later = new Date(laterDate(isDate(before) ? before.getTime() : undefined, at.getTime()))
+    return (await change(where, later)).matchedCount ? later : undefined
+  }
+
+  /** `false`: it has another version by now. */
+  async function keep(scope: Scope, id: unknown, expected: string): Promise<boolean> {
+    if (!history) return true
+    const document = await scope.find(id)
+    if (!document || stateOf(document).version !== expected) return false
+    await history.keep(scope, document)
+    return true
+  }
+
+  async function replace(scope: Scope, key: string, value: T, expected: string): Promise<WriteResult<T>> {
+    const members = membersOf(value)
+    const [id, filter] = [idOf(key), versionFilter(expected)]
+    if (id === undefined || filter === undefined) return refused(scope, key)
+    if (!(await keep(scope, id, expected))) return refused(scope, key)
+    const next = following(expected)
+    const made = (at: Date) => ({ ...members, [version.field]: next, ...dated(at) })
+    const replacing: Change = (where, at) => collection.replaceOne(where, made(at), optionsOf(scope))
+    const at = await changed(scope, { _id: id, ...filter }, replacing)
+    if (!at) return refused(scope, key)
+    scope.written?.(id)
+    return { ok: true, state: stateOf({ _id: id, ...made(at) }) }
+  }
+
+  async function insert(scope: Scope, key: string, value: T): Promise<WriteResult<T>> {
+    const members = membersOf(value)
+    const id = idOf(key)
+    if (id === undefined) throw unfit(`${JSON.stringify(key)} is no ObjectId.`)
+    // Inside a transaction a key that is taken would end it.
+    const seen = scope.session && (await read(scope, key))
+    if (seen) return { ok: false, current: seen }
+    for (let tries = 1; ; tries++) {
+      const document = { _id: id, ...members, [version.field]: following(null), ...dated(new Date(now())) }
+      try {
+        await collection.insertOne(document, optionsOf(scope))
+        return { ok: true, state: stateOf(document) }
+      } catch (error) {
+        if (scope.session || recogniseStoreError(error)?.kind !== 'unique') throw error
+        const current = await read(scope, key)
+        if (current) return { ok: false, current }
+        // Somebody made the key and removed it again, or it never was the key but another unique index.
+        if (tries === MOST_TRIES) throw error
+      }
+    }
+  }
+
+  async function remove(scope: Scope, key: string, expected: string): Promise<RemoveResult<T>> {
+    const [id, filter] = [idOf(key), versionFilter(expected)]
+    if (id === undefined || filter === undefined) return refused(scope, key)
+    const where = { _id: id, ...filter }
+    if (softDelete !== undefined) {
+      const mark = { [softDelete]: new Date(now()), [version.field]: following(expected) }
+      const burying: Change = (found, at) =>
+        collection.updateOne(found, { $set: { ...mark, ...dated(at) } }, optionsOf(scope))
+      const isBuried = (await keep(scope, id, expected)) && (await changed(scope, where, burying))
+      return isBuried ? { ok: true } : refused(scope, key)
+    }
+    const { deletedCount } = await collection.deleteOne(where, optionsOf(scope))
+    if (!deletedCount) return refused(scope, key)
+    scope.written?.(id)
+    await history?.forget(scope, id)
+    return { ok: true }
+  }
+
+  async function readVersion(scope: Scope, key: string, wanted: string): Promise<ResourceState<T> | undefined> {
+    const id = idOf(key)
+    const document = id === undefined ? undefined : await scope.find(id)
+    if (!document) return undefined
+    const current = stateOf(document)
+    if (current.version === wanted) return current
+    const filter = versionFilter(wanted)
+    const kept = filter && (await history?.find(scope, id, filter))
+    return kept && stateOf(kept)
+  }
+
+  return {
+    read,
+    write: (scope: Scope, key: string, value: T, expected: string | null) =>
+      expected === null ? insert(scope, key, value) : replace(scope, key, value, expected),
+    remove,
+    readVersion,
+  }
+}
+
+/**
+ * The documents that were replaced, each as it was, with the `_id` that it had as `of`. Positions of one `of` count up by
+ * one: who keeps a document holds the lock on it.
+ */
+function historyOf({ collection, keepVersions }: NonNullable<MongoPlan<unknown>['history']>) {
+  return {
+    async keep({ session }: Scope, { [LOCK]: _, ...document }: Document): Promise<void> {
+      const of = document._id
+      const newest = { session, sort: { position: -1 }, projection: { position: 1 } }
+      const last = (await collection.findOne({ of }, newest)) as { position?: number } | null
+      const position = (last?.position ?? 0) + 1
+      await collection.insertOne({ of, position, document }, { session })
+      await collection.deleteMany({ of, position: { $lte: position - keepVersions } }, { session })
+    },
+
+    async find({ session }: Scope, of: unknown, version: Document): Promise<Document | undefined> {
+      const there = Object.entries(version).map(([field, wanted]) => [`document.${field}`, wanted])
+      const found = await collection.findOne({ of, ...Object.fromEntries(there) }, { session })
+      return (found as { document: Document } | null)?.document
+    },
+
+    async forget({ session }: Scope, of: unknown): Promise<void> {
+      await collection.deleteMany({ of }, { session })
+    },
   }
 }

@@ -1,3 +1,7 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
+import { isStoreFault, storeFault } from '../../contracts/store-fault'
+
 /** What is used of a collection of MongoDB's driver, version 6 or 7. */
 export interface MongoCollection {
   // Methods, not properties: the arguments of a typed collection are narrower than these.
@@ -66,4 +70,66 @@ export interface Scope {
 /** From the primary: what a secondary gives may be older than what the client has seen already. */
 export function optionsOf({ session }: Pick<Scope, 'session'>): object {
   return session ? { session } : { readPreference: 'primary' }
+}
+
+/** How often a call is tried when other operations are in the way. */
+export const MOST_TRIES = 8
+
+/** Runs one call, and repeats it if the server says that another operation was in the way: then nothing was written. */
+export async function attempted<R>(run: () => Promise<R>, who: string): Promise<R> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await run()
+    } catch (error) {
+      if (tries >= MOST_TRIES || !isInTheWay(error)) throw mongoFault(error, who)
+      await wait(Math.random() * 2 ** tries)
+    }
+  }
+}
+
+function isInTheWay(error: unknown): boolean {
+  if (isStoreFault(error) && error.applied === 'unknown') return false
+  return recogniseStoreError(error)?.kind === 'serialization'
+}
+
+/** Without the driver's text, which quotes values. It is the cause, for those who look. */
+export function mongoFault(thrown: unknown, who: string, applied?: 'no' | 'unknown'): unknown {
+  if (isStoreFault(thrown)) return thrown
+  // Of a server without transactions the driver says that it has no retryable writes.
+  const error: unknown = Object(thrown).originalError ?? thrown
+  const known = recogniseStoreError(error)
+  // Not of the database: a mistake in the call, which must not look like a fault of the back end.
+  if (!known) return error
+  const said = `${known.kind === 'mistake' ? mendOf(error) : known.kind} (${codeOf(error)})`
+  return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied: applied ?? appliedBy(known, error) })
+}
+
+/** The driver has tried once more by then; the server says where even the first time wrote nothing. */
+function appliedBy({ applied }: StoreError, error: unknown): 'no' | 'unknown' {
+  if (hasLabel(error, 'NoWritesPerformed')) return 'no'
+  return hasLabel(error, 'RetryableWriteError') ? 'unknown' : applied
+}
+
+export function hasLabel(error: unknown, label: string): boolean {
+  const { errorLabels } = Object(error) as { errorLabels?: unknown }
+  return Array.isArray(errorLabels) && errorLabels.includes(label)
+}
+
+function codeOf(error: unknown): string {
+  const { codeName, code, name } = error as { codeName?: unknown; code?: unknown; name?: unknown }
+  return String(codeName ?? code ?? name)
+}
+
+function mendOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  if (code === 20)
+    return 'transactions and history need a replica set or a sharded cluster, and this server is on its own'
+  if (code === 13 || code === 18) return 'the user of the database may not do this; grant the role, or correct the user'
+  return 'the server cannot carry this out as it is; the cause says why'
+}
+
+/** The request is at fault, not the database. It has the shape of what the driver says then, and is recognised like it. */
+export function unfit(what: string): Error {
+  const cause = Object.assign(new Error(`mongoAdapter(): ${what}`), { name: 'BSONError' })
+  return storeFault(cause, { applied: 'no' })
 }

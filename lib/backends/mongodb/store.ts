@@ -3,8 +3,15 @@ import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { ExpiringStore } from '../../contracts/store'
 import { checkOptions } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
-import { isCollection, isUnacknowledged, type MongoCollection, type MongoSession } from './driver'
-import { attempted, MOST_TRIES, mongoFault } from './faults'
+import {
+  attempted,
+  isCollection,
+  isUnacknowledged,
+  MOST_TRIES,
+  type MongoCollection,
+  type MongoSession,
+  mongoFault,
+} from './driver'
 
 /** Where the records are. */
 export interface MongoStoreOptions {

@@ -2,8 +2,15 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { storeFault } from '../../contracts/store-fault'
 import { LOCK } from './documents'
-import type { Document, MongoClient, MongoCollection, MongoSession, Scope } from './driver'
-import { hasLabel, mongoFault } from './faults'
+import {
+  type Document,
+  hasLabel,
+  type MongoClient,
+  type MongoCollection,
+  type MongoSession,
+  mongoFault,
+  type Scope,
+} from './driver'
 
 /** A transaction that is open. */
 export interface MongoTransaction {

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { anything, aText, checkOptions, milliseconds } from '../../options'
-import type { ConnectedLocks } from '../leases/connected'
-import { type LockConnection, sessionLocks } from '../leases/session'
+import { type ConnectedLocks, type LockConnection, sessionLocks } from '../leases/session'
 
 /** What is used of a client of `pg`. */
 export interface PostgresLockClient {

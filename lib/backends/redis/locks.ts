@@ -3,8 +3,7 @@ import type { LockManager } from '../../contracts/lock'
 import { storeFault } from '../../contracts/store-fault'
 import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { withDeadline } from '../../timing/deadline'
-import { type Grant, holdLease } from '../leases/lease'
-import { pollFor } from '../leases/wait'
+import { type Grant, holdLease, pollFor } from '../leases/lease'
 import { isRedisClient, type RedisClient, script, scriptRunner } from './scripts'
 
 /** Where the locks are, and how long a command may take. */

@@ -4,8 +4,15 @@ import type { ResourceState } from '../../contracts/adapter'
 import { parseLockToken } from '../../http/if-header'
 import { retryAfterS } from '../../timing/retry-after'
 import { lockedBy } from '../edit-locks/edit-lock-conflict'
-import { endLock, findLock, isHeldBy, renewLock, takeLock } from '../edit-locks/edit-lock-record'
-import { type LockView, viewOfLock } from '../edit-locks/lock-view'
+import {
+  endLock,
+  findLock,
+  isHeldBy,
+  type LockView,
+  renewLock,
+  takeLock,
+  viewOfLock,
+} from '../edit-locks/edit-lock-record'
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import { wasRemoved } from '../request/attempt'
 import type { GuardedRequest } from '../request/guarded-request'

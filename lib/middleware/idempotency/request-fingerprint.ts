@@ -1,7 +1,7 @@
 import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile } from '../../contracts/stored-file'
-import { fingerprintOf } from '../../idempotency/fingerprint'
+import { fingerprintOf } from '../../idempotency/record'
 import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasEmpty, wasParsed } from '../change/body'
 import type { IdempotencySettings } from '../options/idempotency-options'
 

@@ -15,12 +15,12 @@ import {
   recordOf,
 } from '../../options'
 import type { Change } from '../../rules/change'
+import type { LifecycleOptions } from '../../rules/lifecycle'
 import type { TagScheme } from '../../rules/tag'
 import type { AjvInstance } from '../../schema/ajv'
 import type { AnySchema } from '../../schema/schema'
 import { type EditLocks, someEditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
-import type { LifecycleOptions } from './lifecycle-options'
 import type { LockOptions } from './lock-options'
 import type { PreconditionOptions } from './precondition-options'
 

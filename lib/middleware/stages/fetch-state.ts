@@ -6,11 +6,10 @@ import { beginTransaction } from '../commit/transaction'
 import { editLockConflict } from '../edit-locks/edit-lock-conflict'
 import { type Definition, definitionOf, type ResourceOrOptions } from '../options/definition'
 import type { EditLocks } from '../options/edit-locks'
-import { conditionsOf } from '../preconditions/conditions'
+import { conditionsOf, truncatedHeaders } from '../preconditions/conditions'
 import { wasRemoved } from '../request/attempt'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
-import { truncatedHeaders } from '../request/truncated-headers'
 import { type Allow, denial, mayCreate } from '../state/allow'
 
 /**

@@ -18,10 +18,10 @@ import {
 import type { IdempotencySettings } from '../options/idempotency-options'
 import { onRoute } from '../options/mount'
 import type { ConflictOptions } from '../options/options'
+import { truncatedHeaders } from '../preconditions/conditions'
 import { claimOn } from '../request/claimed-request'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { GuardedRequest, Stage } from '../request/guarded-request'
-import { truncatedHeaders } from '../request/truncated-headers'
 
 /** The options of a definition, of which `name` and `idempotency` are needed. */
 export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {

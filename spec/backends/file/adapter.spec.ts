@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type FileAdapterOptions, fileAdapter, uploadAdapter } from '../../../lib/backends/file'
 import { jsonResources, uploadResources } from '../../../lib/backends/file/adapter'
-import * as owner from '../../../lib/backends/file/adapter/sweep'
+import * as owner from '../../../lib/backends/file/adapter/folder'
 import { type FileSystem, nodeFiles } from '../../../lib/backends/file/system'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { createPool, type RowDataPacket } from 'mysql2/promise'
-import type { ConnectedLocks } from '../../../lib/backends/leases/connected'
+import type { ConnectedLocks } from '../../../lib/backends/leases/session'
 import { mysqlLocks } from '../../../lib/backends/mysql'
 import { lockKit } from '../../../lib/testing'
 import { describeWith, ownName } from '../../services'

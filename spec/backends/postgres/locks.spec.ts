@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Pool, type PoolClient } from 'pg'
-import type { ConnectedLocks } from '../../../lib/backends/leases/connected'
+import type { ConnectedLocks } from '../../../lib/backends/leases/session'
 import { postgresLocks } from '../../../lib/backends/postgres'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
 import { lockKit } from '../../../lib/testing'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import type { ConnectedLocks } from '../../../lib/backends/leases/connected'
+import type { ConnectedLocks } from '../../../lib/backends/leases/session'
 import { zookeeperLocks } from '../../../lib/backends/zookeeper'
 import { lockKit } from '../../../lib/testing'
 import { ownName } from '../../services'

@@ -1,5 +1,5 @@
-import { type Line, line } from '../../timing/line'
-import { retryAfterS } from '../../timing/retry-after'
+import { type Line, line } from './line'
+import { retryAfterS } from './retry-after'
 
 /** How waiting for a turn ended. `done` gives the turn to the next one; it may be called twice. */
 export type Waited =

@@ -1,4 +1,4 @@
-import { lockQueue, type Waited } from '../../../lib/middleware/lock/lock-queue'
+import { lockQueue, type Waited } from '../../lib/timing/lock-queue'
 
 const LONG_MS = 60_000
 const over = new AbortController()

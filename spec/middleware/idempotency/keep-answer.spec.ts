@@ -1,5 +1,5 @@
-import type { ConflictKind } from '../../lib'
-import { type KeyAfterAnswer, keyAfterAnswer } from '../../lib/idempotency/key-after-answer'
+import type { ConflictKind } from '../../../lib'
+import { type KeyAfterAnswer, keyAfterAnswer } from '../../../lib/middleware/idempotency/keep-answer'
 
 const fate = (method: string, status: number, conflict?: ConflictKind, isCommitted = false, isInDoubt = false) =>
   keyAfterAnswer({ method, status, conflict, isCommitted, isInDoubt })
