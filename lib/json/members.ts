@@ -24,9 +24,14 @@ export function parseArrayKeys(arrayKeys: Readonly<Record<string, string>>): Arr
   return new Map(Object.entries(arrayKeys).map(([array, identity]) => [array, parsePointer(identity)]))
 }
 
+/** The marks of two documents; `undefined` where neither has any. */
+export function pairOf(before: Marks | undefined, after: Marks | undefined): MarkedPair | undefined {
+  return before || after ? { before, after } : undefined
+}
+
 /** The same marks for both documents. */
-export function alike(marks: Marks | undefined): MarkedPair {
-  return { before: marks, after: marks }
+export function alike(marks: Marks | undefined): MarkedPair | undefined {
+  return marks && { before: marks, after: marks }
 }
 
 /**
@@ -36,13 +41,13 @@ export function alike(marks: Marks | undefined): MarkedPair {
  * where it went, they count as removed, unless it is an item that is paired by identity: then the item went, no member of it.
  */
 export function eachMember(
-  marks: MarkedPair,
+  marks: MarkedPair | undefined,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,
   visit: (before: unknown, after: unknown, tokens: readonly string[]) => void,
 ): void {
-  walk(marks, before, after, identitiesOf(arrayKeys), [])
+  if (marks) walk(marks, before, after, identitiesOf(arrayKeys), [])
 
   function walk(marks: MarkedPair, before: unknown, after: unknown, keys: Keys, path: readonly string[]): void {
     if (isMarked(marks)) {
@@ -83,7 +88,7 @@ export function eachMember(
 
 /** The document without what is marked. Shares with the old one what did not change. */
 export function withoutMembers(document: unknown, marks: Marks | undefined): unknown {
-  return without(marks, document, undefined)
+  return marks ? without(marks, document, undefined) : document
 }
 
 /** As `withoutMembers`, but an item keeps its identity: without it the item could not be told from others. */
@@ -114,13 +119,13 @@ function withIdentity(bare: unknown, item: unknown, identity: Identity): unknown
  * where the client may set them and only leaves them out.
  */
 export function carryMembers(
-  marks: MarkedPair,
+  marks: MarkedPair | undefined,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,
   sent: 'dropped' | 'kept' = 'dropped',
 ): unknown {
-  return carried(marks, before, after, identitiesOf(arrayKeys))
+  return marks ? carried(marks, before, after, identitiesOf(arrayKeys)) : after
 
   function carried(marks: MarkedPair, before: unknown, after: unknown, keys: Keys): unknown {
     if (isMarked(marks)) return sent === 'kept' && after !== undefined ? after : before
@@ -168,13 +173,13 @@ export function carryMembers(
  * nothing tells apart were changed, moved or removed, or an array took the place of an object.
  */
 export function misplacedMembers(
-  { before: was, after: is }: MarkedPair,
+  marks: MarkedPair | undefined,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,
 ): string[] {
   const pointers: string[] = []
-  walk(was, is, before, after, identitiesOf(arrayKeys), [])
+  if (marks) walk(marks.before, marks.after, before, after, identitiesOf(arrayKeys), [])
   return pointers
 
   function walk(

@@ -38,8 +38,8 @@ export interface MemberRules {
 
 /** Members that a schema says something of, in the stored value and in the next one. */
 export interface SchemaMarks {
-  readonly readOnly: MarkedPair
-  readonly writeOnly: MarkedPair
+  readonly readOnly: MarkedPair | undefined
+  readonly writeOnly: MarkedPair | undefined
 }
 
 /** What clients send, without the version field and hidden members. */
@@ -56,7 +56,7 @@ export function proposeNew(sent: unknown, readOnly: Marks | undefined, rules: Me
 /** PUT and PATCH: members that the client may not see stay as they were. */
 export function withStoredHidden(next: unknown, stored: unknown, rules: MemberRules): unknown {
   const own = rules.versionField === undefined ? next : withoutValueAt(next, rules.versionField)
-  return rules.hidden ? carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys) : own
+  return carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys)
 }
 
 /** Carries over what the client may not set (`readOnly`), and, where it left them out, members that it is never shown. */
@@ -68,7 +68,7 @@ export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaM
 /** Arrays and objects in which hidden members would end up in a different item. */
 export function misplacedUnseen(stored: unknown, next: unknown, marks: SchemaMarks, rules: MemberRules): string[] {
   const { hidden, arrayKeys } = rules
-  const { before, after } = marks.writeOnly
+  const { before, after } = marks.writeOnly ?? {}
   if (!hidden && !before) return []
   const seen = [withoutMembers(stored, before), withoutMembers(next, after)] as const
   const known = [withoutMembers(stored, hidden), withoutMembers(next, hidden)] as const
@@ -102,7 +102,7 @@ function isUnset(member: unknown): boolean {
 
 /** Compared by value before and after, never by the paths of a patch: those can be spelt in ways that hide what they do. */
 export function changesIn(
-  marks: MarkedPair,
+  marks: MarkedPair | undefined,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,

@@ -42,7 +42,7 @@ export function foreignMembers<T>(
   const [misplaced] = proposal.misplaced
   if (misplaced !== undefined) return misplacedConflict(guarded, proposal.misplaced)
   const { readOnly } = proposal.marks
-  if (!readOnly.before && !readOnly.after && versionField === undefined) return undefined
+  if (readOnly === undefined && versionField === undefined) return undefined
   // Compares both as the client sees them: hidden members were dropped from what it sent.
   const changes = changesIn(
     readOnly,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
-import { alike, carryMembers } from '../../json/members'
+import { alike, carryMembers, pairOf } from '../../json/members'
 import { applyMergePatch, applyPatch, type PatchFailure, removeNulled } from '../../json/patch'
 import { show } from '../../options'
 import {
@@ -36,7 +36,7 @@ export interface Proposal {
   readonly tellsState: boolean
 }
 
-const NO_MARKS: SchemaMarks = { readOnly: alike(undefined), writeOnly: alike(undefined) }
+const NO_MARKS: SchemaMarks = { readOnly: undefined, writeOnly: undefined }
 const NOTHING: Proposal = { marks: NO_MARKS, misplaced: [], tellsState: false }
 
 export function propose<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Proposal | Promise<Proposal> {
@@ -87,7 +87,7 @@ function proposeUpdate<T>(
   const marks = schema ? marksOfSchema(schema, current.value, whole) : NO_MARKS
   const kept = withStoredMembers(whole, current.value, marks, members)
   // In a merge patch null removes a member, even one that the client cannot see.
-  const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly.before) : kept
+  const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly?.before) : kept
   const misplaced = misplacedUnseen(current.value, meant, marks, members)
   const value = withKey(meant, current.value, key, members)
   const tellsState = sent.format !== 'value'
@@ -105,8 +105,8 @@ function marksOfSchema(
 ): SchemaMarks {
   // In both: members that only the server sets may be missing from the stored value.
   return {
-    readOnly: { before: schema.readOnlyIn(stored), after: schema.readOnlyIn(next) },
-    writeOnly: { before: schema.writeOnlyIn(stored), after: schema.writeOnlyIn(next) },
+    readOnly: pairOf(schema.readOnlyIn(stored), schema.readOnlyIn(next)),
+    writeOnly: pairOf(schema.writeOnlyIn(stored), schema.writeOnlyIn(next)),
   }
 }
 

@@ -48,8 +48,8 @@ export async function lockedBy<T>(
 
 /** Evaluates the rest of `If` in a change: 400 if it cannot be read, 412 if it is false. */
 export function ifConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): ConflictError | undefined {
-  const { settings, req, isSafe } = guarded
-  if (settings.editLocks === undefined || isSafe || req.headers.if === undefined) return undefined
+  const { req, isSafe } = guarded
+  if (isSafe || req.headers.if === undefined) return undefined
   const lists = listsOf(guarded)
   if (lists === undefined) return malformedIf()
   if (

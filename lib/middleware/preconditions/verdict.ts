@@ -52,7 +52,7 @@ function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   const preconditions = conditionsOf(guarded)
   if (preconditions instanceof ConflictError) return refused(preconditions)
   if (guarded.isSafe && !isRetrieval(guarded.method)) return PROCEED
-  const locks = ifConflict(guarded, attempt)
+  const locks = guarded.settings.editLocks && ifConflict(guarded, attempt)
   if (locks?.status === 400) return refused(locks)
   const version = versionNamedBy(guarded)
   if (version instanceof ConflictError) return refused(version)
