@@ -6,8 +6,8 @@ import type { SqlAdapterOptions } from './adapter/options'
 import { planOf } from './adapter/plan'
 import { rowsOf } from './adapter/rows'
 import { type OperationsWithHistory, withHistory } from './adapter/with-history'
-import type { Execute } from './client'
-import { databaseOf } from './database'
+import type { Execute, SqlClient, SqlDialect } from './client'
+import { databaseOf, type SqlDatabase } from './database'
 import { answered, attempted } from './faults'
 import type { SqlTransaction } from './run-transaction'
 
@@ -153,14 +153,24 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
     return { ...methods, transactionHandle: handle as Transaction<DB>, abandon }
   }
 
+  const methods = methodsOf(outside, asked, generatedKeys)
+  const behind = options.replica === undefined ? undefined : replicaOf(options.replica, options.dialect, dialect)
+  const { read: readBehind } = behind ? plainIn({ ...behind, locks: false, isOurs: true }) : {}
   return {
-    ...methodsOf(outside, asked, generatedKeys),
+    ...methods,
+    ...(readBehind && { readCurrent: methods.read, read: (key) => asked(() => readBehind(key), WHO) }),
     // Before it begins: it may be on the only connection.
     async transaction(run) {
       await catalogue.ready()
       return database.transact((transaction) => run(inside(transaction)))
     },
   }
+}
+
+function replicaOf(client: SqlClient, given: SqlDialect | undefined, dialect: SqlDialect): SqlDatabase {
+  const replica = databaseOf(client, given, WHO)
+  if (replica.dialect === dialect) return replica
+  throw new TypeError(`${WHO}: replica is for ${replica.dialect}, and client for ${dialect}.`)
 }
 
 function methodsOf<T>(

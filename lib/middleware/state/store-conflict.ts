@@ -149,7 +149,8 @@ async function isKeyTaken<T>({ attempt, key, settings }: GuardedRequest<T>): Pro
   if (key === undefined || attempt?.stored !== undefined) return false
   const { adapter, deadlineMs } = settings
   const late = () => new Error('late')
-  const state = await withDeadline(adapter.read(key), deadlineMs, late).catch(() => undefined)
+  const reading = adapter.readCurrent ? adapter.readCurrent(key) : adapter.read(key)
+  const state = await withDeadline(reading, deadlineMs, late).catch(() => undefined)
   return state !== undefined
 }
 

@@ -64,6 +64,11 @@ export interface SqlHistory {
 export interface SqlAdapterOptions extends SqlTable {
   /** A Kysely instance, a pool of `pg` or `mysql2`, or a database of `better-sqlite3`. It stays the app's. */
   readonly client: SqlClient
+  /**
+   * A client of a replica, which may be behind: GET and HEAD are answered from it. Whatever refuses a request or changes
+   * something looks at `client`, the primary.
+   */
+  readonly replica?: SqlClient
   /** For a Kysely instance with a dialect of its own. */
   readonly dialect?: SqlDialect
   /** The database gives keys (serial, identity, AUTO_INCREMENT, a default): the adapter then has `create`. */

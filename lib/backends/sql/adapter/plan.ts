@@ -35,7 +35,7 @@ const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version
   ' ',
 )
 const OWN_COLUMNS = new Set<string>(HISTORY_COLUMNS)
-const ADAPTER_OPTIONS = [...TABLE_OPTIONS, 'client', 'dialect', 'generatedKeys', 'now']
+const ADAPTER_OPTIONS = [...TABLE_OPTIONS, 'client', 'replica', 'dialect', 'generatedKeys', 'now']
 
 export function planOf(options: SqlTable, who: string): TablePlan {
   const fail: Fail = (what) => {
