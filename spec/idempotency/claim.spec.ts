@@ -151,6 +151,30 @@ test('an answer that comes between the look at the record and the look at its le
   expect(await it.claim()).toMatchObject({ outcome: 'answered', answer: ANSWER })
 })
 
+test('a lease is there before the record says that it counts: who comes in between never takes the holder for dead', async () => {
+  const it = desk()
+  await held(it)
+  const { create, replace } = it.inner
+  const others: string[] = []
+  const look = async () => {
+    Object.assign(it.inner, { create, replace })
+    others.push((await it.claim()).outcome)
+  }
+  // Behind the first of the two steps of the repetition that finds the claim, whichever it is.
+  it.inner.create = async (key, value, ttlMs) => {
+    const isCreated = await create(key, value, ttlMs)
+    if (isCreated) await look()
+    return isCreated
+  }
+  it.inner.replace = async (key, expected, value, ttlMs) => {
+    const isReplaced = await replace(key, expected, value, ttlMs)
+    await look()
+    return isReplaced
+  }
+  await it.claim()
+  expect(others).toEqual(['running'])
+})
+
 test('run-again: one takes over, and the first one cannot complete any more', async () => {
   const it = desk({ onUnknown: 'run-again' })
   const first = await held(it)

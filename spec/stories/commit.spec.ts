@@ -210,6 +210,20 @@ describe('a commit that cannot be', () => {
     expect(await stored()).toMatchObject({ title: 'theirs' })
   })
 
+  test('again with a value of the handler’s own is refused, too, where If-Match: * would hold for the winner', async () => {
+    const refusals: string[] = []
+    const { app, chain, adapter, stored, change } = await handled(async (req, res) => {
+      const { commit } = resourceOf(req, chain)
+      for (let tries = 0; tries < 2; tries++)
+        await commit({ id: '1', title: 'mine' }).catch((error: { code: string }) => refusals.push(error.code))
+      res.end()
+    })
+    adapter.stopBefore('write', () => change({}))
+    await request(app).put('/notes/1').set('If-Match', '*').send({ id: '1', title: 'mine' })
+    expect(refusals).toEqual(['precondition_failed', 'precondition_failed'])
+    expect(await stored()).toMatchObject({ title: 'theirs' })
+  })
+
   test('again with a value that the schema takes, after one that it did not, is no race', async () => {
     const { app, chain, stored } = await handled(
       async (req, res) => {

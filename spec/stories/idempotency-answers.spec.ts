@@ -84,6 +84,13 @@ describe.each([
   })
 })
 
+test.each(['Set-Cookie', 'WWW-Authenticate', 'Date', 'content-length'])(
+  'replayHeaders must not name %s, which is of one answer alone',
+  async (name) => {
+    await expect(till({ replayHeaders: [name] })).rejects.toThrow(`replayHeaders names ${name}`)
+  },
+)
+
 test('what says who is meant, and when, is never given again', async () => {
   it = await till({ replayHeaders: ['X-Payment'] })
   it.handler = (_req, res) => {
