@@ -11,6 +11,9 @@ const ADDRESSES = {
   pgbouncer: process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test',
   Redis: process.env.CONFLICT_REDIS_URL ?? 'redis://127.0.0.1:6379/0',
   SQLite: ':memory:',
+  /** Specs start their own: these have to be installed. */
+  nginx: '/usr/lib/nginx/modules/ngx_http_cache_purge_module.so',
+  Varnish: '/usr/sbin/varnishd',
 } as const
 
 export type ServiceName = keyof typeof ADDRESSES
@@ -63,6 +66,8 @@ function isThere(service: ServiceName): boolean {
 function probe(service: ServiceName): string {
   if (service === 'pgbouncer')
     return `if (require('node:child_process').spawnSync('pgbouncer', ['--version']).status !== 0) process.exit(1); ${probe('PostgreSQL')}`
+  if (service === 'nginx' || service === 'Varnish')
+    return `if (!require('node:fs').existsSync('${ADDRESSES[service]}')) process.exit(1)`
   if (service === 'SQLite') return `new (require('better-sqlite3'))(':memory:').prepare('select 1').get()`
   const { hostname, port } = new URL(ADDRESSES[service])
   return probeOf(hostname, Number(port))

@@ -1,5 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
 import type { IncomingMessage } from 'node:http'
+import type { Purge } from '../http/cache-groups'
 import type { ConflictError } from './conflicts'
 
 /** What every message about a resource on a request has. */
@@ -40,6 +41,8 @@ export interface ConflictEvents {
     readonly conditional: boolean
     /** JSON Pointers to the members that it changed. Computed when called. */
     changed(): readonly string[]
+    /** What caches should forget. Computed when called. */
+    purge(): Purge
   }
   /** A commit lost its race; its checks held on the state that won, and it is written again. */
   readonly retry: ResourceMessage & { readonly tries: number }

@@ -118,6 +118,7 @@ test('100,000 keys and hostile paths and methods make a bounded number of series
       tries: 1,
       conditional: true,
       changed: () => [],
+      purge: () => ({ paths: [], groups: [] }),
     }))
   }
   const lines = await scrape()

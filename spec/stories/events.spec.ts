@@ -23,7 +23,7 @@ async function articles(options: Partial<ConflictOptions<Doc>> = {}) {
         adapter: it.adapter,
         onConflict: ({ conflict, instance, enforced, ...event }) =>
           told.push({ ...event, code: conflict.code, isWhole: enforced && instance.startsWith('urn:uuid:') }),
-        onCommitted: (event) => told.push(event),
+        onCommitted: ({ purge: _, ...event }) => told.push(event),
         ...options,
       }),
     ),

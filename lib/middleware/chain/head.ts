@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
+import { cacheGroup, listWith, staleGroups } from '../../http/cache-groups'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { isRetrieval } from '../preconditions/verdict'
 import { answerOf } from '../request/answer'
@@ -33,6 +34,7 @@ function settleHeads(res: Response, status: number): number {
 function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {
   const isSuccess = status >= 200 && status < 300
   if (isSuccess || status === 304) demandRevalidation(guarded, res)
+  if (guarded.settings.options.cacheGroups) showGroups(guarded, res, status)
   if (isSuccess && guarded.notModifiedLate) {
     for (const field of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(field)
     return 304
@@ -57,6 +59,22 @@ function demandRevalidation<T>({ method, shown }: GuardedRequest<T>, res: Server
   if (!isRetrieval(method) || shown.length === 0) return
   if (!res.hasHeader('Cache-Control') && !res.hasHeader('Expires')) res.setHeader('Cache-Control', 'no-cache')
 }
+
+/** RFC 9875: a read says what it belongs to, a change what is stale. One that failed after its commit has changed something. */
+function showGroups<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): void {
+  const { settings, key, method, shown, isSafe, progress, stages } = guarded
+  const { name } = settings
+  // The first answer given again comes before any stage has run, and no cache may have seen it the first time.
+  const isChanged = stages.length === 0 || !isParent(guarded)
+  if (isSafe) {
+    if (status < 400 && isRetrieval(method) && shown.length > 0)
+      res.setHeader(GROUPS, listWith([cacheGroup(name, key)], res.getHeader(GROUPS)))
+  } else if (isChanged && progress.at !== 'reported' && (status < 400 || progress.at === 'committed'))
+    res.setHeader(STALE_GROUPS, listWith(staleGroups(name, key), res.getHeader(STALE_GROUPS)))
+}
+
+const GROUPS = 'Cache-Groups'
+const STALE_GROUPS = 'Cache-Group-Invalidation'
 
 /** Stands in for a tag until the head is written: where there is one, Express makes none. */
 const NO_TAG = '"no tag"'

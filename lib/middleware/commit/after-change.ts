@@ -1,6 +1,6 @@
 import { validateHeaderValue } from 'node:http'
 import { ConflictError } from '../../conflicts/conflicts'
-import { publish, warn } from '../../conflicts/events'
+import { type ConflictEvents, publish, warn } from '../../conflicts/events'
 import type { ResourceState } from '../../contracts/adapter'
 import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
 import type { KeptAnswer } from '../../idempotency/record'
@@ -14,6 +14,7 @@ import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { tell } from '../request/refuse'
 import { aboutResource } from '../request/route'
 import { representationOf, show, showValidators, tagsFor } from '../request/validators'
+import { purgeOf } from './purge'
 
 /** What a commit came to. `unchanged`: the change had been made before; nothing was written. */
 export type Committed<T> =
@@ -44,13 +45,14 @@ export function committed<T>(
   const { settings, res, key = '' } = guarded
   guarded.progress = COMMITTED
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
+  const location = state && locationOfNew(guarded, change)
   const { onCommitted } = settings.options
+  const purge = () => purgeOf(guarded, location ?? locationByApp(guarded))
   if (onCommitted) {
     const conditional = isConditional(guarded)
-    tell(() => onCommitted({ name: settings.name, key, outcome, version: state?.version, tries, conditional }))
+    tell(() => onCommitted({ name: settings.name, key, outcome, version: state?.version, tries, conditional, purge }))
   }
-  publishCommit(guarded, change, state, outcome, tries)
-  const location = state && locationOfNew(guarded, change)
+  publishCommit(guarded, change, state, { outcome, tries, purge })
   // Another layer may have answered meanwhile, for a time-out perhaps: it is committed all the same.
   if (!res.headersSent) {
     if (state) showAfterChange(guarded, state)
@@ -67,15 +69,14 @@ function publishCommit<T>(
   guarded: GuardedRequest<T>,
   { current, proposed }: Change<T>,
   state: ResourceState<T> | undefined,
-  outcome: 'created' | 'replaced' | 'removed',
-  tries: number,
+  told: Pick<ConflictEvents['committed'], 'outcome' | 'tries' | 'purge'>,
 ): void {
   if (guarded.attempt?.mergedWith !== undefined)
     publish('merge', () => ({ ...aboutResource(guarded), version: state?.version }))
   publish('committed', () => ({
     ...aboutResource(guarded),
     key: guarded.key ?? '',
-    ...{ outcome, tries, version: state?.version, previousVersion: current?.version },
+    ...{ ...told, version: state?.version, previousVersion: current?.version },
     conditional: isConditional(guarded),
     changed: () => changedPointers(current?.value, proposed, 20),
   }))
@@ -84,6 +85,11 @@ function publishCommit<T>(
 /** The URI of what a POST has made. */
 function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string | undefined {
   return change.current === undefined && guarded.isNew ? locationOf(guarded, guarded.key ?? '') : undefined
+}
+
+/** The path of a resource is that of the request, unless the app says something else. */
+function locationByApp<T>(guarded: GuardedRequest<T>): string | undefined {
+  return guarded.settings.options.location && locationOf(guarded, guarded.key ?? '')
 }
 
 /** The resource has been created: an error now would make the client create it again. */

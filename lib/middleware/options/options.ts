@@ -1,6 +1,7 @@
 import type { Request } from 'express'
 import type { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
+import type { Purge } from '../../http/cache-groups'
 import { isObject, isPointer } from '../../json/pointer'
 import {
   aFunction,
@@ -69,6 +70,8 @@ export interface CommitEvent {
   readonly tries: number
   /** Whether the request brought a condition on the state, or named a version. */
   readonly conditional: boolean
+  /** What caches should forget. Computed when called. */
+  purge(): Purge
 }
 
 /**
@@ -166,6 +169,11 @@ export interface ConflictOptions<T> {
   readonly deadlineMs?: number
   /** In place of 409 and 422. */
   readonly status?: { readonly immutable_field?: 400 | 409 | 422; readonly schema_invalid?: 400 | 422 }
+  /**
+   * Cache groups (RFC 9875): reads say that they belong to "article:1", and changes that "article:1" and "article" are
+   * stale. Clients see keys in them. Default: `false`.
+   */
+  readonly cacheGroups?: boolean
   /** What a problem may show of the current state, as its member `state`. Default: nothing. */
   readonly expose?: (state: ResourceState<T>, req: Request) => unknown
   /** Told of every refusal, of those that a handler throws too. What it throws becomes a warning. */
@@ -234,6 +242,7 @@ export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectatio
   constraints: recordOf(somePointers),
   deadlineMs: milliseconds,
   status: anObject,
+  cacheGroups: oneOf(true, false),
   expose: aFunction,
   onConflict: aFunction,
   onCommitted: aFunction,
