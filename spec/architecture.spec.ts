@@ -21,7 +21,7 @@ const SHARED_BY_BACK_ENDS = [
 
 /** Who may import what. A name that ends in `/` or `:` stands for all that begins with it. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'http/': ['http/', 'json/'],
+  'http/': ['http/', 'json/', 'timing/'],
   'json/': ['json/'],
   'timing/': ['timing/', 'node:timers/promises'],
   'options.ts': ['json/'],

@@ -68,7 +68,9 @@ export interface ResourceAdapter<T, Handle = unknown> {
    * A tombstone counts as stored: `null` does not match it, its version does (and brings the resource back). Any
    * version where nothing is stored: `{ ok: false, current: undefined }`. The version changes even when the value does
    * not. `lastModified` is in a later second than that of the state before, even within one second and when the clock is
-   * set back or another process has another one: HTTP shows seconds, and a client's date must not fit two states.
+   * set back or another process has another one: HTTP shows seconds, and a client's date must not fit two states. A date
+   * that would run too far ahead of the clock may stay in its second with 999 milliseconds, which no other date has: such
+   * a date is never shown.
    */
   write?(key: string, value: T, expected: Version | null): Promise<WriteResult<T>>
 

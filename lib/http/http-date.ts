@@ -1,3 +1,5 @@
+import { isShared } from '../timing/later-date'
+
 /**
  * Reads an HTTP-date (RFC 9110 §5.6.7): its three forms, in their case, and nothing else. Milliseconds since 1970.
  *
@@ -23,6 +25,14 @@ export function formatHttpDate(ms: number): string {
 
 /** A server that is busy writes the same second over and over. */
 let latest = { second: Number.NaN, text: '' }
+
+/**
+ * Whether a date that was shown would stand for one state alone: its second is over (RFC 9110 §8.8.2.2), and no other
+ * state shares it.
+ */
+export function namesOneState(ms: number, nowMs: number): boolean {
+  return floorToSecond(ms) < floorToSecond(nowMs) && !isShared(ms)
+}
 
 /** What is left of a time once it was an HTTP-date. */
 export function floorToSecond(ms: number): number {

@@ -1,3 +1,4 @@
+import { isShared } from '../timing/later-date'
 import {
   type CurrentTags,
   formOfCurrentTag,
@@ -8,7 +9,7 @@ import {
   type TagList,
   weakMatch,
 } from './entity-tag'
-import { floorToSecond, parseHttpDate } from './http-date'
+import { floorToSecond, namesOneState, parseHttpDate } from './http-date'
 
 /** As received. Repeated lines of a tag field are joined with `, `; a date field comes as its lines, all of them. */
 export interface ConditionFields {
@@ -154,10 +155,14 @@ function isUnmodifiedSince(date: number, current: Validators | undefined, option
   if (options.dateCounts === false) return false
   const modified = floorToSecond(current.lastModified)
   // §8.8.2.2: the state may have changed since, within the same second. Not in the standard: such a date is false.
-  return modified < date || (modified === date && modified < floorToSecond(options.now ?? Number.POSITIVE_INFINITY))
+  return (
+    modified < date ||
+    (modified === date && namesOneState(current.lastModified, options.now ?? Number.POSITIVE_INFINITY))
+  )
 }
 
 /** §13.1.3. True where nothing can be told. */
 function isModifiedSince(date: number, current: Validators | undefined): boolean {
-  return !(current?.lastModified !== undefined && floorToSecond(current.lastModified) <= date)
+  if (current?.lastModified === undefined || isShared(current.lastModified)) return true
+  return !(floorToSecond(current.lastModified) <= date)
 }

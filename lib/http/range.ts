@@ -1,5 +1,5 @@
 import { type EntityTag, parseEntityTag, strongMatch } from './entity-tag'
-import { floorToSecond, parseHttpDate } from './http-date'
+import { floorToSecond, namesOneState, parseHttpDate } from './http-date'
 
 /** A part of a representation, from its first byte to its last one. */
 export interface ByteRange {
@@ -47,6 +47,6 @@ export function isRangeCurrent(ifRange: string, { tag, modifiedMs }: Validators,
   const sent = parseEntityTag(ifRange)
   if (sent) return tag !== undefined && strongMatch(sent, tag)
   // A date is strong when nothing can change in its second any more (§8.8.2.2).
-  if (modifiedMs === undefined || floorToSecond(modifiedMs) >= floorToSecond(now)) return false
+  if (modifiedMs === undefined || !namesOneState(modifiedMs, now)) return false
   return parseHttpDate(ifRange, now) === floorToSecond(modifiedMs)
 }

@@ -22,16 +22,16 @@ function twoClocksKeepDatesApart(open: () => Clocked): void {
     const options: ConflictOptions<Doc> = { name: ownName('doc'), adapter, preconditions: { required: false } }
     return appOf((all) => all.use('/docs', resourceRouter<Doc>(options)))
   }
-  const dateOf = async (app: ReturnType<typeof appOver>) =>
-    String((await request(app).get('/docs/1').expect(200)).headers['last-modified'])
+  const dateOf = async (app: ReturnType<typeof appOver>): Promise<string | undefined> =>
+    (await request(app).get('/docs/1').expect(200)).headers['last-modified']
 
   test.each([
-    ['another process is 3 s behind', -3_000],
-    ['another process is 3 s ahead', 3_000],
-    ['it all happens in one second', 0],
-    ['the clock was set back by an hour', -3_600_000],
-    ['the clock was set back by 13 s and some', -14_500],
-  ])('%s: no two states have one date, and the date of an old one is refused', async (_, apartMs) => {
+    ['another process is 3 s behind', -3_000, 4],
+    ['another process is 3 s ahead', 3_000, 4],
+    ['it all happens in one second', 0, 4],
+    ['the clock was set back by an hour', -3_600_000, 2],
+    ['the clock was set back by 13 s', -13_000, 2],
+  ])('%s: no two states show one date, and the date of an old one is refused', async (_, apartMs, shown) => {
     const adapterAt = open()
     const [one, two] = [START + 500, START + 700 + apartMs].map((ms) => appOver(adapterAt(() => ms)))
     const put = (app = one!, title: string) => request(app).put('/docs/1').send({ title })
@@ -45,10 +45,13 @@ function twoClocksKeepDatesApart(open: () => Clocked): void {
       await put(app, title).expect(200)
       seen.push(await dateOf(one!))
     }
-    expect(new Set(seen).size).toBe(4)
-    expect(seen.map((date) => Date.parse(date))).toEqual(seen.map((date) => Date.parse(date)).sort())
-    for (const old of seen.slice(0, -1)) await put(two, 'stale').set('If-Unmodified-Since', old).expect(412)
-    await put(two, 'fifth').set('If-Unmodified-Since', seen[3]!).expect(200)
+    const dates = seen.flatMap((date) => date ?? [])
+    expect(dates.map((date) => Date.parse(date))).toEqual(dates.map((date) => Date.parse(date)).sort())
+    expect([new Set(dates).size, dates.length]).toEqual([shown, shown])
+    const current = seen[3]
+    for (const old of dates.filter((date) => date !== current))
+      await put(two, 'stale').set('If-Unmodified-Since', old).expect(412)
+    if (current !== undefined) await put(two, 'fifth').set('If-Unmodified-Since', current).expect(200)
   })
 }
 

@@ -228,9 +228,14 @@ describe('step 2: If-Unmodified-Since', () => {
   })
 
   test('the modification date counts in whole seconds', () => {
-    const state = { ...current('"a"'), lastModified: MODIFIED + 999 }
+    const state = { ...current('"a"'), lastModified: MODIFIED + 998 }
     expect(verdict({ ifUnmodifiedSince: [SAME] }, state, WRITE)).toEqual(PROCEED)
     expect(verdict({ ifUnmodifiedSince: [EARLIER] }, state, WRITE)).toEqual(UNMODIFIED_FAILED)
+  })
+
+  test('it is false for a date whose second several states share', () => {
+    const state = { ...current('"a"'), lastModified: MODIFIED + 999 }
+    expect(verdict({ ifUnmodifiedSince: [SAME] }, state, WRITE)).toEqual(UNMODIFIED_FAILED)
   })
 
   test.each<[string, number, Evaluation]>([
@@ -314,7 +319,7 @@ describe('step 4: If-Modified-Since', () => {
   })
 
   test('the modification date counts in whole seconds', () => {
-    const state = { ...current('"a"'), lastModified: MODIFIED + 999 }
+    const state = { ...current('"a"'), lastModified: MODIFIED + 998 }
     expect(verdict({ ifModifiedSince: [SAME] }, state, READ)).toEqual(NOT_MODIFIED)
     expect(verdict({ ifModifiedSince: [EARLIER] }, state, READ)).toEqual(PROCEED)
   })
@@ -325,6 +330,11 @@ describe('step 4: If-Modified-Since', () => {
     ['the modification date is none', { tags: tags('"a"'), lastModified: Number.NaN }],
   ])('it stops nothing when %s', (_name, state) => {
     expect(verdict({ ifModifiedSince: [LATER] }, state, READ)).toEqual(PROCEED)
+  })
+
+  test('a date whose second several states share is never up to date', () => {
+    const state = { ...current('"a"'), lastModified: MODIFIED + 999 }
+    expect(verdict({ ifModifiedSince: [SAME] }, state, READ)).toEqual(PROCEED)
   })
 
   test('it means nothing to an unsafe method', () => {

@@ -491,7 +491,7 @@ function clocks(): BrokenAdapter[] {
     broken(
       'gives the states of one second one lastModified',
       { now: () => ms, nextMs: (now, before) => Math.max(now, before?.ms ?? now) },
-      ['two states never have a lastModified in one second, whatever the clock says'],
+      ['the second of lastModified is a later one with each state, unless it says that it is shared'],
       { advance },
     ),
   ]

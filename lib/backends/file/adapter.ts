@@ -1,6 +1,7 @@
 import type { ResourceAdapter } from '../../contracts/adapter'
 import type { FileReceiver, StoredFile } from '../../contracts/stored-file'
 import { refuseUnknown } from '../../options'
+import { datingClock } from '../../timing/later-date'
 import { change, find, type Store } from './adapter/change'
 import { type Encoding, jsonEncoding, uploadEncoding } from './adapter/encoding'
 import { openFolder, openSpool } from './adapter/folder'
@@ -60,7 +61,7 @@ function checked(who: string, options: FileAdapterOptions): Required<FileAdapter
   if (typeof tombstones !== 'boolean') throw new TypeError(`${who}: tombstones is ${tombstones}; give true or false.`)
   if (typeof now !== 'function')
     throw new TypeError(`${who}: now is ${now}; give a function that returns milliseconds, such as Date.now.`)
-  return { folder, keepVersions, tombstones, now }
+  return { folder, keepVersions, tombstones, now: datingClock(now) }
 }
 
 export function jsonResources<T>(options: FileAdapterOptions, files: FileSystem): FileResources<T> {

@@ -3,7 +3,7 @@ import type { ResourceAdapter, ResourceState, Version } from '../../contracts/ad
 import { storeFault } from '../../contracts/store-fault'
 import { jsonText } from '../../json/text'
 import { refuseUnknown } from '../../options'
-import { laterDate } from '../../timing/later-date'
+import { datingClock, laterDate } from '../../timing/later-date'
 import { oneTransactionAtATime } from './transactions'
 
 /** Options of a memory adapter. By default it is unbounded, keeps no tombstones, and uses the system's clock. */
@@ -48,6 +48,7 @@ interface Entry {
 /** Keeps resources in this process, as JSON text. They end with the process, and no other process sees them. */
 export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdapter<T> {
   const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, history = 0, now = Date.now } = checked(options)
+  const date = datingClock(now)
   const stored = new Map<string, Entry>()
   const nextVersion = versions()
   /** For removed resources: a new one under the same key gets a later date too. */
@@ -55,7 +56,7 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
 
   function put(entries: Entries, key: string, text: string, gone: boolean): Entry {
     const before = entries.get(key)
-    const modifiedMs = laterDate(before?.modifiedMs ?? latestRemovedMs, now())
+    const modifiedMs = laterDate(before?.modifiedMs ?? latestRemovedMs, date())
     const entry = { text, version: nextVersion(), modifiedMs, gone, earlier: earlierOf(before, history) }
     entries.set(key, entry)
     return entry

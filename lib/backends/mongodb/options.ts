@@ -1,4 +1,5 @@
 import { aFunction, anything, aText, checkOptions, type Expectation } from '../../options'
+import { datingClock } from '../../timing/later-date'
 import {
   type Document,
   isCollection,
@@ -82,7 +83,7 @@ export function mongoPlan<T>(options: MongoAdapterOptions<T>): MongoPlan<T> {
   if (odd !== undefined) fail(`${JSON.stringify(odd)} is no field at the top of a document.`)
   const twice = fields.find((name, index) => fields.indexOf(name) !== index)
   if (twice !== undefined) fail(`the field ${JSON.stringify(twice)} is named for two purposes.`)
-  return { ...options, version: { field, type }, now }
+  return { ...options, version: { field, type }, now: datingClock(now) }
 }
 
 function isVersion(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import { refuseUnknown } from '../../options'
+import { datingClock } from '../../timing/later-date'
 
 type Data = Readonly<Record<string, unknown>>
 type Found = Record<string, unknown>
@@ -102,7 +103,7 @@ export function prismaPlan(options: PrismaAdapterOptions): PrismaPlan {
     lastModified,
     softDelete,
     generatedKeys,
-    now,
+    now: datingClock(now),
   }
 }
 

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { jsonText, parseJson } from '../../json/text'
 import { refuseUnknown } from '../../options'
-import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../timing/later-date'
+import { datingClock, FURTHEST_AHEAD_S, SHARED_MS } from '../../timing/later-date'
 import { isRedisClient, type RedisClient, redisFault, type Script, script, scriptRunner } from './scripts'
 
 /** Where resources are kept in Redis, and how long. */
@@ -38,8 +38,7 @@ local modified = tonumber(ARGV[4])
 local before = tonumber(stored[3] or 0)
 local ahead = math.floor(before / 1000) - math.floor(modified / 1000)
 if stored[3] and ahead >= 0 then
-  if ahead % ${AHEAD_CYCLE_S} == ${FURTHEST_AHEAD_S} then modified = before
-  else modified = (math.floor(before / 1000) + 1) * 1000 end
+  modified = math.floor(before / 1000) * 1000 + (ahead < ${FURTHEST_AHEAD_S} and 1000 or ${SHARED_MS})
 end
 modified = string.format('%.0f', modified)`
 
@@ -76,6 +75,7 @@ type Answer = readonly ['done', string] | readonly ['refused', ...Stored]
  */
 export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
   const { client, prefix, ttlMs = 0, tombstones = false, now = Date.now } = checked(options)
+  const date = datingClock(now)
   const send = scriptRunner(client)
   const run = (one: Script, key: string, args: string[]) =>
     send(one, [key], args).catch((error: unknown) => Promise.reject(redisFault(error, 'redisAdapter()')))
@@ -84,7 +84,7 @@ export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
     // Random, so that a key which is removed and comes back never has a version that it had before.
     const version = randomUUID()
     const condition = expected === null ? ['absent', ''] : ['version', expected]
-    const args = [...condition, version, String(Math.floor(now())), String(ttlMs), ...value]
+    const args = [...condition, version, String(date()), String(ttlMs), ...value]
     const answer = (await run(script, nameOf(prefix, key), args)) as Answer
     if (answer[0] === 'done') return { ok: true as const, version, modified: answer[1] }
     const [, ...stored] = answer

@@ -1,5 +1,6 @@
 import type { Transaction } from 'kysely'
 import type { ResourceAdapter, TransactionalAdapter, Version } from '../../contracts/adapter'
+import { datingClock } from '../../timing/later-date'
 import { catalogueReader } from './adapter/catalogue/catalogue'
 import { type Connection, type Operations, operationsAt } from './adapter/operations'
 import type { SqlAdapterOptions } from './adapter/options'
@@ -123,7 +124,7 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   const { now = Date.now, generatedKeys = false } = options
   const database = databaseOf(options.client, options.dialect, WHO)
   const { dialect } = database
-  const rows = rowsOf<T>(plan, dialect, now)
+  const rows = rowsOf<T>(plan, dialect, datingClock(now))
   if (generatedKeys && plan.key.length > 1)
     throw new TypeError('sqlAdapter(): generatedKeys needs a key of one column.')
 

@@ -1,6 +1,6 @@
 import type { ResourceState } from '../../contracts/adapter'
 import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
-import { floorToSecond, formatHttpDate } from '../../http/http-date'
+import { formatHttpDate, namesOneState } from '../../http/http-date'
 import { withoutMembers } from '../../json/members'
 import { withValueAt } from '../../json/pointer'
 import type { Attempt, GuardedRequest } from './guarded-request'
@@ -44,8 +44,7 @@ export function showValidators<T>(
 ): void {
   if (tag) show(guarded, 'ETag', formatEntityTag(tag))
   const modified = state.lastModified?.getTime()
-  // Until its second is over, a date can stand for two states (RFC 9110 §8.8.2.2).
-  if (modified !== undefined && floorToSecond(modified) < floorToSecond(Date.now()))
+  if (modified !== undefined && namesOneState(modified, Date.now()))
     show(guarded, 'Last-Modified', formatHttpDate(modified))
 }
 

@@ -64,7 +64,7 @@ export async function change<T>(
     const { seen, current } = await find(store, place)
     if ((current?.state.version ?? null) !== expected) return { ok: false, current: current?.state }
     const generation = nextGeneration(seen?.head)
-    const modifiedMs = laterDate(current?.state.lastModified.getTime(), Math.floor(store.now()))
+    const modifiedMs = laterDate(current?.state.lastModified.getTime(), store.now())
     const staged = await writeGeneration(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
     if (!(await isAsFound(store, place, expected, staged))) continue
     // Before the change: after it, the next changes may remove it.

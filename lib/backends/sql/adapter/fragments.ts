@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { AHEAD_CYCLE_S, FURTHEST_AHEAD_S } from '../../../timing/later-date'
+import { FURTHEST_AHEAD_S, SHARED_MS } from '../../../timing/later-date'
 import { compiled, type SqlDialect } from '../client'
 
 /** A piece of a statement. */
@@ -49,13 +49,20 @@ export function fragmentsOf(dialect: SqlDialect): Fragments {
 
 function laterMs(before: Fragment, value: unknown, second: unknown, seconds: (ms: Fragment) => Fragment): Fragment {
   const ahead = sql`(${seconds(sql`(${before} - ${second})`)})`
-  return laterOf(before, value, second, ahead, sql`(${seconds(before)} + 1) * 1000`)
+  const shared = sql`(${seconds(before)} * 1000 + ${sql.lit(SHARED_MS)})`
+  return laterOf([before, second], value, ahead, sql`(${seconds(before)} + 1) * 1000`, shared)
 }
 
 /** NULL is not later than anything. */
-function laterOf(was: Fragment, value: unknown, is: unknown, ahead: Fragment, next: Fragment, before = was): Fragment {
-  const isFarthest = sql`${ahead} % ${sql.lit(AHEAD_CYCLE_S)} = ${sql.lit(FURTHEST_AHEAD_S)}`
-  return sql`case when ${was} >= ${is} then case when ${isFarthest} then ${before} else ${next} end else ${value} end`
+function laterOf(
+  [was, is]: readonly [Fragment, unknown],
+  value: unknown,
+  ahead: Fragment,
+  next: Fragment,
+  shared: Fragment,
+): Fragment {
+  const isNear = sql`${ahead} < ${sql.lit(FURTHEST_AHEAD_S)}`
+  return sql`case when ${was} >= ${is} then case when ${isNear} then ${next} else ${shared} end else ${value} end`
 }
 
 type Names = ReturnType<typeof namesIn>
@@ -81,7 +88,9 @@ const postgres = (nameOf: Names): Fragments => ({
     const before = nameOf(column)
     if (type === 'ms') return laterMs(before, value, second, (ms) => sql`${ms} / 1000`)
     const ahead = sql`cast(extract(epoch from date_trunc('second', ${before}) - ${second}) as bigint)`
-    return laterOf(before, value, second, ahead, sql`date_trunc('second', ${before}) + interval '1 second'`)
+    const at = sql`date_trunc('second', ${before})`
+    const shared = sql`${at} + ${sql.lit(SHARED_MS)} * interval '1 millisecond'`
+    return laterOf([before, second], value, ahead, sql`${at} + interval '1 second'`, shared)
   },
 })
 
@@ -120,7 +129,8 @@ const mysql = (nameOf: Names): Fragments => ({
     const before = nameOf(column)
     if (type === 'ms') return laterMs(before, value, second, (ms) => sql`${ms} div 1000`)
     const ahead = sql`timestampdiff(second, ${second}, ${before})`
-    return laterOf(before, value, second, ahead, sql`timestampadd(second, ${ahead} + 1, ${second})`)
+    const shared = sql`timestampadd(microsecond, ${sql.lit(SHARED_MS * 1000)}, timestampadd(second, ${ahead}, ${second}))`
+    return laterOf([before, second], value, ahead, sql`timestampadd(second, ${ahead} + 1, ${second})`, shared)
   },
 })
 
@@ -149,7 +159,8 @@ const sqlite = (nameOf: Names): Fragments => ({
     // As numbers: the app's own statements may write a date with a space in place of the T.
     const [was, is] = [sql`cast(strftime('%s', ${before}) as integer)`, sql`cast(strftime('%s', ${second}) as integer)`]
     const next = sql`strftime('%Y-%m-%dT%H:%M:%S.000Z', ${was} + 1, 'unixepoch')`
-    return laterOf(was, value, is, sql`(${was} - ${is})`, next, before)
+    const shared = sql`strftime(${sql.lit(`%Y-%m-%dT%H:%M:%S.${SHARED_MS}Z`)}, ${was}, 'unixepoch')`
+    return laterOf([was, is], value, sql`(${was} - ${is})`, next, shared)
   },
 })
 
