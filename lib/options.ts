@@ -5,7 +5,7 @@ export interface Expectation {
   readonly holds: (value: unknown) => boolean
   readonly what: string
   /** What else to say about a value that does not hold. */
-  readonly hint?: (value: unknown, what: string) => string
+  readonly hint?: ((value: unknown) => string) | undefined
 }
 
 /**
@@ -20,33 +20,33 @@ export function checkOptions(
 ): void {
   refuseUnknown(caller, given, Object.keys(expected))
   const values = new Map<string, unknown>(Object.entries(given))
-  for (const [name, { holds, what, hint = hintFor }] of Object.entries(expected)) {
+  for (const [name, { holds, what, hint = () => '' }] of Object.entries(expected)) {
     const value = values.get(name)
     if (value === undefined ? !required.includes(name) : holds(value)) continue
-    throw new TypeError(`${caller}: ${name} has to be ${what}; got ${show(value)}.${hint(value, what)}`)
+    throw new TypeError(`${caller}: ${name} has to be ${what}; got ${show(value)}.${hint(value)}`)
   }
 }
 
 export const aFunction: Expectation = { holds: (value) => typeof value === 'function', what: 'a function' }
+
+export const aBoolean: Expectation = { holds: (value) => typeof value === 'boolean', what: 'true or false' }
 
 export const anObject: Expectation = { holds: isObject, what: 'an object' }
 
 export const aPointer: Expectation = {
   holds: (value) => typeof value === 'string' && value !== '' && isPointer(value),
   what: 'a JSON Pointer, such as "/title"',
+  hint: barePointer,
 }
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1
-const LONGEST_KEPT_MS = 36_525 * 24 * 60 * 60 * 1000
 
 /** How long a timer runs. Node fires a longer timer at once. */
 export const milliseconds = /* @__PURE__ */ upTo(
-  LONGEST_TIMER_MS,
+  2_147_483_647,
   'A timer of Node runs for 2147483647 ms (24.8 days) at most.',
 )
 
 /** How long a store keeps something. No timer runs for it. */
-export const storedMilliseconds = /* @__PURE__ */ upTo(LONGEST_KEPT_MS, 'The most is 3155760000000 ms (100 years).')
+export const storedMilliseconds = /* @__PURE__ */ upTo(3_155_760_000_000, 'The most is 3155760000000 ms (100 years).')
 
 function upTo(most: number, why: string): Expectation {
   return {
@@ -73,8 +73,8 @@ export function oneOf(...choice: readonly unknown[]): Expectation {
   return { holds: (value) => choice.includes(value), what: `one of ${choice.map(show).join(', ')}` }
 }
 
-export function listOf({ holds, what }: Expectation): Expectation {
-  return { holds: (value) => Array.isArray(value) && value.every(holds), what: `an array, each of it ${what}` }
+export function listOf({ holds, what, hint }: Expectation): Expectation {
+  return { holds: (value) => Array.isArray(value) && value.every(holds), what: `an array, each of it ${what}`, hint }
 }
 
 export function recordOf({ holds, what }: Expectation): Expectation {
@@ -106,8 +106,7 @@ function classOf(value: unknown): string | undefined {
 }
 
 /** The most likely mistake is a member's bare name instead of its pointer. */
-function hintFor(value: unknown, what: string): string {
-  if (!what.includes('JSON Pointer')) return ''
+function barePointer(value: unknown): string {
   const bare = [value].flat().find((each) => typeof each === 'string' && each !== '' && !each.startsWith('/'))
   return bare === undefined ? '' : ` Did you mean ${show(`/${bare}`)}?`
 }
@@ -124,10 +123,10 @@ export function refuseUnknown(caller: string, given: object, known: readonly str
 }
 
 function closest(name: string, known: readonly string[]): string | undefined {
-  const near = known
-    .map((each) => ({ each, distance: distance(name.toLowerCase(), each.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  return near && near.distance <= Math.max(2, name.length / 3) ? near.each : undefined
+  const [near] = known
+    .map((each) => [distance(name.toLowerCase(), each.toLowerCase()), each] as const)
+    .sort(([a], [b]) => a - b)
+  return near && near[0] <= Math.max(2, name.length / 3) ? near[1] : undefined
 }
 
 /** Levenshtein: how many letters have to be put in, taken out or changed. */

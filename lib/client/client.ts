@@ -13,8 +13,9 @@ import {
   type WatchEvent,
   type WatchOptions,
 } from './options'
+import { unknownOutcome } from './problem-error'
 import { requestsOf } from './requests'
-import { type Again, askResolver, mustBeMade, putResolving, refusalOf, unknownOutcome } from './resolving'
+import { type Again, askResolver, mustBeMade, putResolving, refusalOf } from './resolving'
 import { watchStream } from './watching'
 
 /** Requests that never undo what somebody else did. They throw a `ProblemError` for what the server refuses. */

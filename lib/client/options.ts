@@ -1,4 +1,4 @@
-import { aFunction, anObject, anything, aText, type Expectation, oneOf } from '../options'
+import { aBoolean, aFunction, anObject, anything, aText, type Expectation } from '../options'
 import type { ProblemError } from './problem-error'
 
 /** What a resolver decides on: three values of one resource, and the members that both sides changed. */
@@ -129,6 +129,6 @@ export const CLIENT_OPTIONS: Readonly<Record<string, Expectation>> = {
   deadlineMs: { holds: (value) => typeof value === 'number' && value > 0, what: 'a number of milliseconds above 0' },
   tries: /* @__PURE__ */ aCount(1),
   maxRemembered: /* @__PURE__ */ aCount(0),
-  idempotencyKeys: oneOf(true, false),
+  idempotencyKeys: aBoolean,
   fetch: aFunction,
 }

@@ -39,6 +39,19 @@ export function refusalOf(method: string, response: Response, text: string): Pro
   return new ProblemError({ ...plain, ...membersIn(headers, text), status }, headers)
 }
 
+/** Nothing says whether the change was made. Made a second time, it might count twice. */
+export function unknownOutcome(answer: Refusable): ProblemError {
+  return refusalWith('outcome_unknown', 'Nobody knows if it was changed', answer)
+}
+
+type Refusable = Pick<ProblemError, 'status' | 'headers'> & { readonly problem?: Problem }
+
+/** A refusal of the client's own. */
+export function refusalWith(code: string, title: string, { status, headers, problem }: Refusable): ProblemError {
+  const own = { type: 'about:blank', status, code, title, detail: title, retryable: false }
+  return new ProblemError({ ...problem, ...own }, headers)
+}
+
 function isJson(headers: Headers, text: string): boolean {
   try {
     return JSON_TYPE.test(headers.get('Content-Type') ?? '') && JSON.parse(text) !== undefined

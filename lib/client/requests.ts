@@ -10,7 +10,7 @@ import {
   REQUEST_OPTIONS,
   type RequestOptions,
 } from './options'
-import { ProblemError } from './problem-error'
+import { type ProblemError, refusalWith, unknownOutcome } from './problem-error'
 
 /** A state that was read, with its validators and the answer that showed it. */
 export interface Read {
@@ -110,6 +110,9 @@ export function requestsOf(options: ClientOptions): Requests {
     // It is not there any more: an earlier try, whose answer was lost, has removed it, or somebody else was faster.
     if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
     if (refusal) return { refusal, afterUnknown }
+    // A portal may have answered. Where an answer names no state, a read has to show another one than before.
+    const now = namesState(reply) ? reply : await send('GET', url, undefined, {}, own)
+    if (now !== reply && !isChanged(method, seen, now)) return { refusal: unknownOutcome(reply), afterUnknown }
     const asSent = method === 'PUT' ? JSON.stringify(value) : undefined
     const text = showsResource(url, reply) ? reply.text : asSent
     if (method === 'DELETE' || text === undefined) memory.forget(url)
@@ -164,8 +167,19 @@ function isGone({ status }: Reply): boolean {
 }
 
 function changedMeanwhile(): ProblemError {
-  const problem = { type: 'about:blank', title: 'It has changed', status: 412, code: 'precondition_failed' }
-  return new ProblemError(problem, new Headers())
+  return refusalWith('precondition_failed', 'It has changed', { status: 412, headers: new Headers() })
+}
+
+/** 201 and 204 say by themselves what was done. Express puts a weak tag on every answer. */
+function namesState({ status, headers }: Reply): boolean {
+  return /20[14]/.test(`${status}`) || /^"/.test(headers.get('ETag') ?? '') || headers.has('Preference-Applied')
+}
+
+function isChanged(method: string, seen: Seen | undefined, now: Reply): boolean {
+  if (now.refusal || !seen) return now.refusal ? method === 'DELETE' && isGone(now) : namesState(now)
+  const { etag, lastModified } = seenIn(now.headers, '')
+  const before = seen.etag ?? seen.lastModified
+  return (etag ?? lastModified ?? before) !== before
 }
 
 function answerOf(url: string, { status, headers }: Reply, text: string): Answer<unknown> {

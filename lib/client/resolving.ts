@@ -3,7 +3,7 @@ import { parseArrayKeys } from '../json/members'
 import { mergeThreeWay, type ThreeWayOptions } from '../json/three-way'
 import type { Seen } from './memory'
 import type { Answer, Conflict, ResolvingOptions } from './options'
-import { ProblemError } from './problem-error'
+import { type ProblemError, unknownOutcome } from './problem-error'
 import type { Read, Refused, Requests } from './requests'
 
 /** Given a newer state, returns the value to store on top of it, or `undefined` to give up. */
@@ -70,13 +70,6 @@ function isStale({ status, problem: { code } }: ProblemError, from: Seen | undef
 /** After a lost answer the refusal may be due to the change itself. */
 export function refusalOf({ refusal, afterUnknown }: Refused): ProblemError {
   return afterUnknown ? unknownOutcome(refusal) : refusal
-}
-
-/** A function of the state cannot tell its own change from another client's: run twice, it might count twice. */
-export function unknownOutcome({ problem, headers }: ProblemError): ProblemError {
-  const code = 'outcome_unknown'
-  const title = 'Nobody knows if it was changed'
-  return new ProblemError({ ...problem, type: 'about:blank', code, title, detail: title, retryable: false }, headers)
 }
 
 /** Both sides changed the same members, differently. `pointers` says which. */

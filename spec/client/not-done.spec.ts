@@ -66,6 +66,107 @@ describe.each(Object.entries(NOT_DONE))('%s', (_, answer) => {
   })
 })
 
+describe('an answer to a change that names no state', () => {
+  const json = { 'Content-Type': 'application/json' }
+  const portal: RequestListener = (_req, res) => res.writeHead(200, json).end('{"signIn":"/portal"}')
+  const NAMES = ['put', 'patch', 'delete', 'update']
+
+  /** Answers changes as `answer` does, and reads with the tag that is current. */
+  const servingTag = async (tag: () => string | undefined, answer: RequestListener) =>
+    serving((req, res) => {
+      const [etag, isRead] = [tag(), req.method === 'GET']
+      if (!isRead) answer(req, res)
+      else if (etag === undefined) res.writeHead(404).end()
+      else res.writeHead(200, { ...json, ...(etag && { ETag: etag }) }).end('{"title":"a"}')
+    })
+
+  test.each(NAMES)('%s: a read that shows the state from before says that it was not made', async (name) => {
+    const served = await servingTag(() => '"1"', portal)
+    const client = createClient()
+    await client.get(served.url)
+    await expect(CHANGES[name]?.(client, served.url)).rejects.toMatchObject({
+      status: 200,
+      problem: { code: 'outcome_unknown', retryable: false },
+    })
+  })
+
+  test.each(NAMES)('%s: so does a portal that answers the read too', async (name) => {
+    let isHome = true
+    const served = await servingTag(
+      () => (isHome ? '"1"' : ''),
+      (req, res) => {
+        isHome = false
+        portal(req, res)
+      },
+    )
+    const client = createClient()
+    await client.get(served.url)
+    await expect(CHANGES[name]?.(client, served.url)).rejects.toMatchObject({ problem: { code: 'outcome_unknown' } })
+  })
+
+  test.each(NAMES)('%s: a weak tag names none, for Express puts one on every answer', async (name) => {
+    const served = await servingTag(
+      () => '"1"',
+      (_req, res) => res.writeHead(200, { ...json, ETag: 'W/"f-6mC8"' }).end('{"signIn":true}'),
+    )
+    const client = createClient()
+    await client.get(served.url)
+    await expect(CHANGES[name]?.(client, served.url)).rejects.toMatchObject({ problem: { code: 'outcome_unknown' } })
+  })
+
+  test.each(NAMES)('%s: a read that shows another state says that it was made', async (name) => {
+    let tag = '"1"'
+    const served = await servingTag(
+      () => tag,
+      (req, res) => {
+        tag = '"2"'
+        portal(req, res)
+      },
+    )
+    const client = createClient()
+    await client.get(served.url)
+    await CHANGES[name]?.(client, served.url)
+    expect(served.seen.map(({ method }) => method).slice(-2)).toContain('GET')
+  })
+
+  test('a resource that is gone was removed', async () => {
+    let tag: string | undefined = '"1"'
+    const served = await servingTag(
+      () => tag,
+      (req, res) => {
+        tag = undefined
+        portal(req, res)
+      },
+    )
+    const client = createClient()
+    await client.get(served.url)
+    expect((await client.delete(served.url)).status).toBe(200)
+  })
+
+  test('a creation was made only if a read shows a strong tag', async () => {
+    const none = await serving(portal)
+    await expect(createClient().put(none.url, { title: 'b' })).rejects.toMatchObject({ status: 200 })
+    const served = await servingTag(() => '"1"', portal)
+    expect((await createClient().put(served.url, { title: 'b' })).status).toBe(200)
+  })
+
+  test.each([
+    ['a strong tag', 200, { ETag: '"2"' }],
+    ['the preference that was applied', 200, { 'Preference-Applied': 'return=representation' }],
+    ['status 201', 201, {}],
+    ['status 204', 204, {}],
+  ])('%s is word enough, without another read', async (_, status, headers: Record<string, string>) => {
+    const served = await servingTag(
+      () => '"1"',
+      (_req, res) => res.writeHead(status, { ...json, ...headers }).end(status === 204 ? '' : '{"title":"b"}'),
+    )
+    const client = createClient()
+    await client.get(served.url)
+    await client.put(served.url, { title: 'b' })
+    expect(served.seen.map(({ method }) => method)).toEqual(['GET', 'PUT'])
+  })
+})
+
 describe('a read that is redirected', () => {
   test('is followed within the origin, with its headers', async () => {
     const served = await serving((req, res) => {
@@ -161,7 +262,7 @@ describe('options', () => {
     [{ tries: 0 }, 'tries has to be a whole number from 1 on; got 0.'],
     [{ deadlineMs: '1s' }, 'deadlineMs has to be a number of milliseconds above 0; got "1s".'],
     [{ maxRemembered: -1 }, 'maxRemembered has to be a whole number from 0 on; got -1.'],
-    [{ idempotencyKeys: 'no' }, 'idempotencyKeys has to be one of true, false; got "no".'],
+    [{ idempotencyKeys: 'no' }, 'idempotencyKeys has to be true or false; got "no".'],
     [{ fetch: 'fetch' }, 'fetch has to be a function; got "fetch".'],
     [{ headers: 'Authorization' }, 'headers has to be an object; got "Authorization".'],
     [{ baseUrl: 5 }, 'baseUrl has to be a URL, such as "/api/articles"; got 5.'],

@@ -3,6 +3,7 @@ import type { ExpiringStore } from '../../contracts/store'
 import { type Marks, marksOf } from '../../json/marks'
 import { isObject, parsePointer } from '../../json/pointer'
 import {
+  aBoolean,
   aFunction,
   aMethod,
   aPointer,
@@ -78,7 +79,7 @@ const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>> = {
     ...aFunction,
     what: 'a function that says whose key it is, such as (req) => req.user.id; without it callers could get answers of others',
   },
-  required: oneOf(true, false),
+  required: aBoolean,
   methods: listOf(aMethod),
   ttlMs: storedMilliseconds,
   leaseMs: milliseconds,
