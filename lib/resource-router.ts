@@ -18,7 +18,9 @@ import { inTurn } from './middleware/request/conflict-middleware'
  * Brings a JSON parser (100 kB) for bodies that nothing has parsed yet. A list of the collection is the app's: mount
  * it in front, or add it to the router.
  */
-export function resourceRouter<T>(resource: ResourceOrOptions<T>): Router {
+export function resourceRouter<T, Handle = unknown, Schema extends object = object>(
+  resource: ResourceOrOptions<T, Handle, Schema>,
+): Router {
   const definition = definitionOf('resourceRouter', resource)
   const { options, create } = definition
   if (options.path !== undefined)

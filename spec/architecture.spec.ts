@@ -45,7 +45,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'backends/zookeeper/': [...SHARED_BY_BACK_ENDS, 'backends/zookeeper/', ...NODE],
   'schema/': ['schema/', 'json/', 'ajv', 'ajv/', 'ajv-formats'],
   'middleware/': [...RULES, 'schema/', 'middleware/', ...NODE, 'express', 'send'],
-  'detect-conflicts.ts': [...RULES, 'middleware/'],
+  'detect-conflicts.ts': [...RULES, 'schema/', 'middleware/'],
   'change-stream.ts': [...RULES, 'middleware/', 'express'],
   'edit-lock-router.ts': [...RULES, 'middleware/', 'express'],
   'resource-router.ts': [...RULES, 'middleware/', 'detect-conflicts.ts', 'edit-lock-router.ts', 'express'],

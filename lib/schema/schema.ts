@@ -1,13 +1,22 @@
 import { formatPointer, isContainer, valueAt, withValueAt } from '../json/pointer'
-import { type AjvInstance, type CompiledSchema, quietAjv } from './ajv'
+import { type AjvInstance, quietAjv } from './ajv'
 import { type Annotations, annotationsIn } from './annotations'
 import { jsonSchema } from './json-schema'
 import type { Checked, SchemaCheck, SchemaError } from './schema-check'
 
-/** What the option `schema` takes. */
-export type AnySchema<T> = object | CompiledSchema | StandardSchema<T>
+/** What a schema says of the value: the output of a Standard Schema, the static type of TypeBox before 1.0. Else it says nothing. */
+type OutputOf<Schema, Otherwise> = Schema extends {
+  readonly '~standard': { readonly types?: { readonly output: infer Output } | undefined }
+}
+  ? Output
+  : Schema extends { readonly static: infer Static }
+    ? Static
+    : Otherwise
 
-export function compileSchema<T>(schema: AnySchema<T>, ajv: AjvInstance | undefined): SchemaCheck {
+/** What is stored: what the adapter says, or the schema where the adapter says nothing, as in `memoryAdapter()`. */
+export type ValueOf<T, Schema> = unknown extends T ? OutputOf<Schema, T> : T
+
+export function compileSchema(schema: object, ajv: AjvInstance | undefined): SchemaCheck {
   if (!isStandardSchema(schema)) return jsonSchema(schema, ajv)
   if (ajv === undefined) return standardSchema(schema)
   throw new TypeError(`schema: it is a schema of ${schema['~standard'].vendor}, which checks by itself; leave ajv out.`)

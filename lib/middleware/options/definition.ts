@@ -8,7 +8,7 @@ import { checkOptions, show } from '../../options'
 import type { MemberRules } from '../../rules/change'
 import { type Lifecycle, readLifecycle } from '../../rules/lifecycle'
 import { type TagScheme, versionTag } from '../../rules/tag'
-import { compileSchema } from '../../schema/schema'
+import { compileSchema, type ValueOf } from '../../schema/schema'
 import type { SchemaCheck } from '../../schema/schema-check'
 import type { EditLocks } from './edit-locks'
 import { type IdempotencySettings, readIdempotency } from './idempotency-options'
@@ -29,7 +29,12 @@ export interface ResourceDefinition<T, Handle = unknown> {
 }
 
 /** What a factory takes: a definition, or plain options, which are a definition by themselves. */
-export type ResourceOrOptions<T> = ResourceDefinition<T> | ConflictOptions<T>
+export type ResourceOrOptions<T, Handle = unknown, Schema extends object = object> =
+  | ResourceDefinition<T, Handle>
+  | OptionsOf<T, Handle, Schema>
+
+/** Options as a factory takes them: the adapter and the schema say together what is stored. */
+export type OptionsOf<T, Handle, Schema extends object> = ConflictOptions<ValueOf<T, Schema>, T, Handle, Schema>
 
 /** The options, checked and prepared once: the request path does the rest. */
 export interface Definition<T> extends PreconditionSettings {
@@ -70,19 +75,22 @@ const DEFINITION = Symbol.for('express-conflict.definition')
  * Stages share what they found on a request only if they have the same definition, for then its key, path and conditions
  * are the same. A name stands for one definition over an adapter, a lock manager or a store, where it begins keys.
  */
-export function defineResource<T, Handle = unknown>(
-  options: ConflictOptions<T> & { readonly adapter: ResourceAdapter<T, Handle> },
-): ResourceDefinition<T, Handle> {
-  const definition = definitionOf<T>('defineResource', options)
+export function defineResource<T, Handle = unknown, Schema extends object = object>(
+  options: OptionsOf<T, Handle, Schema>,
+): ResourceDefinition<ValueOf<T, Schema>, Handle> {
+  const definition = definitionOf('defineResource', options)
   claimName(definition as Definition<unknown>)
-  return definition as unknown as ResourceDefinition<T, Handle>
+  return definition as unknown as ResourceDefinition<ValueOf<T, Schema>, Handle>
 }
 
 /** The definition that a factory was given, or the one of its plain options: the same object is the same definition. */
-export function definitionOf<T>(caller: string, resource: ResourceOrOptions<T>): Definition<T> {
-  if (isDefinition<T>(resource)) return resource
-  const options = resource as ConflictOptions<T>
-  const known = isObject(options) ? (defined.get(options) as Definition<T> | undefined) : undefined
+export function definitionOf<T, Handle, Schema extends object>(
+  caller: string,
+  resource: ResourceOrOptions<T, Handle, Schema>,
+): Definition<ValueOf<T, Schema>> {
+  if (isDefinition<ValueOf<T, Schema>>(resource)) return resource
+  const options = resource as unknown as ConflictOptions<ValueOf<T, Schema>>
+  const known = isObject(options) ? (defined.get(options) as Definition<ValueOf<T, Schema>> | undefined) : undefined
   if (known && sameMembers(known.options, options)) return known
   const definition = readDefinition(caller, options)
   defined.set(options, definition)

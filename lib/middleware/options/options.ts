@@ -19,7 +19,6 @@ import type { Change } from '../../rules/change'
 import type { LifecycleOptions } from '../../rules/lifecycle'
 import type { TagScheme } from '../../rules/tag'
 import type { AjvInstance } from '../../schema/ajv'
-import type { AnySchema } from '../../schema/schema'
 import { type EditLocks, someEditLocks } from './edit-locks'
 import type { IdempotencyOptions } from './idempotency-options'
 import type { LockOptions } from './lock-options'
@@ -77,10 +76,10 @@ export interface CommitEvent {
 /**
  * The options of one kind of resource. `name` and `adapter` are required; the rest adds checks or changes a default.
  */
-export interface ConflictOptions<T> {
+export interface ConflictOptions<T, Stored = T, Handle = unknown, Schema extends object = object> {
   /** What the resource is called, "article". Prefixes signatures and keys, labels events. */
   readonly name: string
-  readonly adapter: ResourceAdapter<T>
+  readonly adapter: ResourceAdapter<Stored, Handle>
   /**
    * `'by-app'`: the handler writes by itself, with `resourceOf(req, chain).current.version` in its own `WHERE`, and
    * throws `resourceOf(req, chain).lostRace()` when nothing matched. Must be said when the adapter cannot write.
@@ -99,7 +98,7 @@ export interface ConflictOptions<T> {
    * JSON Schema of the whole resource (2020-12, or draft-07 when `$schema` says so), a compiled Ajv validator, or a schema of
    * zod, valibot, ArkType or another library of Standard Schema. What the schema makes of a value is stored.
    */
-  readonly schema?: AnySchema<T>
+  readonly schema?: Schema
   /** Compiles `schema` in place of an instance of our own. */
   readonly ajv?: AjvInstance
   /** JSON Pointers to members that no change may touch; `*` stands for each member or item. */
