@@ -244,9 +244,17 @@ const REQUESTS: Readonly<Record<string, readonly (string | Buffer)[]>> = {
   'DELETE with a body': [requestOf('DELETE /notes/1', [JSON_TYPE], '{"a":1}')],
 }
 
+/** The first part ends within a character. */
+const longPut = put(`{"title":"${'é'.repeat(3000)}"}`)
+
 const BODIES: Readonly<Record<string, readonly (string | Buffer)[]>> = {
   'in two parts': [put('{"title":"two parts"}').subarray(0, -5), put('{"title":"two parts"}').subarray(-5)],
   'a character over two parts': [put('{"title":"é"}').subarray(0, -3), put('{"title":"é"}').subarray(-3)],
+  'long, in two parts': [longPut.subarray(0, 3001), longPut.subarray(3001)],
+  'spaces between': [put('{ "title": "a" }')],
+  'a needless escape': [put('{"title":"\\u0061"}')],
+  'a member twice': [put('{"title":"a","title":"b"}')],
+  'a number with needless zeros': [put('{"title":"a","n":1.500}')],
   'charset in capitals': [put('{"title":"a"}', 'Content-Type: application/json; charset=UTF-8')],
   'charset in quotes': [put('{"title":"a"}', 'Content-Type: application/json; charset="utf-8"')],
   'utf-8 named': [put('{"title":"a"}', 'Content-Type: application/json;charset=utf-8')],

@@ -56,6 +56,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
     leases: [],
     transaction: undefined,
     progress: { at: 'open' },
+    newText: undefined,
     shown: [],
     notModifiedLate: false,
     isReported: false,

@@ -3,7 +3,7 @@ import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
 import { valueAt, withoutValueAt } from '../../json/pointer'
 import type { GuardedRequest, Sent } from '../request/guarded-request'
-import { contentOf } from './json-body'
+import { bodyOf } from './json-body'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const JSON_PATCH = 'application/json-patch+json'
@@ -32,9 +32,10 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
   const document: unknown = req.body
   if (isStoredFile(document)) return { format: 'value', document, version: undefined }
-  if (!hasBody(headers) || wasEmpty(req) || contentOf(req) === 'empty') return malformed('The request has no body.')
+  const known = bodyOf(req)
+  if (!hasBody(headers) || wasEmpty(req) || known?.isEmpty) return malformed('The request has no body.')
   if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
-  if (isEmptyObject(document) && contentOf(req) === undefined && mayHaveBeenEmpty(headers))
+  if (isEmptyObject(document) && known === undefined && mayHaveBeenEmpty(headers))
     return malformed('The body is empty, or an empty object that cannot be told from an empty body. Send {} alone.')
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe
@@ -43,7 +44,8 @@ export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
   // As a merge patch it would take the place of the whole resource (RFC 7396 §2).
   if (method === 'PATCH' && type === 'application/json' && Array.isArray(document))
     return malformed(`The type of a JSON Patch is ${JSON_PATCH}.`)
-  if (versionField === undefined || format === 'json-patch') return { format, document, version: undefined }
+  if (versionField === undefined || format === 'json-patch')
+    return { format, document, version: undefined, text: known && known.value === document ? known.text : undefined }
   const version = valueAt(document, versionField)
   if (version === undefined) return { format, document, version: undefined }
   if (typeof version !== 'string' && typeof version !== 'number')

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks'
+import { isAscii } from 'node:buffer'
 import type { IncomingHttpHeaders } from 'node:http'
 import { Readable } from 'node:stream'
 import type { Request, RequestHandler } from 'express'
@@ -30,12 +31,12 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
 
   function onEnd(): void {
     finish(() => {
-      const read = received === length ? exactJson(chunks) : undefined
+      const read = received === length ? exactJson(textIn(chunks, length)) : undefined
       if (read === undefined) return parseAgain((body) => body.push(null))
       req.body = read.value
       // For a parser of Express 4 behind this one.
       Object.assign(req, { _body: true })
-      noteContent(req, 'filled')
+      note(req, read)
       next()
     })
   }
@@ -58,8 +59,8 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
     const body = bodyAgain(req.headers, chunks, end)
     parse(body, res, (error?: unknown) => {
       if ('body' in body) req.body = body.body
-      const content = contentOf(body)
-      if (content) noteContent(req, content)
+      const known = bodyOf(body)
+      if (known) note(req, known)
       next(error)
     })
   }
@@ -84,14 +85,27 @@ function plainLength({ headers, readable, readableEncoding }: Request): number |
   return length > 0 && length <= LIMIT ? length : undefined
 }
 
-/** `undefined` if it is not JSON, or has a number that JavaScript would change. */
-function exactJson(chunks: readonly Buffer[]): { readonly value: unknown } | undefined {
+/** Where the chunks of a body are joined, for no longer than that: memory of its own for each body costs more than to fill it. */
+let joined: Buffer | undefined
+
+function textIn(chunks: readonly Buffer[], length: number): string {
   const [first] = chunks
-  const bytes = chunks.length === 1 && first ? first : Buffer.concat(chunks)
-  const text = bytes.toString('utf8')
+  if (chunks.length === 1 && first) return utf8(first)
+  joined ??= Buffer.allocUnsafeSlow(LIMIT)
+  let at = 0
+  for (const chunk of chunks) at += chunk.copy(joined, at)
+  return utf8(joined.subarray(0, length))
+}
+
+function utf8(bytes: Buffer): string {
+  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')
+}
+
+/** `undefined` if it is not JSON, or has a number that JavaScript would change. */
+function exactJson(text: string): KnownBody | undefined {
   if (inexactNumber(text) !== undefined) return undefined
   try {
-    return { value: JSON.parse(text) }
+    return { isEmpty: false, text, value: JSON.parse(text) }
   } catch {
     return undefined
   }
@@ -115,25 +129,43 @@ function bodyAgain(headers: IncomingHttpHeaders, chunks: Buffer[], end: (body: R
  * JavaScript would change, such as `9007199254740993`. Without it, the number changes before the chain can see it.
  */
 export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
-  const content = isEmpty(bytes) ? 'empty' : 'filled'
-  if (typeof req === 'object' && req !== null) noteContent(req, content)
+  const known = isEmpty(bytes) ? EMPTY : FILLED
+  if (typeof req === 'object' && req !== null) note(req, known)
   // Express takes it for {}. A PUT of it is refused by the chain; an action or a route without a chain may well have no body.
-  if (content === 'empty') return
+  if (known === EMPTY) return
   const number = inexactNumber(textOf(bytes, encoding))
   if (number === undefined) return
   const detail = `The number ${shortened(number)} cannot be kept exactly. Send it as a string, or with fewer digits.`
   throw new ConflictError('malformed_body', { detail })
 }
 
-/** Of the requests whose body was looked at before it was parsed. */
-const contents = new WeakMap<object, 'empty' | 'filled'>()
-
-function noteContent(req: object, content: 'empty' | 'filled'): void {
-  contents.set(req, content)
+/** What is known of a body that was looked at before it was parsed. */
+interface KnownBody {
+  readonly isEmpty: boolean
+  /** Where it was parsed here: as it came, and what was made of it. */
+  readonly text?: string
+  readonly value?: unknown
 }
 
-export function contentOf(req: object): 'empty' | 'filled' | undefined {
-  return contents.get(req)
+const EMPTY: KnownBody = { isEmpty: true }
+const FILLED: KnownBody = { isEmpty: false }
+
+const BODY = Symbol.for('express-conflict.body')
+
+interface Carrier {
+  [BODY]?: KnownBody
+  /** Absent from a request that was made up, and from a body that is read again. */
+  readonly rawHeaders?: Carrier
+}
+
+function note(req: object, known: KnownBody): void {
+  const { rawHeaders = req } = req as Carrier
+  ;(rawHeaders as Carrier)[BODY] = known
+}
+
+export function bodyOf(req: object): KnownBody | undefined {
+  const { rawHeaders = req } = req as Carrier
+  return (rawHeaders as Carrier)[BODY]
 }
 
 /** Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too. */

@@ -82,7 +82,7 @@ export function stockHandler(
 
 /** RFC 7240 §4.2: does the client want the new representation back, or only the status? */
 function answerChange<T>(
-  { req, res, headers }: GuardedRequest<unknown>,
+  { req, res, headers, newText }: GuardedRequest<unknown>,
   { outcome, representation }: Committed<T>,
 ): void {
   const preferred = preferredReturn(headers)
@@ -91,7 +91,7 @@ function answerChange<T>(
   varyByPrefer(res)
   if (outcome === 'created') res.statusCode = 201
   if (outcome !== 'removed' && preferred !== 'minimal') {
-    sendJson(req, res, representation)
+    sendJson(req, res, representation, newText)
     return
   }
   if (outcome !== 'created') res.statusCode = 204

@@ -5,21 +5,25 @@ const { json, send, set, get, vary } = express.response
 /**
  * `res.json(value)`, byte for byte, without what Express does for nothing here: a tag that is there already is looked
  * for, and conditions that have been judged are judged again. Wherever an app, a setting or a layer in front wants
- * something else than Express does by itself, it is `res.json`.
+ * something else than Express does by itself, it is `res.json`. `known` is the text of the value, if it was written already.
  */
-export function sendJson(req: Request, res: Response, value: unknown): void {
+export function sendJson(req: Request, res: Response, value: unknown, known?: string): void {
   // Express 4 would put a length beside it, and the two contradict each other (RFC 9112 §6.2).
   res.removeHeader('Transfer-Encoding')
-  const text = isPlain(req, res) ? JSON.stringify(value) : undefined
+  const text = isPlain(req, res) ? (known ?? JSON.stringify(value)) : undefined
   if (text === undefined) {
     res.json(value)
     return
   }
   res.setHeader('Content-Type', 'application/json; charset=utf-8')
-  res.setHeader('Content-Length', Buffer.byteLength(text))
+  // Node puts a short text and the head into one piece. A long one it would copy for that, twice.
+  const body = text.length < LONG ? text : Buffer.from(text)
+  res.setHeader('Content-Length', Buffer.byteLength(body))
   if (req.method === 'HEAD') res.end()
-  else res.end(text, 'utf8')
+  else res.end(body, 'utf8')
 }
+
+const LONG = 4096
 
 /** `res.vary('Prefer')`. */
 export function varyByPrefer(res: Response): void {

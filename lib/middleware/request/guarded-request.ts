@@ -26,6 +26,8 @@ export interface GuardedRequest<T> extends RequestFacts<T> {
   transaction: OpenTransaction<T> | undefined
   /** By `commit`. */
   progress: Progress
+  /** The new representation as JSON, if that was written to compare it with what was sent. By `commit`. */
+  newText: string | undefined
   /** What was read before the state is asked for, for the next read. By `state`. */
   readAhead: { readonly state: ResourceState<T> | undefined } | undefined
   /** The handler runs before the answer becomes 304. By `chain`. */
@@ -65,6 +67,8 @@ export interface Sent {
   readonly document: unknown
   /** The version that body or query named. */
   readonly version: string | undefined
+  /** The document as it came, where the router has parsed it. */
+  readonly text?: string | undefined
 }
 
 /** The request compared with one state. A lost race makes a new attempt. */
