@@ -34,6 +34,9 @@ export type RemoveResult<T> =
   | { readonly ok: true }
   | { readonly ok: false; readonly current: ResourceState<T> | undefined }
 
+/** What either of them came to: after a removal there is no state. */
+export type ChangeResult<T> = WriteResult<T> | (RemoveResult<T> & { readonly state?: undefined })
+
 /**
  * Gives access to the app's resources of one kind. `adapterKit` of `express-conflict/testing` checks the rules.
  *

@@ -1,8 +1,10 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Request } from 'express'
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
 import { valueAt, withoutValueAt } from '../../json/pointer'
-import type { GuardedRequest, Sent } from '../request/guarded-request'
+import type { RequestFacts, Sent } from '../request/guarded-request'
 import { bodyOf } from './json-body'
 
 export const MERGE_PATCH = 'application/merge-patch+json'
@@ -14,7 +16,7 @@ export const ACCEPT_PATCH = `${MERGE_PATCH}, ${JSON_PATCH}, application/json`
 const MAX_DEPTH = 128
 
 /** What is wrong with the type of the body, by its header alone. */
-export function mediaTypeConflict<T>({ req, method, headers }: GuardedRequest<T>): ConflictError | undefined {
+export function mediaTypeConflict<T>({ req, method, headers }: RequestFacts<T>): ConflictError | undefined {
   if (!hasBody(headers) || isStoredFile(req.body)) return undefined
   const type = mediaTypeOf(headers)
   if (method === 'PATCH') {
@@ -25,16 +27,15 @@ export function mediaTypeConflict<T>({ req, method, headers }: GuardedRequest<T>
 }
 
 /** The document that a parser left on the request. Throws when none was mounted: that is the app's mistake, not the client's. */
-export function readBody<T>(guarded: GuardedRequest<T>): Sent | ConflictError {
-  const { req, method, headers } = guarded
-  const { versionField } = guarded.settings.members
+export function readBody<T>({ req, method, headers, settings }: RequestFacts<T>): Sent | ConflictError {
+  const { versionField } = settings.members
   // RFC 9110 §14.4: a PUT with Content-Range would store a part as if it were the whole.
   if (headers['content-range'] !== undefined) return malformed('A part of a resource cannot be stored: Content-Range.')
   const document: unknown = req.body
   if (isStoredFile(document)) return { format: 'value', document, version: undefined }
   const known = bodyOf(req)
   if (!hasBody(headers) || wasEmpty(req) || known?.isEmpty) return malformed('The request has no body.')
-  if (!wasParsed(req, document)) throw new Error(unparsed(guarded))
+  if (!wasParsed(req, document)) throw new Error(unparsed(method, headers))
   if (isEmptyObject(document) && known === undefined && mayHaveBeenEmpty(headers))
     return malformed('The body is empty, or an empty object that cannot be told from an empty body. Send {} alone.')
   const unsafe = unsafeDocument('The body', document)
@@ -69,13 +70,11 @@ const FAULTS: Readonly<Record<Unsafe, string>> = {
   'broken-text': 'has text that is no Unicode: half of a surrogate pair',
 }
 
-type Headers = GuardedRequest<unknown>['headers']
-
-export function hasBody(headers: Headers): boolean {
+export function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
-export function mediaTypeOf(headers: Headers): string {
+export function mediaTypeOf(headers: IncomingHttpHeaders): string {
   const field = headers['content-type'] ?? ''
   if (field === 'application/json') return field
   const [type = ''] = field.split(';', 1)
@@ -108,7 +107,7 @@ const SHORTEST: Readonly<Record<string, number>> = { gzip: 22, 'x-gzip': 22, def
  * Parsers give `{}` for a body of nothing, compressed or behind a byte order mark, and a PUT of it would empty the
  * resource. The length tells the two apart, or the request is refused.
  */
-function mayHaveBeenEmpty(headers: Headers): boolean {
+function mayHaveBeenEmpty(headers: IncomingHttpHeaders): boolean {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
   const given = headers['content-length']
   if (given === undefined) return encoding !== 'identity'
@@ -121,16 +120,16 @@ function mayHaveBeenEmpty(headers: Headers): boolean {
 }
 
 /** Sent in no chunks: read to its end, and nothing came. */
-export function wasEmpty(req: GuardedRequest<unknown>['req']): boolean {
+export function wasEmpty(req: Request): boolean {
   return !req.readableDidRead && req.readableEnded
 }
 
 /** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */
-export function wasParsed(req: GuardedRequest<unknown>['req'], document: unknown): boolean {
+export function wasParsed(req: Request, document: unknown): boolean {
   return document !== undefined && !Buffer.isBuffer(document) && req.readableDidRead
 }
 
-function unparsed<T>({ method, headers }: GuardedRequest<T>): string {
+function unparsed(method: string, headers: IncomingHttpHeaders): string {
   return `The ${method} body of type ${mediaTypeOf(headers)} was not parsed. Mount a parser in front of the chain: app.use(express.json({ type: ['application/json', 'application/*+json'] }))`
 }
 

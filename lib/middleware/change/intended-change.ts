@@ -34,7 +34,7 @@ async function ownChange<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, int
   if (!checked.ok) throw schemaConflict(settings, checked.errors)
   const proposed = checked.value as T
   const own = { ...change, proposed }
-  const conflict = mergedConflict(guarded, attempt, proposed) ?? (await judgeChange(guarded, own))
+  const conflict = mergedConflict(settings, attempt, proposed) ?? (await judgeChange(guarded, own))
   if (conflict) throw conflict
   return own
 }

@@ -1,30 +1,32 @@
+import type { Request } from 'express'
 import { answerOf, type ConflictError, type MemberConflict } from '../../conflicts/conflicts'
 import { withoutMembers } from '../../json/members'
 import { formatPointer, parsePointer, valueAt } from '../../json/pointer'
 import { type Change, changesIn, forbiddenChanges, namesOtherKey } from '../../rules/change'
 import { transitionConflict } from '../../rules/lifecycle'
+import type { Definition } from '../options/definition'
 import type { Rule, RuleConflict } from '../options/options'
-import type { Attempt, GuardedRequest } from '../request/guarded-request'
+import type { Attempt, GuardedRequest, RequestFacts, Sent } from '../request/guarded-request'
 import { shownMembers, tagsOf } from '../request/validators'
 import type { Proposal } from './propose'
 
 /** Compares the change with the stored state: immutable members, transitions, rules, in this order. */
 export function judgeChange<T>(
-  guarded: GuardedRequest<T>,
+  { req, key, settings }: RequestFacts<T> & Pick<GuardedRequest<T>, 'key'>,
   change: Change<T>,
 ): ConflictError | undefined | Promise<ConflictError | undefined> {
-  const { lifecycle, members } = guarded.settings
+  const { lifecycle, members } = settings
   const { current, proposed } = change
   if (proposed !== undefined) {
     const forbidden = current ? forbiddenChanges(current.value, proposed, members) : []
     const conflict =
-      immutable(guarded, forbidden) ??
-      otherKey(guarded, proposed) ??
+      immutable(settings, forbidden) ??
+      otherKey(settings, key, proposed) ??
       (lifecycle && transitionConflict(lifecycle, current?.value, proposed))
     if (conflict) return conflict
   }
-  const { rules = [] } = guarded.settings.options
-  return rules.length === 0 ? undefined : brokenRule(guarded, change, rules)
+  const { rules = [] } = settings.options
+  return rules.length === 0 ? undefined : brokenRule(settings.name, req, change, rules)
 }
 
 /**
@@ -37,10 +39,11 @@ export function foreignMembers<T>(
   proposal: Proposal,
 ): ConflictError | undefined {
   const { current } = attempt.change
-  const { arrayKeys, hidden, versionField } = guarded.settings.members
+  const { settings, sent } = guarded
+  const { arrayKeys, hidden, versionField } = settings.members
   if (current === undefined) return undefined
   const [misplaced] = proposal.misplaced
-  if (misplaced !== undefined) return misplacedConflict(guarded, proposal.misplaced)
+  if (misplaced !== undefined) return misplacedConflict(settings, proposal.misplaced)
   const { readOnly } = proposal.marks
   if (readOnly === undefined && versionField === undefined) return undefined
   // Compares both as the client sees them: hidden members were dropped from what it sent.
@@ -51,26 +54,26 @@ export function foreignMembers<T>(
     arrayKeys,
   )
   const refused: MemberConflict[] = changes.filter(
-    ({ kind, pointer }) => kind !== 'removed' || (proposal.tellsState && !isLeftOut(guarded, proposal.sent, pointer)),
+    ({ kind, pointer }) => kind !== 'removed' || (proposal.tellsState && !isLeftOut(sent, proposal.sent, pointer)),
   )
   if (
     versionField &&
-    guarded.sent?.format === 'json-patch' &&
+    sent?.format === 'json-patch' &&
     valueAt(proposal.sent, versionField) !== tagsOf(guarded, attempt)[0]?.opaque
   )
     refused.push({ pointer: formatPointer(versionField), kind: 'changed' })
-  return immutable(guarded, refused)
+  return immutable(settings, refused)
 }
 
 /** A merge patch can only send an array as a whole (RFC 7396 §1): what its items do not have was left out, as from a PUT. */
-function isLeftOut<T>({ sent }: GuardedRequest<T>, next: unknown, pointer: string): boolean {
+function isLeftOut(sent: Sent | undefined, next: unknown, pointer: string): boolean {
   if (sent?.format !== 'merge-patch') return false
   const tokens = parsePointer(pointer)
   return tokens.some((_, depth) => Array.isArray(valueAt(next, tokens.slice(0, depth))))
 }
 
 function immutable<T>(
-  { settings }: GuardedRequest<T>,
+  { options }: Pick<Definition<T>, 'options'>,
   conflicts: readonly MemberConflict[],
 ): ConflictError | undefined {
   if (conflicts.length === 0) return undefined
@@ -79,19 +82,19 @@ function immutable<T>(
     .map(({ pointer }) => pointer)
     .join(', ')
   const detail = `${pointers}${conflicts.length > 3 ? ` and ${conflicts.length - 3} more` : ''} cannot be changed.`
-  return answerOf('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
+  return answerOf('immutable_field', { status: options.status?.immutable_field, detail, conflicts })
 }
 
 /** Does not mention the hidden members: the client must not learn that there are any. */
-function misplacedConflict<T>({ settings }: GuardedRequest<T>, pointers: readonly string[]): ConflictError {
+function misplacedConflict<T>({ name, options }: Definition<T>, pointers: readonly string[]): ConflictError {
   const [first = ''] = pointers
   warnOnce(
-    settings.options,
-    `express-conflict: a change of ${first} of the ${settings.name} was refused: it has members that clients do not see, and nothing tells its items apart. Give arrayKeys: { '${first}': '/id' }, and let an array stay an array.`,
+    options,
+    `express-conflict: a change of ${first} of the ${name} was refused: it has members that clients do not see, and nothing tells its items apart. Give arrayKeys: { '${first}': '/id' }, and let an array stay an array.`,
   )
   const detail = `Nothing tells the items of ${first === '' ? 'the resource' : first} apart: they can be added to at the end, but not changed, moved or removed one by one.`
   const conflicts = pointers.map((pointer) => ({ pointer, kind: 'changed' }))
-  return answerOf('immutable_field', { status: settings.options.status?.immutable_field, detail, conflicts })
+  return answerOf('immutable_field', { status: options.status?.immutable_field, detail, conflicts })
 }
 
 const warned = new WeakSet<object>()
@@ -102,16 +105,16 @@ function warnOnce(options: object, text: string): void {
   process.emitWarning(text)
 }
 
-function otherKey<T>(guarded: GuardedRequest<T>, proposed: T): ConflictError | undefined {
-  const { key, settings } = guarded
+function otherKey<T>(settings: Definition<T>, key: string | undefined, proposed: T): ConflictError | undefined {
   // Without a key it is made from the value when that is written, unless the store makes the key later.
   if (key === undefined && settings.adapter.create === undefined) return undefined
   if (!namesOtherKey(proposed, key, settings.members)) return undefined
-  return immutable(guarded, [{ pointer: formatPointer(settings.members.keyPointer ?? []), kind: 'changed' }])
+  return immutable(settings, [{ pointer: formatPointer(settings.members.keyPointer ?? []), kind: 'changed' }])
 }
 
 async function brokenRule<T>(
-  { req, settings }: GuardedRequest<T>,
+  name: string,
+  req: Request,
   change: Change<T>,
   rules: readonly Rule<T>[],
 ): Promise<ConflictError | undefined> {
@@ -120,7 +123,7 @@ async function brokenRule<T>(
     if (broken === undefined || broken === null) continue
     if (typeof broken === 'object') return ruleConflict(broken)
     throw new TypeError(
-      `A rule of the ${settings.name} gave ${JSON.stringify(broken)}; it has to give what it has against the change, such as { detail: 'Why.' }, or nothing.`,
+      `A rule of the ${name} gave ${JSON.stringify(broken)}; it has to give what it has against the change, such as { detail: 'Why.' }, or nothing.`,
     )
   }
   return undefined

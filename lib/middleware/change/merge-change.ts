@@ -5,8 +5,10 @@ import { isStoredFile } from '../../contracts/stored-file'
 import { formatEntityTag, versionFromOpaque } from '../../http/entity-tag'
 import type { ChangedBy } from '../../json/keyed-items'
 import { mergeThreeWay } from '../../json/three-way'
+import type { MemberRules } from '../../rules/change'
 import { versionTag } from '../../rules/tag'
 import { withDeadline } from '../../timing/deadline'
+import type { Definition } from '../options/definition'
 import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
 import { waiveRefusal } from '../preconditions/verdict'
 import { newAttempt } from '../request/attempt'
@@ -47,18 +49,21 @@ export async function mergeChange<T>(
       return undefined
     }
   }
-  return withConflicts(guarded, refusal, base.value, since?.slice(1) ?? [current], mine)
+  return withConflicts(guarded.settings, refusal, base.value, since?.slice(1) ?? [current], mine)
 }
 
 /** Checks the handler's own value after a merge: it has to keep what others did. */
-export function mergedConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, own: T): ConflictError | undefined {
-  const { mergedFrom, change } = attempt
+export function mergedConflict<T>(
+  settings: Definition<T>,
+  { mergedFrom, change }: Attempt<T>,
+  own: T,
+): ConflictError | undefined {
   const { current } = change
   if (mergedFrom === undefined || current === undefined) return undefined
   const { since, refusal } = mergedFrom
-  if (isDisjoint(current.value, since, own, guarded.settings.members)) return undefined
+  if (isDisjoint(current.value, since, own, settings.members)) return undefined
   const base = since[0]?.value ?? current.value
-  return withConflicts(guarded, refusal, base, [current], own)
+  return withConflicts(settings, refusal, base, [current], own)
 }
 
 /**
@@ -68,12 +73,7 @@ export function mergedConflict<T>(guarded: GuardedRequest<T>, attempt: Attempt<T
  * repeats the first change after its answer was lost would undo the second one. Making the same of a member does not
  * count as leaving it alone either: two clients that both turn 6 into 7 are one increment short.
  */
-function isDisjoint<T>(
-  base: T,
-  states: readonly ResourceState<T>[],
-  mine: unknown,
-  members: GuardedRequest<T>['settings']['members'],
-): boolean {
+function isDisjoint<T>(base: T, states: readonly ResourceState<T>[], mine: unknown, members: MemberRules): boolean {
   return states.every(({ value, gone }) => {
     const merged = gone ? undefined : mergeThreeWay(base, value, mine, members)
     return merged?.ok === true && merged.isDisjoint
@@ -157,15 +157,14 @@ async function takes<T>(
 
 /** Where and by whom, never what: values are shown by `expose` alone, and hidden members not at all. */
 function withConflicts<T>(
-  guarded: GuardedRequest<T>,
+  settings: Definition<T>,
   refusal: ConflictError,
   base: T,
   states: readonly ResourceState<T>[],
   mine: unknown,
 ): ConflictError {
-  const shown = (value: unknown) => shownMembers(guarded, value)
-  const changesBy = (state: T) =>
-    mergeThreeWay(shown(base), shown(state), shown(mine), guarded.settings.members).changes
+  const shown = (value: unknown) => shownMembers({ settings }, value)
+  const changesBy = (state: T) => mergeThreeWay(shown(base), shown(state), shown(mine), settings.members).changes
   const kinds = new Map<string, ChangedBy>()
   states.forEach(({ value }, at) => {
     const isCurrent = at === states.length - 1

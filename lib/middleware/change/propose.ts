@@ -16,7 +16,7 @@ import {
 } from '../../rules/change'
 import type { Checked, SchemaError } from '../../schema/schema-check'
 import { belowRequest, type Definition } from '../options/definition'
-import type { Attempt, GuardedRequest, Sent } from '../request/guarded-request'
+import type { Attempt, GuardedRequest, RequestFacts, Sent } from '../request/guarded-request'
 import { representationOf, shownMembers } from '../request/validators'
 import { unsafeDocument } from './body'
 
@@ -71,7 +71,7 @@ function proposeCreation<T>(guarded: GuardedRequest<T>, sent: Sent): Proposal | 
 }
 
 function proposeUpdate<T>(
-  guarded: GuardedRequest<T>,
+  guarded: Pick<GuardedRequest<T>, 'key' | 'settings'>,
   current: ResourceState<T>,
   sent: Sent,
 ): Proposal | Promise<Proposal> {
@@ -110,7 +110,11 @@ function marksOfSchema(
   }
 }
 
-function patched<T>(guarded: GuardedRequest<T>, current: ResourceState<T>, { format, document }: Sent) {
+function patched<T>(
+  guarded: Pick<GuardedRequest<T>, 'key' | 'settings'>,
+  current: ResourceState<T>,
+  { format, document }: Sent,
+) {
   // In a merge patch the version was read already; in a JSON Patch it is a member that `test` may look at.
   if (format === 'json-patch') return applyPatch(representationOf(guarded, current), document)
   return { ok: true as const, value: applyMergePatch(shownMembers(guarded, current.value), document) }
@@ -161,7 +165,7 @@ function patchConflict(failure: PatchFailure): ConflictError {
 }
 
 /** The key under which a new resource is stored, where the store does not give one. */
-export function keyOfNew<T>({ settings, req }: GuardedRequest<T>, value: T | undefined): string {
+export function keyOfNew<T>({ settings, req }: RequestFacts<T>, value: T | undefined): string {
   const key: unknown = value === undefined ? undefined : settings.generateKey(value, req)
   if (typeof key === 'string' && key !== '') return key
   throw new Error(`generateKey of the ${settings.name} gave ${JSON.stringify(key)}; it has to give a non-empty string.`)
@@ -173,7 +177,7 @@ const known = new WeakSet<object>()
  * Where the app has a `key` of its own, the Location of what POST creates has to lead back to it: otherwise the client gets
  * 201 and the address of nothing. Tried once, before anything is written.
  */
-export function mustLeadBack<T>({ settings, req }: GuardedRequest<T>): void {
+export function mustLeadBack<T>({ settings, req }: RequestFacts<T>): void {
   const { options, location, name } = settings
   if (options.key === undefined || location !== belowRequest || known.has(options)) return
   // Made by the store, the key is a number or a UUID, and `key` may insist on either.

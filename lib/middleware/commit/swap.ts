@@ -1,13 +1,9 @@
-import type { ResourceState } from '../../contracts/adapter'
+import type { ChangeResult } from '../../contracts/adapter'
 import { show } from '../../options'
 import type { Change } from '../../rules/change'
 import { keyOfNew, mustLeadBack } from '../change/propose'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { checkedResult, checkedState, keepsVersion, mustHaveState, storeOf, writeState } from '../state/store-call'
-
-export type Swap<T> =
-  | { readonly ok: true; readonly state: ResourceState<T> | undefined }
-  | { readonly ok: false; readonly current: ResourceState<T> | undefined }
 
 /** One conditional write. Without a proposed value: a conditional removal. */
 export async function swap<T>(
@@ -15,7 +11,7 @@ export async function swap<T>(
   { stored }: Attempt<T>,
   { proposed }: Change<T>,
   ms: number,
-): Promise<Swap<T>> {
+): Promise<ChangeResult<T>> {
   const { name } = guarded.settings
   const adapter = storeOf(guarded)
   if (guarded.isNew) mustLeadBack(guarded)
@@ -31,7 +27,7 @@ export async function swap<T>(
     const { version } = stored
     const remove = () => adapter.remove?.(key, version) ?? noAbility(name, 'remove')
     const removed = checkedResult(await writeState(guarded, ms, remove), 'remove', name)
-    return removed.ok ? { ok: true, state: undefined } : { ok: false, current: checkedState(removed.current, name) }
+    return removed.ok ? { ok: true } : { ok: false, current: checkedState(removed.current, name) }
   }
   const expected = stored?.version ?? null
   const write = () => adapter.write?.(key, proposed, expected) ?? noAbility(name, 'write')

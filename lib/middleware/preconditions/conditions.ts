@@ -1,9 +1,9 @@
 import type { Request } from 'express'
 import { answerOf, ConflictError } from '../../conflicts/conflicts'
 import { parseEntityTag } from '../../http/entity-tag'
-import { type Preconditions, parsePreconditions } from '../../http/preconditions'
+import { type ParsedConditions, type Preconditions, parsePreconditions } from '../../http/preconditions'
 import { valueAt } from '../../json/pointer'
-import type { GuardedRequest } from '../request/guarded-request'
+import type { GuardedRequest, RequestFacts } from '../request/guarded-request'
 
 /** The conditions of a request without conditional fields. Compared by identity. */
 export const NO_CONDITIONS: Preconditions = {}
@@ -16,7 +16,7 @@ export function conditionsOf<T>(guarded: GuardedRequest<T>): Preconditions | Con
   return answerOf('malformed_condition', { field, detail: `${field} holds no list of entity tags.` })
 }
 
-function parseConditions<T>({ req, headers, isSafe }: GuardedRequest<T>) {
+function parseConditions<T>({ req, headers, isSafe }: RequestFacts<T>) {
   const since = headers['if-modified-since'] !== undefined || headers['if-unmodified-since'] !== undefined
   if (!since && headers['if-match'] === undefined && headers['if-none-match'] === undefined)
     return { outcome: 'parsed', preconditions: NO_CONDITIONS } as const
@@ -45,7 +45,7 @@ function joined(field: unknown): string | undefined {
   return Array.isArray(field) ? field.join(', ') : String(field)
 }
 
-export function hasConditions<T>({ conditions }: GuardedRequest<T>): boolean {
+export function hasConditions(conditions: ParsedConditions | undefined): boolean {
   return !(conditions?.outcome === 'parsed' && conditions.preconditions === NO_CONDITIONS)
 }
 
@@ -61,7 +61,7 @@ export function versionNamedBy<T>({
   sent,
   settings,
   isSafe,
-}: GuardedRequest<T>): string | undefined | ConflictError {
+}: RequestFacts<T> & Pick<GuardedRequest<T>, 'sent'>): string | undefined | ConflictError {
   const { versionQuery, members } = settings
   if (isSafe) return undefined
   const inBody = unquoted(sent ? sent.version : versionInAction(req.body, members.versionField))

@@ -3,8 +3,9 @@ import type { ResourceState } from '../../contracts/adapter'
 import { formatEntityTag } from '../../http/entity-tag'
 import { evaluatePreconditions, type Preconditions } from '../../http/preconditions'
 import { sameJson } from '../../json/equal'
+import type { Change } from '../../rules/change'
 import { ifConflict } from '../edit-locks/edit-lock-conflict'
-import type { Attempt, GuardedRequest, Verdict } from '../request/guarded-request'
+import type { Attempt, GuardedRequest, RequestFacts, Verdict } from '../request/guarded-request'
 import { report } from '../request/refuse'
 import { tagsOf } from '../request/validators'
 import { conditionsOf, disagreement, NO_CONDITIONS, versionNamedBy } from './conditions'
@@ -56,7 +57,7 @@ function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   if (locks?.status === 400) return refused(locks)
   const version = versionNamedBy(guarded)
   if (version instanceof ConflictError) return refused(version)
-  const missing = missingCondition(guarded, attempt, preconditions, version)
+  const missing = missingCondition(guarded.settings.required, attempt.change, preconditions, version)
   if (missing) return refused(missing)
   if (locks) return refused(locks)
   const verdict = header(guarded, attempt, preconditions)
@@ -75,13 +76,11 @@ export function isRetrieval(method: string): boolean {
 
 /** 428 (RFC 6585 §3). A creation needs no condition: the write succeeds only if nothing is there. */
 function missingCondition<T>(
-  guarded: GuardedRequest<T>,
-  attempt: Attempt<T>,
+  required: boolean | 'version',
+  { action, current }: Change<T>,
   conditions: Preconditions,
   version: string | undefined,
 ): ConflictError | undefined {
-  const { required } = guarded.settings
-  const { action, current } = attempt.change
   if (required === false || current === undefined) return undefined
   if (action !== 'replace' && action !== 'patch' && action !== 'remove') return undefined
   if (version !== undefined || (conditions.ifMatch !== undefined && conditions.ifMatch !== '*')) return undefined
@@ -146,9 +145,9 @@ function staleVersion<T>(
  * RFC 9110 §13.1.1, §13.1.4: a false condition is forgiven when the change has been made already, as by a request
  * whose answer was lost.
  */
-function forgiven<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, verdict: Verdict): Verdict {
+function forgiven<T>({ settings, method }: RequestFacts<T>, attempt: Attempt<T>, verdict: Verdict): Verdict {
   if (verdict.outcome !== 'conflict' || !isAboutExpectedState(verdict.conflict)) return verdict
-  if (!guarded.settings.alreadyApplied.has(guarded.method)) return verdict
+  if (!settings.alreadyApplied.has(method)) return verdict
   const { action, current, proposed } = attempt.change
   // Something is stored, yet nothing is there: a tombstone.
   if (action === 'remove') return current === undefined && attempt.stored !== undefined ? ALREADY_APPLIED : verdict

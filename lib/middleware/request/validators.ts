@@ -6,20 +6,25 @@ import { withValueAt } from '../../json/pointer'
 import type { Attempt, GuardedRequest } from './guarded-request'
 
 /** The tags that are current for the state of an attempt; the first one is shown. */
-export function tagsOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): readonly EntityTag[] {
+export function tagsOf<T>(
+  guarded: Pick<GuardedRequest<T>, 'key' | 'settings'>,
+  attempt: Attempt<T>,
+): readonly EntityTag[] {
   if (attempt.tags) return attempt.tags
   attempt.tags = attempt.stored ? tagsFor(guarded, attempt.stored) : []
   return attempt.tags
 }
 
-export function tagsFor<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): readonly EntityTag[] {
-  const { settings, key = '' } = guarded
+export function tagsFor<T>(
+  { settings, key = '' }: Pick<GuardedRequest<T>, 'key' | 'settings'>,
+  state: ResourceState<T>,
+): readonly EntityTag[] {
   // Without the version field: a hash that covers it would change with every write.
   return settings.tag.tagsFor({
     name: settings.name,
     key,
     state,
-    representation: () => shownMembers(guarded, state.value),
+    representation: () => shownMembers({ settings }, state.value),
   })
 }
 
@@ -30,7 +35,10 @@ export function shownMembers<T>({ settings }: Pick<GuardedRequest<T>, 'settings'
 }
 
 /** The representation: what clients see, with the version where they look for it. */
-export function representationOf<T>(guarded: GuardedRequest<T>, state: ResourceState<T>): unknown {
+export function representationOf<T>(
+  guarded: Pick<GuardedRequest<T>, 'key' | 'settings'>,
+  state: ResourceState<T>,
+): unknown {
   const { versionField } = guarded.settings.members
   const shown = shownMembers(guarded, state.value)
   return versionField === undefined ? shown : withValueAt(shown, versionField, tagsFor(guarded, state)[0]?.opaque)

@@ -27,7 +27,7 @@ export const preconditionStage: Stage = {
     // Express would evaluate `fresh` again, which splits tags at commas and accepts whatever `Date.parse` takes for a
     // date.
     const isAnswered = verdict.outcome === 'not-modified' && !guarded.settings.notModifiedLate
-    if (!isAnswered && hasConditions(guarded))
+    if (!isAnswered && hasConditions(guarded.conditions))
       Object.defineProperty(guarded.req, 'fresh', { value: false, configurable: true })
     return undefined
   },

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ResourceState } from '../../../contracts/adapter'
+import type { ChangeResult, ResourceState } from '../../../contracts/adapter'
 import { storeFault } from '../../../contracts/store-fault'
 import { laterDate } from '../../../timing/later-date'
 import { codeOf, type FileSystem, faultOf } from '../system'
@@ -23,10 +23,6 @@ export interface Found<T> {
   readonly seen: Seen | undefined
   readonly current: Current<T> | undefined
 }
-
-export type Outcome<T> =
-  | { readonly ok: true; readonly state: ResourceState<T> | undefined }
-  | { readonly ok: false; readonly current: ResourceState<T> | undefined }
 
 /** What is to become of a state. */
 export interface Next {
@@ -57,7 +53,7 @@ export async function change<T>(
   key: string,
   expected: string | null,
   nextOf: (current: Current<T> | undefined) => Next,
-): Promise<Outcome<T>> {
+): Promise<ChangeResult<T>> {
   const { files, folder } = store
   const place = folder.placeOf(key)
   for (let tries = 0; tries < TRIES; tries++) {
