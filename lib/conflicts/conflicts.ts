@@ -1,6 +1,6 @@
 import type { Problem } from '../http/problem'
 
-/** What a client should do about a conflict before it sends anything again. */
+/** What a client should do about a conflict before it sends another request. */
 export type Resolution = 'refetch' | 'wait' | 'change-request' | 'new-key' | 'none'
 
 export interface ConflictDefinition {
@@ -87,21 +87,23 @@ export const CONFLICTS = {
 /** The names of the kinds: what clients see as `code`. */
 export type ConflictKind = keyof typeof CONFLICTS
 
-/** One member that stands in the way, and why. */
+/** A member that caused the conflict, and why. */
 export interface MemberConflict {
   readonly pointer: string
   readonly kind: string
   readonly [fact: string]: unknown
 }
 
-/** What is known of a conflict beyond its kind. Everything here, `cause` and `headers` aside, reaches the client. */
+/**
+ * Details of a conflict. Everything here is sent to the client, except `cause`; `headers` are sent as header fields.
+ */
 export interface ConflictFacts {
-  /** One sentence on this occurrence, for a person. */
+  /** One sentence about this occurrence, written for people. */
   readonly detail?: string | undefined
-  /** A URI of the app's own in place of the kind's. */
+  /** A URI of the app's own, used as `type` instead of the kind's. */
   readonly type?: string | undefined
   readonly title?: string | undefined
-  /** In place of the kind's status, where the design leaves a choice. */
+  /** Used instead of the kind's status, for the kinds whose status is an option. */
   readonly status?: number | undefined
   readonly retryable?: boolean | undefined
   /** Whole seconds, sent as `Retry-After`. */
@@ -113,22 +115,22 @@ export interface ConflictFacts {
   /** The entity tag of the current state; sent as `ETag` on a 412. */
   readonly current?: string | undefined
   readonly conflicts?: readonly MemberConflict[] | undefined
-  /** What Ajv found. */
+  /** The errors that the schema reported. */
   readonly errors?: readonly object[] | undefined
   readonly from?: string | undefined
   readonly to?: string | undefined
   readonly allowed?: readonly string[] | undefined
   readonly lockedUntil?: string | undefined
-  /** What `describeHolder` gave. */
+  /** The result of `describeHolder`. */
   readonly holder?: unknown
-  /** What `expose` gave. */
+  /** The result of `expose`. */
   readonly state?: unknown
-  /** Further header fields of the answer. */
+  /** Additional header fields for the answer. */
   readonly headers?: Readonly<Record<string, string>> | undefined
   readonly cause?: unknown
 }
 
-/** Lists in a problem end here; a client that needs more has other troubles. */
+/** The most items that a list in a problem may have. */
 const MOST_ITEMS = 50
 
 const BRAND = Symbol.for('express-conflict.conflict-error')
@@ -136,8 +138,8 @@ const BRAND = Symbol.for('express-conflict.conflict-error')
 /**
  * A reason to refuse a request. Pass it to `next` or throw it; `respondToConflicts` answers it.
  *
- * It has the fields of `http-errors` (`status`, `statusCode`, `expose`, `headers`), so that an app without our
- * responder answers with the right status too.
+ * It has the fields of `http-errors` (`status`, `statusCode`, `expose`, `headers`), so an app without our responder
+ * also answers with the right status.
  */
 export class ConflictError extends Error {
   readonly code: ConflictKind
@@ -168,8 +170,8 @@ export class ConflictError extends Error {
 }
 
 /**
- * A conflict that is only an answer to a client. It has no stack: that would show nothing but this package, and to take it
- * costs a tenth of a 412.
+ * A conflict that is only used to answer a client. It has no stack trace: the trace would show nothing but this
+ * package, and capturing it takes a tenth of the time of a 412.
  */
 export function answerOf(code: ConflictKind, facts?: ConflictFacts): ConflictError {
   const { stackTraceLimit } = Error
@@ -188,8 +190,8 @@ function definitionOf(code: ConflictKind): ConflictDefinition {
 }
 
 /**
- * Is it a conflict, or an error with one as its `cause`, as NestJS wraps what a handler throws? `conflictOf` gives the
- * conflict itself.
+ * Whether an error is a conflict, or has one as its `cause`: NestJS wraps what a handler throws. `conflictOf` returns
+ * the conflict itself.
  */
 export function isConflictError(error: unknown): error is ConflictError {
   return conflictOf(error) !== undefined
@@ -199,10 +201,13 @@ function isBranded(error: Error): error is ConflictError {
   return BRAND in error
 }
 
-/** How many wrappers are looked through: a `cause` may lead back to itself. */
+/** How many levels of `cause` are followed. A `cause` may lead back to itself. */
 const MOST_CAUSES = 5
 
-/** The conflict that an error is, or that it wraps. Known by brand, not by class: two copies of this package may be loaded. */
+/**
+ * The conflict that an error is, or wraps. Checked by brand and not by class, because two copies of this package may be
+ * loaded.
+ */
 export function conflictOf(error: unknown): ConflictError | undefined {
   let each = error
   for (let depth = 0; depth <= MOST_CAUSES && each instanceof Error; depth++) {
@@ -212,7 +217,9 @@ export function conflictOf(error: unknown): ConflictError | undefined {
   return undefined
 }
 
-/** The problem that a client gets. `typePrefix` is put in front of the kind, unless the conflict brought a type of its own. */
+/**
+ * The problem to send to the client. `typePrefix` is put in front of the kind, unless the conflict has its own type.
+ */
 export function toProblem(error: ConflictError, typePrefix: string, instance: string): Problem {
   const { facts } = error
   const problem: Record<string, unknown> = {
@@ -241,7 +248,8 @@ export function toProblem(error: ConflictError, typePrefix: string, instance: st
 }
 
 function headersOf(status: number, retryable: boolean, facts: ConflictFacts): Record<string, string> {
-  // A conflict speaks of this moment; RFC 6585 §3 forbids to store a 428, and the others would lie a second later.
+  // A conflict is about this moment. RFC 6585 §3 forbids caches to store a 428; the others could be wrong a second
+  // later.
   const headers: Record<string, string> = { 'Cache-Control': 'no-store', ...facts.headers }
   if (status === 412 && facts.current !== undefined) headers.ETag = facts.current
   if (retryable && facts.retryAfterS !== undefined) headers['Retry-After'] = String(facts.retryAfterS)

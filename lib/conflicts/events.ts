@@ -3,30 +3,34 @@ import type { IncomingMessage } from 'node:http'
 import type { Purge } from '../http/cache-groups'
 import type { ConflictError } from './conflicts'
 
-/** What every message about a resource on a request has. */
+/** The part that all messages about a resource on a request share. */
 export interface ResourceMessage {
   /** The `name` of the resource, such as "article". */
   readonly name: string
   /** The key of the resource; `undefined` for a new one that has none yet. */
   readonly key: string | undefined
   readonly method: string
-  /** The path as the app wrote it, such as "/articles/:id". Keys are never part of it. */
+  /** The path with the names of parameters, such as "/articles/:id". It never contains keys. */
   readonly route: string | undefined
-  /** The request, for subscribers that look up its user, its span or its logger. */
+  /** The request, so that subscribers can look up its user, span or logger. */
   readonly request: IncomingMessage
 }
 
-/** The messages on the channels `express-conflict:*` of `node:diagnostics_channel`, by the last part of the name. */
+/**
+ * The messages on the `node:diagnostics_channel` channels `express-conflict:*`, by the last part of the channel's name.
+ */
 export interface ConflictEvents {
-  /** A request was refused, or would have been. `name` is missing where a body parser refused it before any chain ran. */
+  /**
+   * A request was refused, or would have been. `name` is undefined if a body parser refused it before any chain ran.
+   */
   readonly conflict: Omit<ResourceMessage, 'name'> & {
     readonly name: string | undefined
     readonly conflict: ConflictError
     /** The `instance` that the problem and the log line show. */
     readonly instance: string
-    /** `false` in report mode: the request went through all the same. */
+    /** `false` in report mode: the request was let through. */
     readonly enforced: boolean
-    /** JSON Pointers to the members that the request would have changed, where that is known. Computed when called. */
+    /** JSON Pointers to the members that the request would have changed, if known. Computed when called. */
     changed(): readonly string[]
   }
   /** A change was committed. */
@@ -44,13 +48,13 @@ export interface ConflictEvents {
     /** What caches should forget. Computed when called. */
     purge(): Purge
   }
-  /** A commit lost its race; its checks held on the state that won, and it is written again. */
+  /** A commit lost a race, its checks passed on the state that won, and it is being written again. */
   readonly retry: ResourceMessage & { readonly tries: number }
-  /** A change of an older state was merged with what others had done since. */
+  /** A change that was based on an older state was merged with later changes. */
   readonly merge: ResourceMessage & { readonly version: string | undefined }
-  /** An Idempotency-Key was known, and the first answer was given again. */
+  /** A request repeated a known Idempotency-Key and got the first answer again. */
   readonly replay: ResourceMessage & { readonly status: number }
-  /** Something happened to a lock over a handler. */
+  /** The state of a lock that is held while a handler runs has changed. */
   readonly lock: {
     readonly name: string
     /** The name of the lock, such as "article:1". */
@@ -58,19 +62,21 @@ export interface ConflictEvents {
     readonly event: 'waiting' | 'granted' | 'refused' | 'released' | 'lost'
     /** How long the request has waited, in milliseconds. */
     readonly waitedMs: number
-    /** How many requests of this process wait for locks of this `name` now. */
+    /** How many requests of this process are waiting for locks of this `name`. */
     readonly waiting: number
-    /** How many locks of this `name` this process holds now. */
+    /** How many locks of this `name` this process holds. */
     readonly held: number
     readonly request: IncomingMessage
   }
-  /** Somebody took an edit lock, or it ended before its time ran out. Renewals are not told. */
+  /**
+   * Somebody took an edit lock, or released or broke one. There is no message for a renewal or for a lock that expires.
+   */
   readonly 'edit-lock': ResourceMessage & { readonly event: 'taken' | 'released' }
   /** The state of a resource was read from its adapter. */
   readonly read: { readonly name: string; readonly tookMs: number; readonly failed: boolean }
 }
 
-/** The last parts of the names of the channels. */
+/** The last part of each channel's name. */
 export type ConflictChannel = keyof ConflictEvents
 
 const CHANNELS: Readonly<Record<ConflictChannel, Channel>> = {
@@ -84,18 +90,18 @@ const CHANNELS: Readonly<Record<ConflictChannel, Channel>> = {
   read: channel('express-conflict:read'),
 }
 
-/** Whether anything listens. Ask it before you make what only a message needs. */
+/** Whether anybody has subscribed. Check it before computing what only a message needs. */
 export function isHeard(name: ConflictChannel): boolean {
   return CHANNELS[name].hasSubscribers
 }
 
-/** Makes the message and hands it over, if anybody listens. */
+/** Creates and publishes the message, if anybody has subscribed. */
 export function publish<K extends ConflictChannel>(name: K, message: () => ConflictEvents[K]): void {
   const { [name]: to } = CHANNELS
   if (to.hasSubscribers) to.publish(message())
 }
 
-/** Gives back what ends the subscription. */
+/** Returns a function that ends the subscription. */
 export function subscribe<K extends ConflictChannel>(
   name: K,
   listener: (message: ConflictEvents[K]) => void,
@@ -105,7 +111,7 @@ export function subscribe<K extends ConflictChannel>(
   return () => void CHANNELS[name].unsubscribe(onMessage)
 }
 
-/** Tells the operator what no client has to know. */
+/** Emits a warning for the operator, about an error that does not concern the client. */
 export function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : new Error(String(error)))
 }

@@ -2,25 +2,25 @@ import { refuseUnknown } from '../options'
 import { pause } from '../timing/pause'
 import { type ConflictError, conflictOf } from './conflicts'
 
-/** How often, how long and until when. */
+/** How often to retry, how long to pause, and when to stop. */
 export interface RetryOptions {
-  /** How often it is run at the most. 5 by default. */
+  /** How often the function is called at most. 5 by default. */
   readonly tries?: number
-  /** The longest first pause. 10 by default; it doubles from pause to pause. */
+  /** The upper bound of the first pause; it doubles with every pause. 10 by default. */
   readonly firstPauseMs?: number
-  /** 1,000 by default. */
+  /** The upper bound of every pause. 1,000 by default. */
   readonly longestPauseMs?: number
-  /** No pause goes on beyond it. 10,000 by default. */
+  /** No new try begins after this time. 10,000 by default. */
   readonly deadlineMs?: number
-  /** Such as one that is aborted when the client leaves. Its reason is what is thrown. */
+  /** Stops the pauses, for example when the client disconnects. Its reason is thrown. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Runs a function again while the refusal may pass: another writer, a busy lock, a store that is down.
+ * Calls a function again after conflicts that may pass: another writer, a busy lock, a store that is down.
  *
- * Everything else is thrown as it came, a client's condition that is false above all: what a client has not seen is
- * not decided for it. The last refusal is thrown when tries or time are used up. The pauses have full jitter.
+ * Everything else is rethrown unchanged, above all a failed condition of the client: the client has to see the new
+ * state before it decides. The last conflict is thrown when tries or time run out. The pauses have full jitter.
  */
 export async function retryOnConflict<R>(
   run: (attempt: number) => R | Promise<R>,
@@ -40,7 +40,7 @@ export async function retryOnConflict<R>(
   }
 }
 
-/** A kind that may pass, yet of a request whose outcome is unknown or whose condition failed, is still final. */
+/** Even if the kind is retryable: an unknown outcome and a failed condition are final. */
 function isPassing(error: unknown): error is ConflictError {
   const conflict = conflictOf(error)
   return conflict?.retryable === true && conflict.status !== 412 && conflict.code !== 'outcome_unknown'

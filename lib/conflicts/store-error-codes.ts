@@ -1,34 +1,39 @@
 /** What an error of a database, its driver or an ORM means. `docs/database-errors.md` has the same table in words. */
 export type StoreErrorKind =
-  // Final: the same request fails again, whenever it is sent.
+  // Final: the same request would fail again at any time.
   | 'unique'
   | 'reference'
-  /** A check constraint, NOT NULL, a text too long, a number out of range. */
+  /** A check constraint, NOT NULL, a text that is too long, a number that is out of range. */
   | 'check'
-  /** A value that its column's type cannot hold, such as `abc` for an integer. As a key it finds nothing. */
+  /** A value that does not fit the type of its column, such as `abc` for an integer. As a key it means "not found". */
   | 'malformed'
-  /** A trigger or a procedure refuses. */
+  /** A trigger or a procedure refused the change. */
   | 'rule'
-  /** A row policy refuses. */
+  /** A row policy refused the change. */
   | 'denied'
-  /** The optimistic lock of an ORM: the row has another version by now, or is gone. */
+  /** The optimistic lock of an ORM failed: the row now has another version, or was removed. */
   | 'stale'
-  // Passing: nothing was changed, and it may succeed later.
+  // Temporary: nothing was changed, and the request may succeed later.
   | 'serialization'
   | 'deadlock'
   | 'lock-timeout'
-  /** No room, no time, no connection to spare, or read-only at this moment. */
+  /** Out of space, out of time, out of connections, or temporarily read-only. */
   | 'busy'
-  /** Lost, or never made. Whether the statement was carried out depends on which of the two: see `NEVER_SENT`. */
+  /** The connection was lost, or never opened. Only a lost one may have carried out the statement: see `NEVER_SENT`. */
   | 'connection'
-  /** The server itself does not know whether it was carried out. */
+  /** The server itself does not know whether the statement was carried out. */
   | 'ambiguous'
-  /** The statement, the settings or the privileges are wrong, or the code is not in the table: only the app can mend it. */
+  /**
+   * The statement, the settings or the privileges are wrong, or the code is not in the table. Only the app's owner can
+   * fix it.
+   */
   | 'mistake'
 
 type Codes = Readonly<Partial<Record<StoreErrorKind, string>>>
 
-/** SQLSTATEs as PostgreSQL sends them; a code that is not here goes by its class, the first two characters. */
+/**
+ * SQLSTATEs as PostgreSQL sends them. A code that is not listed is looked up by its class, the first two characters.
+ */
 export const SQLSTATES: Codes = {
   unique: '23505 23P01',
   reference: '23503 23001',
@@ -46,7 +51,10 @@ export const SQLSTATES: Codes = {
     '02 03 0A 0B 0F 0L 0P 0Z 10 20 21 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 42 53400 54 55 57P04 F0 HV P0 XX',
 }
 
-/** Numbers of MySQL and MariaDB: the SQLSTATE of theirs is coarser, 23000 is three kinds. What is not here goes by its class. */
+/**
+ * Error numbers of MySQL and MariaDB. Their SQLSTATEs are coarser: 23000 means three kinds. A number that is not listed
+ * is looked up by its SQLSTATE's class.
+ */
 export const MYSQL: Codes = {
   unique: '1022 1062 1169 1586 1761 1762 1859',
   reference: '1216 1217 1451 1452 1557',
@@ -63,7 +71,9 @@ export const MYSQL: Codes = {
   mistake: '1044 1045 1046 1049 1054 1064 1130 1142 1143 1146 1227 1370',
 }
 
-/** Result codes of SQLite: extended ones where they say more, else the primary one, their last eight bits. */
+/**
+ * Result codes of SQLite: the extended code where it says more, else the primary code, which is its last eight bits.
+ */
 export const SQLITE: Readonly<Partial<Record<StoreErrorKind, string>>> = {
   unique: '1555 2067 2579',
   reference: '787',
@@ -75,14 +85,14 @@ export const SQLITE: Readonly<Partial<Record<StoreErrorKind, string>>> = {
   mistake: '1 2 3 11 12 16 21 22 23 24 25 26',
 }
 
-/** Words in `code`: Prisma's, mysql2's, node:sqlite's and Node's. Those of SQLite are read by `SQLITE_WORDS`. */
+/** Words that Prisma, mysql2, node:sqlite and Node put into `code`. `SQLITE_WORDS` has those of SQLite. */
 export const CODES: Codes = {
   unique: 'P2002',
   reference: 'P2003 P2014 P2018',
   check: 'P2000 P2004 P2011 P2012 P2013',
   malformed: 'P2005 P2006 P2007 P2020 P2023 P2033',
   serialization: 'P2034',
-  // An update whose `where`, version included, matched nothing; a read that had to find a row.
+  // An update whose `where`, which includes the version, matched nothing; or a read that had to find a row.
   stale: 'P2001 P2015 P2025',
   busy: 'P1018 P2024 P2028 P2037 POOL_NOCONNECTION POOL_ENQUEUELIMIT ER_GET_CONNECTION_TIMEOUT',
   connection:
@@ -91,14 +101,14 @@ export const CODES: Codes = {
     'P1000 P1003 P1009 P1010 P1011 P1012 P1013 P1014 P1015 P1016 P2008 P2009 P2016 P2017 P2019 P2021 P2022 P2026 P2029',
 }
 
-/** The primary codes of SQLite by their words, as better-sqlite3 and others give them. */
+/** The primary codes of SQLite by name, as better-sqlite3 and others report them. */
 export const SQLITE_WORDS: Readonly<Record<string, number>> = Object.fromEntries(
   'OK ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN PROTOCOL EMPTY SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB'
     .split(' ')
     .map((word, number) => [word, number]),
 )
 
-/** Extended codes of SQLite by their words, those that `SQLITE` has. */
+/** The extended codes of SQLite that `SQLITE` lists, by name. */
 export const SQLITE_EXTENDED: Readonly<Record<string, number>> = {
   CONSTRAINT_UNIQUE: 2067,
   CONSTRAINT_PRIMARYKEY: 1555,
@@ -107,7 +117,7 @@ export const SQLITE_EXTENDED: Readonly<Record<string, number>> = {
   BUSY_SNAPSHOT: 517,
 }
 
-/** Names of errors that have no code: optimistic locks, pools with nothing to give, keys that are none. */
+/** Names of errors without a code: optimistic locks, exhausted pools, malformed keys. */
 export const NAMES: Codes = {
   // TypeORM, Sequelize, MikroORM, Mongoose
   stale: 'OptimisticLockVersionMismatchError SequelizeOptimisticLockError OptimisticLockError VersionError',
@@ -119,7 +129,10 @@ export const NAMES: Codes = {
     'MongooseServerSelectionError MongoServerSelectionError MongoNetworkError MongoNetworkTimeoutError MongoWriteConcernError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError MongoPoolClearedError ConnectionNotFoundError CannotExecuteNotConnectedError',
 }
 
-/** MongoDB's: a duplicate key, a document that fails its validator or is too large, a write conflict, a time limit, a step-down. */
+/**
+ * MongoDB's codes: duplicate key, failed validation, document too large, write conflict, time limit, step-down of the
+ * primary.
+ */
 export const MONGO: Codes = {
   unique: '11000 11001',
   check: '52 121 10334 17280 17419',
@@ -131,7 +144,7 @@ export const MONGO: Codes = {
   mistake: '2 9 13 18 20 26 48 59',
 }
 
-/** Codes and names of errors that occur before anything is sent. */
+/** Codes and names of errors that occur before anything has been sent. */
 export const NEVER_SENT: ReadonlySet<string> = new Set(
   'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03 HV00N PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT MongoServerSelectionError MongooseServerSelectionError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError ConnectionNotFoundError CannotExecuteNotConnectedError'.split(
     ' ',

@@ -1,4 +1,4 @@
-/** The members of an error that are looked at. Any of them may be missing. */
+/** The members of an error that we read. Any of them may be missing. */
 export interface ErrorShape {
   readonly name?: unknown
   readonly message?: unknown
@@ -12,7 +12,7 @@ export interface ErrorShape {
   readonly column?: unknown
   readonly keyPattern?: unknown
   readonly path?: unknown
-  /** Of Prisma's driver adapters. */
+  /** Set by Prisma's driver adapters. */
   readonly kind?: unknown
   readonly state?: unknown
   readonly extendedCode?: unknown
@@ -24,7 +24,9 @@ export interface ErrorShape {
   readonly errors?: unknown
 }
 
-/** What the driver said: Knex and MikroORM put the statement in front of it, sqlite3 its code. */
+/**
+ * The driver's own message, without the statement that Knex and MikroORM put in front, and without the code of sqlite3.
+ */
 export function saidBy(message: unknown): string {
   if (typeof message !== 'string') return ''
   return message
@@ -33,10 +35,13 @@ export function saidBy(message: unknown): string {
     .replace(/^SQLITE_[A-Z_]+: /, '')
 }
 
-/** A name where the server gives one, else the columns as SQLite and Prisma list them: `articles.tenant, articles.slug`. */
+/**
+ * The constraint's name if the server reports it, else the columns as SQLite and Prisma list them: `articles.tenant,
+ * articles.slug`.
+ */
 export function constraintOf({ constraint, column, message, meta, keyPattern }: ErrorShape): string | undefined {
   if (typeof constraint === 'string') return constraint
-  // NOT NULL has no name in PostgreSQL.
+  // In PostgreSQL a NOT NULL constraint has no name.
   if (typeof column === 'string') return column
   if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
   const target = meta?.target ?? meta?.field_name ?? prismaFields(meta?.driverAdapterError)
@@ -54,8 +59,8 @@ function prismaFields(driverAdapterError: unknown): unknown {
 }
 
 /**
- * MySQL and SQLite name it in the text alone. The value of a duplicate entry stands in front of the key and is the
- * client's: the last quoted word counts.
+ * MySQL and SQLite name the constraint only in the message. In front of it stands the duplicate value, which a client
+ * chose, so only the last quoted word counts.
  */
 const CONSTRAINT_IN_TEXT = [
   /^Duplicate entry '[\s\S]*' for key '([^']+)'$/,
@@ -65,14 +70,14 @@ const CONSTRAINT_IN_TEXT = [
   /^Column '([^']+)' cannot be null$/,
   /^Field '([^']+)' doesn't have a default value$/,
   / for column (?:`[^`]+`\.`[^`]+`\.)?['`]([^'`]+)['`] at row \d+$/,
-  // An index over an expression is named in words.
+  // SQLite names an index over an expression in words.
   /^UNIQUE constraint failed: index '([^']+)'$/,
   /^(?:UNIQUE|CHECK|NOT NULL) constraint failed: ([\s\S]+)$/,
   // A STRICT table of SQLite.
   /^cannot store \w+ value in \w+ column ([^\s]+)$/,
 ]
 
-/** By code or class: what an owner of the app has to do about a statement that cannot be carried out. */
+/** By code or class: what the app's owner can do about a statement that the database cannot carry out. */
 const MENDS: ReadonlyArray<readonly [codes: RegExp, mend: string]> = [
   [
     /^(?:42P01|42703|3D000|3F000|42883|1049|1054|1146|P1003|P2021|P2022)$/,
@@ -89,7 +94,7 @@ const MENDS: ReadonlyArray<readonly [codes: RegExp, mend: string]> = [
   [/^25P02$/, 'a statement before it failed and ended the transaction; let its error through'],
 ]
 
-/** What to mend, and the code, for a log; nothing of it quotes values or SQL. */
+/** What to fix, with the error code, for a log. It quotes neither values nor SQL. */
 export function mendOf(error: unknown): string {
   const codes = codesOf(error)
   const mend = MENDS.find(([pattern]) => codes.some((code) => pattern.test(code)))?.[1]

@@ -15,12 +15,12 @@ import { constraintOf, type ErrorShape, saidBy } from './store-error-shape'
 
 export type { StoreErrorKind }
 
-/** What an error of a database client or ORM says, without its text. */
+/** The meaning of an error from a database client or ORM, without its text. */
 export interface StoreError {
   readonly kind: StoreErrorKind
-  /** The name of the constraint, index or columns that the server gave. For configuration and logs, not for clients. */
+  /** The constraint, index or columns as the server named them. For configuration and logs, not for clients. */
   readonly constraint?: string | undefined
-  /** Whether what was sent may have been carried out. */
+  /** Whether the statement may have been carried out. */
   readonly applied: 'no' | 'unknown'
 }
 
@@ -28,15 +28,15 @@ export interface StoreError {
  * Recognises by shape what pg, mysql2, better-sqlite3 and node:sqlite throw, and what Prisma, Knex, Kysely, Drizzle,
  * TypeORM, Sequelize, MikroORM and Mongoose make of it. `undefined`: not an error of a database.
  *
- * ORMs wrap the driver's error, and the driver knows best: the innermost that is recognised counts.
+ * ORMs wrap the driver's error, and the driver knows best, so the innermost error that is recognised counts.
  */
 export function recogniseStoreError(error: unknown): StoreError | undefined {
   return recognised(error, 0)
 }
 
 /**
- * A mistake in the app's code, or a statement that no database would carry out, is no fault of a back end: 503 would hide
- * it, and invite the client to send it again for ever.
+ * A mistake in the app's code, or a statement that no database would carry out, is not a fault of the back end: a 503
+ * would hide it and make clients retry for ever.
  */
 export function isMistake(error: unknown): boolean {
   if (isStoreFault(error) && error.applied === 'unknown') return false
@@ -49,7 +49,10 @@ export function isMistake(error: unknown): boolean {
   )
 }
 
-/** Wrappers wrap wrappers: storeFault around an ORM around a driver, and a cause may lead back to itself. */
+/**
+ * How deep wrapped errors are followed: a store fault may wrap an ORM's error, which wraps the driver's. A cause may
+ * lead back to itself.
+ */
 const DEEPEST = 8
 
 function recognised(error: unknown, depth: number): StoreError | undefined {
@@ -75,7 +78,7 @@ function innerErrors({ cause, driverError, parent, previous, errors, meta }: Err
   ]
 }
 
-/** A table by kind, turned round: the kind of each code. */
+/** Inverts a table: from kind → codes to code → kind. */
 function kindsIn(table: Readonly<Partial<Record<StoreErrorKind, string>>>): ReadonlyMap<string, StoreErrorKind> {
   const rows = Object.entries(table) as Array<[StoreErrorKind, string]>
   return new Map(rows.flatMap(([kind, codes]) => codes.split(' ').map((code) => [code, kind] as const)))
@@ -89,10 +92,10 @@ type Kinds = ReturnType<typeof kindsIn>
 function kindOf(error: ErrorShape): StoreErrorKind | undefined {
   const { name, code, errno, errcode, severity, sqlState } = error
   if (typeof name === 'string' && ofName.has(name)) return ofName.get(name)
-  // Before `code`: mysql2 has no word there for what MariaDB alone says.
+  // Checked before `code`, because mysql2 has no name for errors that only MariaDB has.
   if (typeof errno === 'number' && typeof sqlState === 'string') return mysqlKind(errno, sqlState, error)
   if (typeof code === 'number') return numberKind(code, error)
-  // pg has no code for a connection that ended, nor pg-pool for one that it could not get in time.
+  // pg has no code for a connection that ended, and pg-pool has none for one that it did not get in time.
   if (typeof code !== 'string') return sqliteKind(error.extendedCode, error) ?? kindByMessage(error)
   if (code === 'ERR_SQLITE_ERROR') return sqliteKind(errcode, error)
   if (code.startsWith('SQLITE_')) return sqliteKind(numberOf(code.slice('SQLITE_'.length)), error)
@@ -104,22 +107,22 @@ function kindOf(error: ErrorShape): StoreErrorKind | undefined {
 function postgresKind(code: string, error: ErrorShape): StoreErrorKind {
   if (code === '42501' && isPrivilege(error)) return 'mistake'
   const kind = ofSqlState.get(code) ?? ofSqlState.get(code.slice(0, 2))
-  // A code of the app's own, with which its trigger refused.
+  // The app's own code, raised by a trigger that refused the change.
   return kind ?? (error.routine === 'exec_stmt_raise' ? 'rule' : 'mistake')
 }
 
-/** The database user lacks a privilege, which no row policy has to do with. */
+/** The database user lacks a privilege. This has the same code as a row policy's refusal, but is a different thing. */
 function isPrivilege({ routine, message }: ErrorShape): boolean {
   return routine === 'aclcheck_error' || /^(?:permission denied (?:for|to)|must be )/.test(saidBy(message))
 }
 
 function mysqlKind(number: number, sqlState: string, { message }: ErrorShape): StoreErrorKind {
-  // The same number for every option that forbids a statement; read-only alone ends by itself.
+  // MySQL uses this number for every option that forbids a statement. Only read-only mode ends by itself.
   if (number === 1290 && /--(?!(?:super[-_]|innodb[-_])?read[-_]only)/.test(saidBy(message))) return 'mistake'
   return ofMysql.get(String(number)) ?? ofSqlState.get(sqlState.slice(0, 2)) ?? 'mistake'
 }
 
-/** MongoDB's codes, and MySQL's as the driver adapters of Prisma give them. */
+/** MongoDB's codes, and MySQL's as Prisma's driver adapters report them. */
 function numberKind(code: number, { name, kind, state }: ErrorShape): StoreErrorKind | undefined {
   if (kind === 'mysql') return mysqlKind(code, typeof state === 'string' ? state : 'HY000', {})
   const isMongo = typeof name === 'string' && name.startsWith('Mongo')
@@ -134,7 +137,7 @@ function sqliteKind(number: unknown, { message }: ErrorShape): StoreErrorKind | 
   if (typeof number !== 'number') return undefined
   const kind = ofSqlite.get(String(number)) ?? ofSqlite.get(String(number & 0xff)) ?? 'mistake'
   if (kind !== 'check') return kind
-  // sqlite3 gives the primary code alone, and says the rest in words.
+  // sqlite3 reports only the primary code; the rest is in the message.
   const [, words] = /\b(UNIQUE|FOREIGN KEY) constraint failed/.exec(saidBy(message)) ?? []
   return words === 'UNIQUE' ? 'unique' : words === undefined ? 'check' : 'reference'
 }
@@ -157,7 +160,9 @@ function kindByMessage(error: ErrorShape): StoreErrorKind | undefined {
   return isKnownMessage(error) ? 'connection' : undefined
 }
 
-/** A server that answered has not done it. A connection that ended, in whatever way, leaves it open. */
+/**
+ * If the server answered with an error, nothing was done. If the connection ended without an answer, that is unknown.
+ */
 function isUnanswered({ name, code, message }: ErrorShape, kind: StoreErrorKind): boolean {
   if (kind === 'ambiguous') return true
   if (kind !== 'connection' || NOT_GOT.test(saidBy(message))) return false

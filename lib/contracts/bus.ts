@@ -1,22 +1,23 @@
 /**
- * Carries short texts between the processes of an app: what one of them publishes, every listener in all of them hears.
+ * Carries short texts between the processes of an app: every listener in every process gets what any of them publishes.
  *
- * A text is heard at least once, by whoever was listening when it was published, unless `onGap` says that some may be
- * missing. Texts are strings of 1 to 200 characters from `!` to `~`.
+ * A listener gets each text that is published while it listens at least once. If some may have been lost, `onGap` is
+ * called. Texts are strings of 1 to 200 characters from `!` to `~`.
  */
 export interface MessageBus {
-  /** Resolves when the back end has taken the text. A back end that fails, or does not answer in time, rejects. */
+  /** Resolves when the back end has accepted the text. Rejects if the back end fails or does not answer in time. */
   publish(text: string): Promise<void>
   /**
-   * Resolves when it listens: whatever is published from then on is heard, by this process too. Gives what ends it. A back
-   * end that cannot be reached rejects; one that is lost later is looked for until it is there again.
+   * Resolves when the listener gets everything that is published from then on, by this process too. The result is a
+   * function that ends the subscription. Rejects if the back end cannot be reached. A connection that is lost later is
+   * opened again.
    */
   subscribe(listener: BusListener): Promise<() => Promise<void>>
 }
 
-/** Who listens to a bus. Its functions do not throw. */
+/** A listener on a bus. Its functions do not throw. */
 export interface BusListener {
   onMessage(text: string): void
-  /** The connection was lost and is there again: texts may have been missed in between, and none are from now on. */
+  /** Called when a lost connection has been restored: texts may have been missed in the meantime. */
   onGap(): void
 }

@@ -1,13 +1,13 @@
 /**
- * Grants leases. Nothing here makes a write safe: a lease can end while the work goes on, so every write still carries
- * the version it expects.
+ * Grants leases. A lease alone does not make a write safe, because it can end while the work goes on: every write still
+ * carries the version that it expects.
  */
 export interface LockManager {
   /**
-   * Waits at most `waitMs` and resolves to `undefined` when the lock was not to be had in that time, or when `signal`
-   * was aborted. A service that does not answer rejects; it never grants.
+   * Waits for at most `waitMs`. Resolves to `undefined` if the lock could not be acquired in that time, or if `signal`
+   * was aborted. Rejects if the service does not answer.
    *
-   * The lease is renewed while it is held, `leaseMs` at a time, for `maxHoldMs` at the most.
+   * The lease is renewed while it is held, by `leaseMs` each time and for at most `maxHoldMs`.
    */
   acquire(
     key: string,
@@ -15,12 +15,12 @@ export interface LockManager {
   ): Promise<Lease | undefined>
 }
 
-/** A lock that is held until it is released or runs out. */
+/** A lock that is held until it is released or expires. */
 export interface Lease {
-  /** A decimal number that grows with every grant of this lock, where the service can give one. */
+  /** A decimal number that grows with every grant of this lock, if the service can provide one. */
   readonly fence?: string | undefined
-  /** Aborted when the lease is lost before it was released. */
+  /** Aborted if the lease is lost before it is released. */
   readonly signal: AbortSignal
-  /** Safe to call twice; never releases a lease that somebody else holds by now. */
+  /** Safe to call twice. Never releases a lease that somebody else holds by then. */
   release(): Promise<void>
 }

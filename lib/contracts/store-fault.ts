@@ -2,7 +2,7 @@ const BRAND = Symbol.for('express-conflict.store-fault')
 
 /** An error of a back end that says whether something may have been written. */
 export interface StoreFault extends Error {
-  /** `'no'`: the back end refused. `'unknown'`: the call was sent and no answer came. */
+  /** `'no'`: the back end refused the call. `'unknown'`: the call was sent, and no answer came. */
   readonly applied: 'no' | 'unknown'
   /** JSON Pointers to the members that were refused. */
   readonly pointers?: readonly string[] | undefined
@@ -11,10 +11,11 @@ export interface StoreFault extends Error {
 /**
  * Wraps what a back end threw, for adapters, lock managers and stores alike.
  *
- * The difference matters after a write: `'no'` may be tried again, `'unknown'` never by itself. A server that answered
- * with an error of its own is `'no'`; a time-out, or a connection lost after sending, is `'unknown'`.
+ * The difference matters after a write: after `'no'` it can be sent again, after `'unknown'` it is never sent again
+ * automatically. Use `'no'` if the server answered with an error of its own, and `'unknown'` after a time-out or if the
+ * connection was lost after sending.
  *
- * `pointers`: the members that the back end refused, where it says so. Clients are told of those that they may see.
+ * `pointers` names the members that the back end refused, if it said so. A client learns only of those that it may see.
  */
 export function storeFault(
   cause: unknown,
@@ -28,12 +29,12 @@ export function storeFault(
   return Object.assign(fault, { applied, ...(pointers?.length && { pointers }), [BRAND]: true })
 }
 
-/** The fault of a call that was sent and has had no answer in time. */
+/** The fault of a call that got no answer in time. */
 export function noAnswerWithin(ms: number, applied: 'no' | 'unknown' = 'unknown'): StoreFault {
   return storeFault(new Error(`no answer within ${ms} ms`), { applied })
 }
 
-/** Known by brand, not by class: two copies of this package may be loaded. */
+/** Checked by brand and not by class, because two copies of this package may be loaded. */
 export function isStoreFault(error: unknown): error is StoreFault {
   return error instanceof Error && BRAND in error
 }

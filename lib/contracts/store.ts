@@ -1,21 +1,21 @@
 /**
  * Keeps short-lived records: Idempotency-Keys and edit locks.
  *
- * Each method is one atomic step. A record whose time has run out does not exist, whether or not it was swept; its time is
- * the store's, not the caller's. Any text is a key and a value, and is told apart from every other. `ttlMs` is a positive
- * integer. A back end that fails makes a method reject: it never answers for it.
+ * Each method is one atomic step. An expired record does not exist, even if it has not been deleted yet. The clock of
+ * the store decides, not that of the caller. Every text is a valid key and a valid value, and different texts stay
+ * different. `ttlMs` is a positive integer. A method rejects if the back end fails; it never makes up an answer.
  */
 export interface ExpiringStore {
   read(key: string): Promise<string | undefined>
-  /** Resolves to `false` when a record is there, which stays as it is. */
+  /** Resolves to `false` if a record exists, which is left unchanged. */
   create(key: string, value: string, ttlMs: number): Promise<boolean>
-  /** Resolves to `false` when what is there is not `expected`. The time starts anew. */
+  /** Resolves to `false` if the stored value is not `expected`. The time to live starts again. */
   replace(key: string, expected: string, value: string, ttlMs: number): Promise<boolean>
-  /** Resolves to `false` when what is there is not `expected`. */
+  /** Resolves to `false` if the stored value is not `expected`. */
   remove(key: string, expected: string): Promise<boolean>
   /**
-   * The same store, as part of a transaction of the same database: what it did counts when that is committed. It never
-   * tries again by itself, for an error may have ended the transaction.
+   * The same store inside a transaction of the same database: its changes take effect with the commit. It never retries
+   * on its own, because an error may have ended the transaction.
    */
   within?(transaction: unknown): ExpiringStore
 }

@@ -3,35 +3,37 @@ import type { ResourceAdapter } from './adapter'
 
 const BRAND = Symbol.for('express-conflict.stored-file')
 
-/** A file as a value: what it is stands in its members, what it holds is read from `open`. */
+/** A file as a value: its members describe it, and `open` reads its bytes. */
 export interface StoredFile {
   readonly size: number
-  /** The media type that it was sent with. */
+  /** The media type with which it was sent. */
   readonly type: string
-  /** The SHA-256 of its bytes as RFC 9530 writes it: `sha-256=:…:`. */
+  /** The SHA-256 digest of its bytes in the form of RFC 9530: `sha-256=:…:`. */
   readonly digest: string
-  /** Reads it, or the bytes from `start` to `end`, both included. Not a member for JSON. */
+  /** Reads the file, or its bytes from `start` to `end`, both included. Not a member in JSON. */
   open(range?: { readonly start?: number; readonly end?: number }): Readable
-  /** Where it lies while this version of it is kept. Not a member for JSON. */
+  /** Where the file is, for as long as this version is kept. Not a member in JSON. */
   readonly path: string
 }
 
-/** A file that is being received, beside where it will be stored. */
+/** A file that is being received, on the disk where it will be stored. */
 export interface Spool {
-  /** One chunk after the other: the next one only when this one resolved. */
+  /** Writes a chunk. Wait for it before you write the next one. */
   write(chunk: Uint8Array): Promise<void>
-  /** What was received, as a value to write. It lies in the spool until it is discarded. */
+  /** Returns the received file as a value to write. It stays in the spool until it is discarded. */
   finish(type: string): Promise<StoredFile>
-  /** Takes away what was received. What was written to the adapter stays. */
+  /** Deletes what was received. What was written to the adapter stays. */
   discard(): Promise<void>
 }
 
-/** Stores files, and has a place to receive them. */
+/** An adapter that stores files, and has a place to receive them. */
 export interface FileReceiver extends ResourceAdapter<StoredFile> {
   spool(): Promise<Spool>
 }
 
-/** A value whose `open` and `path` are no members: files with the same bytes of the same type are the same JSON. */
+/**
+ * Makes a value whose `open` and `path` are not enumerable, so files with the same bytes and type are equal as JSON.
+ */
 export function storedFile(
   { size, type, digest }: Pick<StoredFile, 'size' | 'type' | 'digest'>,
   { path, open }: Pick<StoredFile, 'path' | 'open'>,
@@ -40,7 +42,7 @@ export function storedFile(
   return Object.defineProperties({ size, type, digest }, hidden) as StoredFile
 }
 
-/** Known by brand: two copies of this package may be loaded. */
+/** Checked by brand, because two copies of this package may be loaded. */
 export function isStoredFile(value: unknown): value is StoredFile {
   return typeof value === 'object' && value !== null && BRAND in value
 }

@@ -1,19 +1,19 @@
 import type { ConflictEvents } from '../conflicts/events'
 
-/** A commit that was seen, by what it changed. */
+/** A commit, and the members that it changed. */
 interface Commit {
   readonly version: string | undefined
   readonly previousVersion: string | undefined
   readonly pointers: readonly string[]
 }
 
-/** Did a stale change touch what others had changed? `unclear` where that cannot be told. */
+/** Whether a stale change touched what others had changed. `unclear` if that is not known. */
 type Collision = 'disjoint' | 'overlapping' | 'unclear'
 
 /** What happened to one resource. */
 export interface HotSpot {
   readonly resource: string
-  /** The key, or a hash of it that is the same while the process runs. */
+  /** The key, or a hash of it that stays the same as long as the process runs. */
   readonly key: string
   conflicts: number
   retries: number
@@ -25,7 +25,7 @@ export interface HotSpot {
   readonly commits: Commit[]
 }
 
-/** Reckoned from the problem, where the adapter keeps history; else from the commits that were seen since. */
+/** Derived from the problem if the adapter keeps history, otherwise from the commits that were seen since. */
 export function collisionOf(
   { conflict, method, changed }: ConflictEvents['conflict'],
   commits: readonly Commit[],
@@ -43,19 +43,19 @@ export function collisionOf(
   const theirs = new Set(commits.slice(at).flatMap(({ pointers }) => pointers))
   const members = mine.filter((pointer) => theirs.has(pointer))
   if (members.length === 0) return { collision: 'disjoint', members }
-  // A whole value that is stale differs in what others changed, too, whether its author touched that or not.
+  // A stale PUT also differs in the members that others changed, whether or not its author touched them.
   return method === 'PATCH' ? { collision: 'overlapping', members } : { collision: 'unclear', members }
 }
 
-/** An option that would have helped, and how often. */
+/** An option that would have helped, with the number of times. */
 export interface Advice {
   readonly option: string
   readonly text: string
-  /** Of how many refusals or retries. */
+  /** How many refusals or retries it would have avoided. */
   readonly helps: number
 }
 
-/** What the figures of one resource speak for, the strongest first. */
+/** The options that the figures of a resource suggest, the most useful first. */
 export function adviceFor({ collisions, retries, kinds }: Omit<HotSpot, 'commits'>): Advice[] {
   const { disjoint, overlapping, unclear } = collisions
   const advice: Advice[] = [

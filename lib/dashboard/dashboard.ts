@@ -5,14 +5,14 @@ import { tally } from './tally'
 
 /** What the dashboard shows. */
 export interface DashboardOptions {
-  /** `'shown'`: keys of resources as they are. Default: `'hashed'`. */
+  /** `'shown'` shows the keys of resources as they are. Default: `'hashed'`. */
   readonly keys?: 'hashed' | 'shown'
 }
 
-/** A middleware to be mounted behind the app's own authorization. */
+/** A middleware. Mount it behind the app's own authorization. */
 export interface Dashboard {
   (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
-  /** Ends the counting, and the connections of those who look. */
+  /** Stops counting, and closes the connections of viewers. */
   stop(): void
 }
 
@@ -25,8 +25,9 @@ const PAUSE_MS = 1000
 const HEARTBEAT_MS = 15_000
 
 /**
- * Shows where requests collide, and which option would have helped: `app.use('/conflicts', onlyAdmins, dashboard())`. Counts from the
- * moment it is made, for every chain of this process. It shows no values, and keys as hashes.
+ * Shows where requests collide, and which option would have helped: `app.use('/conflicts', onlyAdmins, dashboard())`.
+ * Counts from the moment it is created, for all chains of this process. It shows no values, and hashes in place of
+ * keys.
  */
 export function dashboard(options: DashboardOptions = {}): Dashboard {
   checkOptions('dashboard()', options, EXPECTED)
@@ -68,7 +69,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
     }
     if (path === '/') {
       const { originalUrl = '/' } = req as { readonly originalUrl?: string }
-      // Relative addresses need the slash.
+      // The page's relative URLs need the slash at the end.
       const [asked = ''] = originalUrl.split('?', 1)
       if (asked.endsWith('/')) send(res, 'text/html; charset=utf-8').end(PAGE)
       else send(res, 'text/plain', 308, { Location: `./${asked.slice(asked.lastIndexOf('/') + 1)}/` }).end()

@@ -1,4 +1,7 @@
-/** The page, its script and its style: files of their own for the browser, so that the policy can be strict. */
+/**
+ * The page, its script and its style. The browser loads them as separate files, so the Content-Security-Policy can be
+ * strict.
+ */
 export const PAGE = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -39,7 +39,7 @@ const MOST_COMMITS = 20
 const SHOWN_SPOTS = 10
 const SHOWN_REFUSALS = 30
 
-/** Counts what the channels tell, in bounded memory: of the resources, those are kept that had something lately. */
+/** Counts the messages of the channels in bounded memory: only the resources with the latest events are kept. */
 export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
   const since = now()
   const salt = randomBytes(16)
@@ -61,7 +61,7 @@ export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
       ...{ conflicts: 0, retries: 0, waits: 0, kinds: {}, members: {}, commits: [] },
       collisions: { disjoint: 0, overlapping: 0, unclear: 0 },
     }
-    // The last one in is the last one out.
+    // Deleting and setting it again makes it the newest entry, which is dropped last.
     spots.delete(id)
     spots.set(id, spot)
     const [oldest] = spots.keys()
@@ -80,7 +80,8 @@ export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
     if (routes.size < MOST_ROUTES || routes.has(route)) routes.set(route, (routes.get(route) ?? 0) + 1)
     refusals.unshift({ at: now(), instance, resource: name, route, code, status, resolution, enforced })
     if (refusals.length > SHOWN_REFUSALS) refusals.pop()
-    // What is not there, or not for the caller, collides with nobody; keys that a client makes up would push out the others.
+    // A request for a missing or forbidden resource collides with nobody, and made-up keys would displace the real
+    // ones.
     const isCollision = status !== 403 && status !== 404 && status !== 410
     if (isCollision && key !== undefined && message.name !== undefined) noteCollision(spotOf(name, key), message)
     changed()

@@ -1,4 +1,4 @@
-/** For `Access-Control-Expose-Headers`: what a script of another origin has to see to take part. */
+/** For `Access-Control-Expose-Headers`: the fields that a client on another origin has to read. */
 export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'ETag',
   'Last-Modified',
@@ -18,7 +18,7 @@ export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'Repr-Digest',
 ]
 
-/** For `Access-Control-Allow-Headers`: what a script of another origin has to be allowed to send. */
+/** For `Access-Control-Allow-Headers`: the fields that a client on another origin has to send. */
 export const CORS_ALLOWED_HEADERS: readonly string[] = [
   'Content-Type',
   'If-Match',

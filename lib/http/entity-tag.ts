@@ -1,23 +1,29 @@
-/** RFC 9110 §8.8.3. `opaque` is what stands between the quotes; octets from 0x80 on are latin1 text, as Node gives them. */
+/**
+ * RFC 9110 §8.8.3. `opaque` is the text between the quotes. Octets from 0x80 on are latin1 characters, as in Node's
+ * headers.
+ */
 export interface EntityTag {
   readonly weak: boolean
   readonly opaque: string
 }
 
-/** What `If-Match` and `If-None-Match` hold (RFC 9110 §13.1.1, §13.1.2). */
+/** The value of `If-Match` and `If-None-Match` (RFC 9110 §13.1.1, §13.1.2). */
 export type TagList = '*' | readonly EntityTag[]
 
-/** The comparison of If-Match, which a weak tag always fails (RFC 9110 §8.8.3.2): neither is weak, and both are the same. */
+/**
+ * The comparison of If-Match (RFC 9110 §8.8.3.2): both tags are equal and neither is weak. So a weak tag always fails
+ * If-Match.
+ */
 export function strongMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
   return !a.weak && !b.weak && sameOpaque(a.opaque, b.opaque)
 }
 
-/** RFC 9110 §8.8.3.2: both are the same, weak or not. */
+/** The comparison of If-None-Match (RFC 9110 §8.8.3.2): both tags are equal, weak or not. */
 export function weakMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
   return sameOpaque(a.opaque, b.opaque)
 }
 
-/** Reads a text that is exactly one entity tag. */
+/** Parses a text that consists of exactly one entity tag. */
 export function parseEntityTag(text: string): EntityTag | undefined {
   return endOfTag(text, 0) === text.length ? tagBetween(text, 0, text.length) : undefined
 }
@@ -27,9 +33,9 @@ export function formatEntityTag(tag: EntityTag): string {
 }
 
 /**
- * Reads the value of `If-Match` or `If-None-Match`; repeated lines are joined with a comma first.
+ * Parses the value of `If-Match` or `If-None-Match`. Join repeated lines with a comma first.
  *
- * `undefined` means malformed: a tag beside `*`, anything that is not a tag, or more than `maxTags`. A list of nothing is
+ * `undefined` means malformed: a tag beside `*`, something that is not a tag, or more than `maxTags`. An empty list is
  * valid (RFC 9110 §5.6.1.2): it names no state, so it matches none.
  */
 export function parseTagList(field: string, maxTags = 256): TagList | undefined {
@@ -53,10 +59,10 @@ export function parseTagList(field: string, maxTags = 256): TagList | undefined 
 }
 
 /**
- * Makes the opaque part of a tag from any version: two versions never make the same one.
+ * Makes the opaque part of a tag from a version. Two different versions never give the same one.
  *
- * Most versions come back unchanged. In others each character that a tag cannot hold, and `%`, is written as `%XX`, or
- * as `%uXXXX` for one UTF-16 code unit, so that a lone surrogate keeps its identity too.
+ * Most versions stay unchanged. In the others, `%` and every character that a tag cannot hold is written as `%XX`, or
+ * as `%uXXXX` for one UTF-16 code unit, so that even a lone surrogate stays distinct.
  */
 export function opaqueFromVersion(version: string): string {
   for (let at = 0; at < version.length; at++) {
@@ -65,7 +71,7 @@ export function opaqueFromVersion(version: string): string {
   return version
 }
 
-/** The version that `opaqueFromVersion` made an opaque part from. */
+/** The inverse of `opaqueFromVersion`. */
 export function versionFromOpaque(opaque: string): string {
   return opaque.replace(/%(?:u([0-9A-F]{4})|([0-9A-F]{2}))/g, (_, wide, narrow) =>
     String.fromCharCode(Number.parseInt(wide ?? narrow, 16)),
@@ -84,7 +90,7 @@ function identical(a: string, b: string): boolean {
   return a === b
 }
 
-/** Where the tag that begins at `start` ends, or -1 when none does. */
+/** Where the tag that begins at `start` ends, or -1 if no tag begins there. */
 function endOfTag(text: string, start: number): number {
   // §8.8.3: "W/" is case-sensitive.
   const open = text.startsWith('W/', start) ? start + 2 : start
@@ -103,7 +109,7 @@ function tagBetween(text: string, start: number, end: number): EntityTag {
   return { weak, opaque: text.slice(weak ? start + 3 : start + 1, end - 1) }
 }
 
-/** OWS (§5.6.3): spaces and tabs, and not what JavaScript trims. */
+/** OWS (§5.6.3) is spaces and tabs; `trim()` would remove other characters too. */
 function skipSpace(text: string, start: number): number {
   let at = start
   while (text.charCodeAt(at) === SPACE || text.charCodeAt(at) === TAB) at++
@@ -128,15 +134,15 @@ function encodeUnit(code: number): string {
   return code > 0xff ? `%u${hex.padStart(4, '0')}` : `%${hex.padStart(2, '0')}`
 }
 
-/** The entity tags under which the current representation is known. */
+/** The entity tags of the current representation. */
 export interface CurrentTags {
   /** The first one is shown to clients; all of them are accepted as current. */
   readonly tags: readonly EntityTag[]
-  /** Compares in constant time where tags are secrets. */
+  /** Compares in constant time if tags are secrets. */
   readonly sameOpaque?: ((a: string, b: string) => boolean) | undefined
 }
 
-/** How a client named a current tag without being equal to it. */
+/** How a tag of the client differs from the current one although it means the same state. */
 export type TagForm = 'weak' | 'suffixed'
 
 export function holdsCurrentTag(
@@ -148,8 +154,8 @@ export function holdsCurrentTag(
 }
 
 /**
- * The form of a current tag that a list holds: `W/` put in front, or a suffix appended, by a proxy that compressed the
- * answer. `undefined` when it holds neither.
+ * Whether a list has a current tag in the form that a proxy gives it when it compresses an answer: with `W/` in front,
+ * or with a suffix. `undefined` if it has neither.
  */
 export function formOfCurrentTag(
   given: readonly EntityTag[],

@@ -1,10 +1,11 @@
 import { isShared } from '../timing/later-date'
 
 /**
- * Reads an HTTP-date (RFC 9110 §5.6.7): its three forms, in their case, and nothing else. Milliseconds since 1970.
+ * Parses an HTTP-date (RFC 9110 §5.6.7) in one of its three forms, with the exact case. Returns milliseconds since
+ * 1970.
  *
- * `Date.parse` will not do: it reads asctime dates in local time, rolls 30 February over and takes `0` for a date.
- * `now` settles the century of a two-digit year. The day name must be one, but need not be that of the date.
+ * `Date.parse` does not work here: it reads asctime dates in local time, turns 30 February into 1 March and accepts
+ * `0`. `now` decides the century of a two-digit year. The day name has to be a valid one, but need not fit the date.
  */
 export function parseHttpDate(text: string, now: number): number | undefined {
   const fixed = IMF_FIXDATE.exec(text)
@@ -23,18 +24,17 @@ export function formatHttpDate(ms: number): string {
   return latest.text
 }
 
-/** A server that is busy writes the same second over and over. */
+/** A busy server formats the same second over and over. */
 let latest = { second: Number.NaN, text: '' }
 
 /**
- * Whether a date that was shown would stand for one state alone: its second is over (RFC 9110 §8.8.2.2), and no other
- * state shares it.
+ * Whether a date stands for exactly one state: its second is over (RFC 9110 §8.8.2.2), and no other state shares it.
  */
 export function namesOneState(ms: number, nowMs: number): boolean {
   return floorToSecond(ms) < floorToSecond(nowMs) && !isShared(ms)
 }
 
-/** What is left of a time once it was an HTTP-date. */
+/** A time without its fraction of a second, as an HTTP-date shows it. */
 export function floorToSecond(ms: number): number {
   return Math.floor(ms / 1000) * 1000
 }
@@ -58,7 +58,7 @@ function timeOf(
 ): number | undefined {
   const date = new Date(0)
   const midnight = date.setUTCFullYear(year, MONTHS.indexOf(month), Number(day))
-  // A day that the month does not have was rolled over into another one.
+  // A day that the month does not have became a day of the next month.
   if (date.getUTCDate() !== Number(day)) return undefined
   return midnight + secondsOf(time ?? '') * 1000
 }

@@ -1,13 +1,16 @@
 import type { EntityTag } from './entity-tag'
 
-/** One thing that a list asks for: a state token as it stands between `<` and `>`, or an entity tag. */
+/** One condition of a list: a state token, without its `<` and `>`, or an entity tag. */
 export interface IfCondition {
   readonly not: boolean
   readonly token?: string
   readonly tag?: EntityTag
 }
 
-/** RFC 4918 §10.4.2: all conditions of a list, about the resource that is named in front of it or else the request's. */
+/**
+ * RFC 4918 §10.4.2: the conditions of a list. They are about the resource in front of the list, else about that of the
+ * request.
+ */
 export interface IfList {
   readonly resource: string | undefined
   readonly conditions: readonly IfCondition[]
@@ -17,17 +20,17 @@ export interface IfList {
 const MOST_CONDITIONS = 64
 
 /**
- * Reads an `If` field of WebDAV (RFC 4918 §10.4.2): lists of state tokens and entity tags. `undefined` means malformed,
- * or more than `MOST_CONDITIONS`. One pass from left to right: each expression can stop in one place only.
+ * Parses WebDAV's `If` field (RFC 4918 §10.4.2): lists of state tokens and entity tags. `undefined` means malformed, or
+ * more than `MOST_CONDITIONS`. One pass from left to right: no expression can backtrack.
  *
- * If = ( 1*No-tag-list | 1*Tagged-list ); a Tagged-list is a resource in angle brackets and its lists.
+ * If = ( 1*No-tag-list | 1*Tagged-list ); a Tagged-list is a resource in angle brackets, followed by its lists.
  */
 export function parseIf(field: string): IfList[] | undefined {
   const lists: IfList[] = []
   let count = 0
   let resource: string | undefined
   let at = skipSpace(field, 0)
-  // Lists with and without a resource do not mix.
+  // A field has lists with a resource or lists without one, never both.
   const isTagged = field[at] === '<'
   while (at < field.length) {
     if (field[at] === '<') {
@@ -36,7 +39,7 @@ export function parseIf(field: string): IfList[] | undefined {
       resource = named.text
       at = skipSpace(field, named.end)
     }
-    // A resource without a list says nothing.
+    // A resource has to be followed by a list.
     const list = listAt(field, at, MOST_CONDITIONS - count)
     if (list === undefined) return undefined
     lists.push({ resource, conditions: list.conditions })
@@ -46,7 +49,7 @@ export function parseIf(field: string): IfList[] | undefined {
   return lists.length > 0 ? lists : undefined
 }
 
-/** Reads a `Lock-Token` field (RFC 4918 §10.5): one URI in angle brackets. `undefined` means malformed. */
+/** Parses a `Lock-Token` field (RFC 4918 §10.5): one URI in angle brackets. `undefined` means malformed. */
 export function parseLockToken(field: string): string | undefined {
   const start = skipSpace(field, 0)
   const token = bracketed(field, start)
@@ -54,8 +57,9 @@ export function parseLockToken(field: string): string | undefined {
 }
 
 /**
- * Whether two URIs name the same resource of this host: by their paths, decoded segment by segment (RFC 3986 §6.2.2), a
- * slash at the end aside. An encoded slash is part of its segment. The host is not compared: proxies change it.
+ * Whether two URIs name the same resource on this host. Compares the paths, decoded segment by segment (RFC 3986
+ * §6.2.2), and ignores a slash at the end. An encoded slash is part of its segment. The host is not compared, because
+ * proxies change it.
  */
 export function isSamePath(one: string, other: string): boolean {
   const path = pathOf(one)
@@ -69,7 +73,7 @@ function pathOf(uri: string): string | undefined {
   return JSON.stringify(new URL(uri, BASE).pathname.replace(/\/+$/, '').split('/').map(decoded))
 }
 
-/** An invalid encoding is compared as it is. */
+/** A segment with an invalid encoding is compared undecoded. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment)
@@ -112,10 +116,11 @@ function conditionAt(field: string, start: number): Read<IfCondition> | undefine
     : { end: TAG.lastIndex, part: { not, tag: { weak: weak !== undefined, opaque } } }
 }
 
-// RFC 4918 still has the tags of RFC 2616, quoted strings: spaces may stand inside, and so may "]". A tag with a space in
-// it is understood, and is never one of ours.
+// RFC 4918 still has the tags of RFC 2616, which are quoted strings and may contain spaces and "]". A tag with a space
+// is
+// accepted, but is never one of ours.
 const TAG = /\[(W\/)?"([\t !#-~\x80-\xff]*)"\]/y
-// A URI has no space, no bracket and no control character. Its parts are not checked here.
+// A URI contains no space, bracket or control character. Its parts are not checked here.
 const URI = /<([!-;=?-~]{1,2048})>/y
 
 function bracketed(field: string, start: number): { text: string; end: number } | undefined {

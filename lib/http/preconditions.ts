@@ -11,7 +11,9 @@ import {
 } from './entity-tag'
 import { floorToSecond, namesOneState, parseHttpDate } from './http-date'
 
-/** As received. Repeated lines of a tag field are joined with `, `; a date field comes as its lines, all of them. */
+/**
+ * The fields as received. Repeated lines of a tag field are joined with `, `; a date field is given as all its lines.
+ */
 export interface ConditionFields {
   readonly ifMatch?: string | undefined
   readonly ifNoneMatch?: string | undefined
@@ -21,7 +23,7 @@ export interface ConditionFields {
 
 export type ConditionField = 'If-Match' | 'If-None-Match' | 'If-Modified-Since' | 'If-Unmodified-Since'
 
-/** The conditions that count. A field that the standard says to ignore is not here. */
+/** The conditions to evaluate. Fields that the standard says to ignore are left out. */
 export interface Preconditions {
   readonly ifMatch?: TagList | undefined
   readonly ifNoneMatch?: TagList | undefined
@@ -33,7 +35,7 @@ export type ParsedConditions =
   | { readonly outcome: 'parsed'; readonly preconditions: Preconditions }
   | { readonly outcome: 'malformed'; readonly field: ConditionField }
 
-/** Of the current representation (RFC 9110 §8.8). */
+/** The validators of the current representation (RFC 9110 §8.8). */
 export interface Validators extends CurrentTags {
   readonly lastModified?: number | undefined
 }
@@ -41,13 +43,16 @@ export interface Validators extends CurrentTags {
 export interface EvaluationOptions {
   /** GET or HEAD. */
   readonly safe: boolean
-  /** What proxies append to the tag of a compressed answer: `-gzip`, `;gzip`. */
+  /** The suffixes that proxies append to the tag of a compressed answer, such as `-gzip` and `;gzip`. */
   readonly tagSuffixes: readonly string[]
-  /** Takes the weak or suffixed form of a current tag for the tag itself. */
+  /** Treats the weak or suffixed form of a current tag as the tag itself. */
   readonly acceptWeakForms: boolean
-  /** `false` after a lost swap: the state did change, whatever its second says. */
+  /** `false` after a lost race: the state has changed, even if its date is still in the same second. */
   readonly dateCounts?: boolean | undefined
-  /** In milliseconds: a date in a second that is still running may stand for two states. Left out: it is over. */
+  /**
+   * In milliseconds. A date in the current second may stand for two states. If undefined, that second is taken to be
+   * over.
+   */
   readonly now?: number | undefined
 }
 
@@ -56,14 +61,14 @@ export type Evaluation =
   | { readonly outcome: 'not-modified' }
   | { readonly outcome: 'failed'; readonly field: ConditionField; readonly form?: TagForm | undefined }
 
-/** Reads the conditional fields of a request (RFC 9110 §13.1). `now` settles the century of a two-digit year. */
+/** Parses the conditional fields of a request (RFC 9110 §13.1). `now` decides the century of a two-digit year. */
 export function parsePreconditions(
   fields: ConditionFields,
   { safe, now }: { readonly safe: boolean; readonly now: number },
 ): ParsedConditions {
   const { ifMatch: matchField, ifNoneMatch: noneMatchField, ifModifiedSince, ifUnmodifiedSince } = fields
   const ifMatch = matchField === undefined ? undefined : parseTagList(matchField)
-  // The standard is silent. Ignoring the field would let through the write that it was to stop.
+  // The standard does not say what to do. If the field were ignored, the write that it should prevent would go through.
   if (ifMatch === undefined && matchField !== undefined) return { outcome: 'malformed', field: 'If-Match' }
 
   const ifNoneMatch = noneMatchField === undefined ? undefined : parseTagList(noneMatchField)
@@ -75,14 +80,14 @@ export function parsePreconditions(
     preconditions: {
       ifMatch,
       ifNoneMatch,
-      // §13.1.3: GET and HEAD only, and never beside an If-None-Match, not even one that cannot be read.
+      // §13.1.3: only for GET and HEAD, and never with an If-None-Match, not even a malformed one.
       ifModifiedSince: safe && noneMatchField === undefined ? onlyDate(ifModifiedSince, now) : undefined,
       ifUnmodifiedSince: onlyDate(ifUnmodifiedSince, now),
     },
   }
 }
 
-/** §13.1.3, §13.1.4: ignores a list of dates and anything that is not a date. */
+/** §13.1.3, §13.1.4: a list of dates and anything that is not a date is ignored. */
 function onlyDate(lines: readonly string[] | undefined, now: number): number | undefined {
   const line = lines?.length === 1 ? lines[0] : undefined
   return line === undefined ? undefined : parseHttpDate(line, now)
@@ -114,7 +119,7 @@ export function evaluatePreconditions(
     }
   }
 
-  // Step 3: If-None-Match. For GET and HEAD a false condition means that the client has it already.
+  // Step 3: If-None-Match. For GET and HEAD a false condition means that the client already has the representation.
   if (ifNoneMatch !== undefined) {
     if (isNoneMatch(ifNoneMatch, current, options)) return PROCEED
     return options.safe ? NOT_MODIFIED : { outcome: 'failed', field: 'If-None-Match' }
@@ -123,7 +128,7 @@ export function evaluatePreconditions(
   // Step 4: If-Modified-Since, only for GET and HEAD and without If-None-Match.
   if (options.safe && ifModifiedSince !== undefined && !isModifiedSince(ifModifiedSince, current)) return NOT_MODIFIED
 
-  // Step 5 is If-Range, which is not about conflicts. Step 6: every condition holds.
+  // Step 5 is If-Range, which is not about conflicts. Step 6: all conditions are true.
   return PROCEED
 }
 
@@ -148,20 +153,20 @@ function formIn(given: TagList, current: Validators | undefined, options: Evalua
   return formOfCurrentTag(given, current, options.tagSuffixes)
 }
 
-/** §13.1.4. A missing resource is not "unmodified". For a resource without a date the field is ignored. */
+/** §13.1.4. A missing resource is not "unmodified". If the resource has no date, the field is ignored. */
 function isUnmodifiedSince(date: number, current: Validators | undefined, options: EvaluationOptions): boolean {
   if (current === undefined) return false
   if (current.lastModified === undefined) return true
   if (options.dateCounts === false) return false
   const modified = floorToSecond(current.lastModified)
-  // §8.8.2.2: the state may have changed since, within the same second. Not in the standard: such a date is false.
+  // §8.8.2.2: the state may have changed again within its second. Not in the standard: we treat such a date as false.
   return (
     modified < date ||
     (modified === date && namesOneState(current.lastModified, options.now ?? Number.POSITIVE_INFINITY))
   )
 }
 
-/** §13.1.3. True where nothing can be told. */
+/** §13.1.3. True if the dates do not tell. */
 function isModifiedSince(date: number, current: Validators | undefined): boolean {
   if (current?.lastModified === undefined || isShared(current.lastModified)) return true
   return !(floorToSecond(current.lastModified) <= date)

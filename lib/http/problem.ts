@@ -1,7 +1,7 @@
-/** The media type of RFC 9457 §3. It has no charset parameter: JSON is UTF-8. */
+/** The media type of RFC 9457 §3. It has no charset parameter, because JSON is always UTF-8. */
 export const PROBLEM_JSON = 'application/problem+json'
 
-/** A problem (RFC 9457 §3.1). Members beyond its five are extensions (§3.2). */
+/** A problem (RFC 9457 §3.1). Members other than these five are extensions (§3.2). */
 export interface Problem {
   readonly type: string
   readonly title: string
@@ -11,7 +11,10 @@ export interface Problem {
   readonly [extension: string]: unknown
 }
 
-/** Escapes what could break out of a page, or steer a terminal, that shows the problem as it is. JSON escapes below U+0020. */
+/**
+ * Escapes characters that could break out of an HTML page, or control a terminal, that shows the text unescaped. JSON
+ * itself escapes those below U+0020.
+ */
 export function formatProblem(problem: Problem): string {
   return JSON.stringify(problem).replace(/[<>&\u007f-\u009f\u2028\u2029]/g, escapeCharacter)
 }

@@ -1,10 +1,10 @@
 const MAX_LENGTH = 255
 
 /**
- * Reads an Idempotency-Key: a string of RFC 9651 §3.3.3, whose parameters are dropped. `undefined` means malformed.
+ * Parses an Idempotency-Key: a string of RFC 9651 §3.3.3, without its parameters. `undefined` means malformed.
  *
- * Many clients send the key without its quotes. A bare value is the same key as the quoted one; it holds no quote,
- * backslash, comma or semicolon, so that neither a list nor a parameter is ever taken for part of a key.
+ * Many clients send the key without quotes. A bare value is the same key as the quoted one. It may not contain quotes,
+ * backslashes, commas or semicolons, so a list or a parameter is never mistaken for part of a key.
  */
 export function parseIdempotencyKey(field: string): string | undefined {
   const text = withoutSpace(field)
@@ -12,7 +12,7 @@ export function parseIdempotencyKey(field: string): string | undefined {
   return key !== undefined && key.length > 0 && key.length <= MAX_LENGTH ? key : undefined
 }
 
-// Each expression can stop a run of characters in one place only, so none of them backtracks over its input.
+// Each expression can end a run of characters in only one place, so none of them backtracks.
 const BARE = /^[!#-+\--:<-[\]-~]+$/
 const PARAMETER_NAME = /[a-z*][a-z0-9_.*-]*/y
 const ESCAPED = /\\(["\\])/g
@@ -27,7 +27,7 @@ function quotedKey(text: string): string | undefined {
   return text.slice(1, end - 1).replace(ESCAPED, '$1')
 }
 
-/** Where the string that opens at `start` ends, or -1. Printable ASCII; a backslash escapes a quote or a backslash. */
+/** Where the string that begins at `start` ends, or -1. Printable ASCII; a backslash escapes a quote or a backslash. */
 function endOfString(text: string, start: number): number {
   for (let at = start + 1; at < text.length; at++) {
     const char = text.charAt(at)
@@ -41,8 +41,8 @@ function endOfString(text: string, start: number): number {
 }
 
 /**
- * Where the parameters that open at `start` end, or -1 when they are malformed: *( ";" *SP key [ "=" bare-item ] ),
- * RFC 9651 §3.1.2. Their values are read only to tell a well-formed field from another.
+ * Where the parameters that begin at `start` end, or -1 if they are malformed: *( ";" *SP key [ "=" bare-item ] ),
+ * RFC 9651 §3.1.2. Their values are only read to check that the field is well-formed.
  */
 function endOfParameters(text: string, start: number): number {
   let at = start
@@ -57,8 +57,8 @@ function endOfParameters(text: string, start: number): number {
 }
 
 /**
- * Reads a dictionary (RFC 9651 §3.2): the text of each member's value, without its parameters. `undefined` means
- * malformed; an empty field is an empty dictionary. Of several members with one name the last one counts.
+ * Parses a dictionary (RFC 9651 §3.2): the text of each member's value, without its parameters. `undefined` means
+ * malformed; an empty field is an empty dictionary. If a name occurs several times, the last member counts.
  */
 function parseDictionary(field: string): ReadonlyMap<string, string> | undefined {
   const text = withoutSpace(field)
@@ -70,7 +70,7 @@ function parseDictionary(field: string): ReadonlyMap<string, string> | undefined
     const endOfValue = hasValue ? endOfMember(text, endOfName + 1) : endOfName
     const end = endOfValue === -1 ? -1 : endOfParameters(text, endOfValue)
     if (end === -1) return undefined
-    // A name alone is true (§3.2).
+    // A name without a value is true (§3.2).
     members.set(text.slice(at, endOfName), hasValue ? text.slice(endOfName + 1, endOfValue) : '?1')
     at = end === text.length ? end : endOf(COMMA, text, end)
     if (at === -1) return undefined
@@ -78,7 +78,7 @@ function parseDictionary(field: string): ReadonlyMap<string, string> | undefined
   return members
 }
 
-/** A comma with another member behind it. */
+/** A comma that is followed by another member. */
 const COMMA = /[ \t]*,[ \t]*(?=[^ \t])/y
 
 /** A bare item, or an inner list (§3.1.1), whose items may have parameters of their own. */
@@ -87,7 +87,7 @@ function endOfMember(text: string, start: number): number {
   for (let at = start + 1; ; ) {
     const item = endOf(SPACES, text, at)
     if (text.charAt(item) === ')') return item + 1
-    // Items stand apart.
+    // Items are separated by spaces.
     if (item === at && at > start + 1) return -1
     const end = endOfBareItem(text, item)
     at = end === -1 ? -1 : endOfParameters(text, end)
@@ -97,7 +97,7 @@ function endOfMember(text: string, start: number): number {
 
 const SPACES = / */y
 
-/** The bare items of RFC 9651 §3.3, each known by its first character. */
+/** The bare items of RFC 9651 §3.3. The first character decides which one it is. */
 const BARE_ITEMS: readonly (readonly [first: RegExp, whole: RegExp])[] = [
   [/[-0-9]/, /-?(?:\d{1,12}\.\d{1,3}|\d{1,15})(?![\d.])/y],
   [/[A-Za-z*]/, /[A-Za-z*][\w!#$%&'*+.^`|~:/-]*/y],
@@ -116,7 +116,7 @@ function endOfBareItem(text: string, start: number): number {
 
 const DISPLAY_STRING = /%"(?:[ !#$&-~]|%[0-9a-f]{2})*"/y
 
-/** RFC 9651 §3.3.8: percent-encoded UTF-8, and nothing that is no UTF-8. */
+/** RFC 9651 §3.3.8: percent-encoded UTF-8. Anything that is not valid UTF-8 is malformed. */
 function endOfDisplayString(text: string, start: number): number {
   const end = endOf(DISPLAY_STRING, text, start)
   if (end === -1) return -1
@@ -133,7 +133,7 @@ function endOf(pattern: RegExp, text: string, start: number): number {
   return pattern.test(text) ? pattern.lastIndex : -1
 }
 
-/** Spaces and tabs around a field value are no part of it (RFC 9110 §5.5). */
+/** Spaces and tabs around a field value are not part of it (RFC 9110 §5.5). */
 function withoutSpace(field: string): string {
   let start = 0
   let end = field.length
@@ -146,18 +146,21 @@ function isSpace(text: string, at: number): boolean {
   return text.charAt(at) === ' ' || text.charAt(at) === '\t'
 }
 
-/** One digest of a `Content-Digest` or `Repr-Digest` field (RFC 9530 §2, §3): an algorithm and what it has to give, in base64. */
+/**
+ * A digest of a `Content-Digest` or `Repr-Digest` field (RFC 9530 §2, §3): an algorithm and its expected result in
+ * base64.
+ */
 export interface Digest {
   readonly algorithm: string
   readonly base64: string
 }
 
-/** The algorithms that prove something (RFC 9530 §7.2). */
+/** The algorithms that are still considered secure (RFC 9530 §7.2). */
 const ACTIVE = ['sha-256', 'sha-512']
 
 /**
- * Reads the digests of a field; `undefined` means malformed. The value of an unknown algorithm is left out unless it is a
- * byte sequence.
+ * Parses the digests of a field; `undefined` means malformed. The value of an unknown algorithm is ignored, unless it
+ * is a byte sequence.
  */
 export function parseDigests(field: string): readonly Digest[] | undefined {
   const members = parseDictionary(field)
