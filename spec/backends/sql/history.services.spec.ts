@@ -92,13 +92,17 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(verbs()).toEqual(['insert', ...readBack])
     })
 
-    test('a change is one transaction, which keeps before it changes; so is a removal', async () => {
+    test('a change is one statement behind a read, or a transaction that keeps before it changes; so is a removal', async () => {
       const [version = ''] = await written(adapter, 'b', 'one')
       statements.splice(0)
       const next = await adapter.write('b', { title: 'two' }, version)
-      expect(verbs()).toEqual([...begun, 'select', 'insert', 'update', ...readBack, 'delete', 'commit'])
+      expect(verbs()).toEqual(
+        dialect === 'postgres'
+          ? ['select', 'with']
+          : [...begun, 'select', 'insert', 'update', ...readBack, 'delete', 'commit'],
+      )
       await adapter.remove('b', next.ok ? next.state.version : '')
-      expect(verbs()).toEqual([...begun, 'delete', 'delete', 'commit'])
+      expect(verbs()).toEqual(dialect === 'postgres' ? ['with'] : [...begun, 'delete', 'delete', 'commit'])
     })
 
     test('a version that is stored takes one, an older one two', async () => {
@@ -330,7 +334,10 @@ function runSpecs(server: SqlServer, url: string): void {
   }, 60_000)
 
   if (dialect !== 'sqlite') {
-    test('a connection that is lost before COMMIT was sent has written nothing, and says so', async () => {
+    test('a connection that is lost before COMMIT was sent has written nothing, and says so; nor has it done one half', async () => {
+      // In PostgreSQL there is none: the one statement may have been carried out, and here it was, all of it.
+      const [applied, title, kept] = dialect === 'postgres' ? ['unknown', 'two', 1] : ['no', 'one', 0]
+
       const options = await made()
       const [version = ''] = await written(over(options), 'a', 'one')
       const way = await cuttable(Number(new URL(url).port))
@@ -344,9 +351,9 @@ function runSpecs(server: SqlServer, url: string): void {
         await swallowed
         way.cut()
         const error = await change
-        expect(isStoreFault(error) && error.applied).toBe('no')
-        expect(await over(options).read('a')).toMatchObject({ version, value: { title: 'one' } })
-        expect(await rowsIn(`${options.table}_history`)).toBe(0)
+        expect(isStoreFault(error) && error.applied).toBe(applied)
+        expect(await over(options).read('a')).toMatchObject({ value: { title } })
+        expect(await rowsIn(`${options.table}_history`)).toBe(kept)
       } finally {
         await cut.close()
         await way.close()

@@ -18,6 +18,8 @@ export interface Connection {
   readonly locks: boolean
   /** No transaction of the app's: what waits for the end of it may be asked to hurry. */
   readonly isOurs: boolean
+  /** What is changed with a row, in the same statement. */
+  readonly along?: ((change: RawBuilder<Row>) => RawBuilder<Row>) | undefined
 }
 
 export interface Operations<T> {
@@ -31,7 +33,7 @@ const WHO = 'sqlAdapter()'
 
 /** The methods of the adapter on one connection, or on any of a pool. */
 export function operationsAt<T>(
-  { execute: executeHere, batch, locks, isOurs }: Connection,
+  { execute: executeHere, batch, locks, isOurs, along = (change) => change }: Connection,
   plan: TablePlan,
   rows: ReturnType<typeof rowsOf<T>>,
   dialect: SqlDialect,
@@ -128,7 +130,7 @@ export function operationsAt<T>(
     return changeIfStill(key, expected, async (condition, execute) => {
       const next = versions.next(expected)
       const state = await changing(execute, async (inner) => {
-        const result = await store(inner, rows.update(condition, [...set, ...next.set]), set)
+        const result = await store(inner, along(rows.update(condition, [...set, ...next.set])), set)
         return hasChanged(result) && written(inner, key, result.rows[0], value, next.version)
       })
       return state ? { ok: true as const, state } : undefined
@@ -177,7 +179,7 @@ export function operationsAt<T>(
       const removal = plan.softDelete
         ? rows.update(condition, versions.next(expected).set, true)
         : rows.remove(condition)
-      return hasChanged(await execute(removal)) ? { ok: true as const } : undefined
+      return hasChanged(await execute(along(removal))) ? { ok: true as const } : undefined
     })
   }
 

@@ -46,7 +46,7 @@ export interface SqlTable {
   readonly softDelete?: string | { readonly column: string; readonly type: 'date' | 'boolean' }
   /**
    * Keeps what a change replaces, for `readVersion`: as JSON in a table beside this one, which no other table of
-   * resources may share. A change is then a transaction of several statements. A removal takes the history along, unless
+   * resources may share. A change is then several statements, in one transaction where it needs one. A removal takes the history along, unless
    * `softDelete` keeps the row.
    */
   readonly history?: SqlHistory
