@@ -50,6 +50,42 @@ describe('a responder behind the error handler of the app', () => {
   })
 })
 
+describe('an app without a responder', () => {
+  /** What is warned of in two refusals. */
+  const warnings = async (...own: express.ErrorRequestHandler[]) => {
+    const it = await shelf()
+    // In development and production Express prints the stack of every refusal.
+    const app = express().set('env', 'test')
+    app.use('/articles', resourceRouter({ name: 'article', adapter: it.adapter }), ...own)
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const statuses: number[] = []
+    for (const _ of [1, 2])
+      statuses.push((await request(app).put('/articles/missing').set('If-Match', '"old"').send({})).status)
+    const texts = warned.mock.calls.map(([text]) => String(text))
+    warned.mockRestore()
+    return { texts, statuses }
+  }
+
+  // First, for the warning is given once in a process.
+  test.each<[string, express.ErrorRequestHandler]>([
+    ['answers by conflictOf', (error, _req, res, _next) => res.status(conflictOf(error)?.status ?? 500).json({})],
+    ['answers by the status', (error, _req, res, _next) => res.status(error.status).type('text').send(error.message)],
+    ['answers with a page of its own', (error, _req, res, _next) => res.status(error.status).send('<h1>Sorry</h1>')],
+  ])('that %s warns of nothing', async (_name, handler) => {
+    expect(await warnings(handler)).toEqual({ texts: [], statuses: [412, 412] })
+  })
+
+  test('warns once that the page of Express answered, and says what to mount', async () => {
+    const { texts, statuses } = await warnings()
+    expect(statuses).toEqual([412, 412])
+    expect(texts).toEqual([
+      expect.stringMatching(
+        /^PUT \/articles\/missing was refused with 412 precondition_failed, and Express answered with its own error page.*app\.use\(respondToConflicts\(\)\) behind your routes/,
+      ),
+    ])
+  })
+})
+
 describe('a conflict that something has wrapped', () => {
   const wrapped = (depth = 1) => {
     let error: Error = new ConflictError('frozen', { detail: 'It is sold.' })

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Request, Response } from 'express'
+import type { ConflictError } from '../../conflicts/conflicts'
 import { cacheGroup, listWith, staleGroups } from '../../http/cache-groups'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { isRetrieval } from '../preconditions/verdict'
@@ -46,7 +47,7 @@ function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: 
   if (tag === NO_TAG) res.removeHeader('ETag')
   if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')
   if (!guarded.isSafe && isSuccess) warnOfForgottenCommit(guarded)
-  if (status >= 500) warnOfHiddenConflict(guarded.req, status)
+  if (status >= 400) warnOfHiddenConflict(guarded.req, res, status)
   if (isRemovedByApp(guarded, status)) void endLockOfRemoved(guarded, guarded.attempt)
   return status
 }
@@ -111,17 +112,47 @@ function warnOfMisplaced(req: Request): void {
   )
 }
 
-let isHiddenConflictTold = false
-
-/** A client that is told of a fault tries again, or gives up; it never learns that it has to fetch the new state. */
-function warnOfHiddenConflict(req: Request, status: number): void {
+/**
+ * A client that is told of a fault tries again, or gives up; one that gets a page cannot read it. Neither learns that it
+ * has to fetch the new state.
+ */
+function warnOfHiddenConflict(req: Request, res: ServerResponse, status: number): void {
   const conflict = conflictOn(req)
-  if (conflict === undefined || conflict.status >= 500 || isHiddenConflictTold) return
-  isHiddenConflictTold = true
-  process.emitWarning(
-    `${req.method} ${req.originalUrl} was refused with ${conflict.status} ${conflict.code}, and the client got ${status}: an error handler of the app answered it. Mount app.use(respondToConflicts()) in front of your own error handlers, or let yours pass it on: if (isConflictError(error)) return next(error).`,
-    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_HIDDEN' },
+  if (conflict === undefined) return
+  if (isPageOfExpress(res))
+    warnOfHidden(
+      'by Express',
+      req,
+      conflict,
+      'Express answered with its own error page, for no error handler took it. Mount app.use(respondToConflicts()) behind your routes',
+    )
+  else if (status >= 500 && conflict.status < 500)
+    warnOfHidden(
+      'by the app',
+      req,
+      conflict,
+      `the client got ${status}: an error handler of the app answered it. Mount app.use(respondToConflicts()) in front of your own error handlers, or let yours pass it on: if (isConflictError(error)) return next(error)`,
+    )
+}
+
+/** What no error handler has taken is answered by `finalhandler`, which sets these two and no others beside a length. */
+function isPageOfExpress(res: ServerResponse): boolean {
+  return (
+    res.getHeader('Content-Security-Policy') === "default-src 'none'" &&
+    res.getHeader('X-Content-Type-Options') === 'nosniff' &&
+    String(res.getHeader('Content-Type')).startsWith('text/html')
   )
+}
+
+const hidden = new Set<string>()
+
+function warnOfHidden(how: string, req: Request, { status, code }: ConflictError, seen: string): void {
+  if (hidden.has(how)) return
+  hidden.add(how)
+  process.emitWarning(`${req.method} ${req.originalUrl} was refused with ${status} ${code}, and ${seen}.`, {
+    type: 'ConflictWarning',
+    code: 'EXPRESS_CONFLICT_HIDDEN',
+  })
 }
 
 const misplaced = new Set<string>()
