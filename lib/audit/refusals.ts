@@ -44,7 +44,7 @@ const LEAKS = [
   /ECONNREFUSED|invalid input syntax for/,
 ]
 
-/** Asks for what is not there, and looks at every refusal of the whole audit. */
+/** Requests resources that do not exist, and checks every refusal of the whole audit. */
 export async function auditRefusals(exchanger: Exchanger, url: string): Promise<Finding[]> {
   const parent = new URL('.', url.replace(/\/$/, '')).href
   for (const key of ODD_KEYS) await exchanger.send('GET', parent + key)

@@ -69,7 +69,7 @@ function messageChecks<B extends MessageBus>(): Checks<Trial<B>> {
       }
     },
 
-    'who has ended hears nothing more, and whoever has not goes on': async ({ bus, second }) => {
+    'a listener that has unsubscribed gets nothing more, and the others go on': async ({ bus, second }) => {
       const [ended, other] = [await ear(second), await ear(second)]
       await bus.publish('before')
       await ended.heard('before', 'each listener hears')

@@ -16,7 +16,7 @@ export interface LockAbilities {
 
 /** What the kit needs to know of a manager. */
 export interface LockKitOptions<M extends LockManager = LockManager> {
-  /** Makes a manager of which no key is held. It is called once for each case. */
+  /** Makes a manager that holds no locks. It is called once for each case. */
   readonly makeManager: () => Made<M>
   readonly abilities: LockAbilities
   /** Another manager over the same service, as another process would have one. */

@@ -38,7 +38,7 @@ export interface FileAdapterOptions {
    */
   readonly folder: string
   /**
-   * How many versions before the current one stay in the folder, for `readVersion` and for whoever is just reading one.
+   * How many versions before the current one stay in the folder, for `readVersion` and for readers that are under way.
    * 1 if left out. A removal keeps none.
    */
   readonly keepVersions?: number

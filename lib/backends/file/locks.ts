@@ -40,11 +40,13 @@ const SINCE_RESTART_MS = 60_000
 const TIMES_OF_DAY_MS = 1e12
 
 /**
- * Locks for the processes of one machine, in files. Each grant is a file of its own, and its number is the fence: a lock
- * that ran out is taken by creating the next one, never by renaming or removing what somebody else may be looking at.
+ * Locks for the processes of one machine, in files. Each grant is a file of its own, and its number is the fence: a
+ * lock that ran out is taken by creating the next one, never by renaming or removing what somebody else may be looking
+ * at.
  *
  * When a file was renewed and when it ends are its two times, on the clock that counts from the start of the machine:
- * processes share that clock, and nobody sets it. Each key that was ever locked keeps a folder with up to five empty files.
+ * processes share that clock, and nobody sets it. Each key that was ever locked keeps a folder with up to five empty
+ * files.
  */
 export function fileLocks(options: FileLocksOptions): LockManager {
   checkOptions('fileLocks()', options, { folder: anything })
@@ -153,7 +155,7 @@ async function stamp(file: string, leaseMs: number): Promise<boolean> {
   throw new Error(`fileLocks(): the file system of ${file} keeps no exact times; use a folder on another one.`)
 }
 
-/** It stays over, whoever looks at it, so this release cannot be mistaken for a later holder's. */
+/** The file stays marked as ended for every reader, so this release cannot end the lock of a later holder. */
 async function end(file: string): Promise<void> {
   await unless('ENOENT', utimes(file, 0, 0))
 }

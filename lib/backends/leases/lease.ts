@@ -16,7 +16,10 @@ interface ToldLease extends Lease {
   readonly [TOLD]: Told
 }
 
-/** What all leases share. An object with getters of its own takes thirty times as long to make: half of a lock in memory. */
+/**
+ * What all leases share. An object with getters of its own takes thirty times as long to make: half of a lock in
+ * memory.
+ */
 const SHARED: Pick<ToldLease, 'fence' | 'signal'> & ThisType<ToldLease> = {
   get fence() {
     const { fence } = this[TOLD]
@@ -40,7 +43,7 @@ export function toldLease(told: Told, release: () => Promise<void>): Lease {
   return lease
 }
 
-/** Tells whoever listens, now or later, that the lock is gone. */
+/** Marks the lease as lost and tells its listeners. */
 export function tellLoss(told: Told, reason: Error): void {
   told.lostBy = reason
   told.listened?.abort(reason)
@@ -49,11 +52,17 @@ export function tellLoss(told: Told, reason: Error): void {
 /** What a service granted. */
 export interface Grant {
   readonly fence?: string | undefined
-  /** When the lock was asked for, by `performance.now()`: the lease counts from then, so it never ends after the service's. */
+  /**
+   * When the lock was asked for, by `performance.now()`: the lease counts from then, so it never ends after the
+   * service's.
+   */
   readonly askedAt: number
   /** Gives the lock back, and knows by itself whether it is still ours. Called once at the most. */
   free(): Promise<void>
-  /** Makes the lease `leaseMs` long again; `false`: the lock is gone. Without it the lock is ours until it is given back. */
+  /**
+   * Makes the lease `leaseMs` long again; `false`: the lock is gone. Without it the lock is ours until it is given
+   * back.
+   */
   renew?(): Promise<boolean>
 }
 

@@ -63,7 +63,7 @@ function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () =
     for (const held of names.values()) held?.lose(reason)
   }
 
-  /** After an error nobody knows what the server has done. Ending the connection settles it. */
+  /** After an error it is unknown what the server has done. Ending the connection frees all its locks. */
   async function call<R>(work: () => Promise<R>): Promise<R> {
     if (ended) throw ended
     return inTime(work(), deadlineMs).catch((error: Error) => {

@@ -9,7 +9,9 @@ export type Row = Readonly<Record<string, unknown>>
 
 const WHO = 'prismaAdapter()'
 
-/** A plan turned into arguments for Prisma: what a row says, and what a value becomes. Nothing here talks to a database. */
+/**
+ * A plan turned into arguments for Prisma: what a row says, and what a value becomes. Nothing here talks to a database.
+ */
 export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, softDelete }: PrismaPlan) {
   const known = new Set(fields.map(({ name }) => name))
 
@@ -86,7 +88,7 @@ function fromField(content: unknown, field: PrismaField): unknown {
   throw new TypeError(`${WHO}: ${name} holds an object; say 'json' if it is of type Json, or leave it out.`)
 }
 
-/** Where the client does not say of which type a field is, what the options say has to do. */
+/** If the client does not know the type of a field, the options decide. */
 function isJson({ type, typeName }: PrismaField): boolean {
   return type === 'json' && (typeName === undefined || typeName === 'Json')
 }

@@ -13,8 +13,8 @@ export interface Watched {
 }
 
 /**
- * Notices the statement that ended the transaction, for what the app runs after it is trouble: MySQL and SQLite would
- * carry it out on its own, and PostgreSQL answers COMMIT as if nothing were wrong, and rolls back.
+ * Notices when a statement has ended the transaction, because what the app runs after it does harm: MySQL and SQLite
+ * would carry it out on its own, and PostgreSQL accepts COMMIT without an error and rolls back.
  */
 export function watched(inner: DatabaseConnection, dialect: SqlDialect): Watched {
   let failure: { readonly error: unknown } | undefined

@@ -37,8 +37,8 @@ const NODE_EXISTS = -110
 const NOT_EMPTY = -111
 
 /**
- * Locks in ZooKeeper, in the order in which they were asked for, for every process that uses the root. Who waits watches
- * the one in front alone. All locks of a manager are held by one session, and end with it.
+ * Locks in ZooKeeper, in the order in which they were asked for, for every process that uses the root. Who waits
+ * watches the one in front alone. All locks of a manager are held by one session, and end with it.
  */
 export function zookeeperLocks(options: ZookeeperLocksOptions): ConnectedLocks {
   checkOptions('zookeeperLocks()', options, { createClient: anything, root: anything, deadlineMs: milliseconds })
@@ -81,7 +81,7 @@ async function openSession(
     return withDeadline(answer, deadlineMs, () => new Error(`no answer within deadlineMs (${deadlineMs})`))
   }
 
-  /** After an error nobody knows what was done. Ending the session settles it, because all nodes are ephemeral. */
+  /** After an error it is unknown what was done. Ending the session undoes it, because all nodes are ephemeral. */
   const settled = <R>(work: Promise<R>): Promise<R> =>
     work.catch((error: Error) => {
       end(error)

@@ -104,7 +104,7 @@ function hashOf(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
 
-/** If the store does not answer, every change is refused: nobody knows whether somebody is editing. */
+/** If the store does not answer, every change is refused, because somebody may be editing. */
 async function inTime<T, R>({ settings }: GuardedRequest<T>, work: () => Promise<R>): Promise<R> {
   const { deadlineMs } = settings
   const late = () => new Error(`the store of the edit locks gave no answer within ${deadlineMs} ms`)

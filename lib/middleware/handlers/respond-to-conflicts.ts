@@ -11,11 +11,14 @@ import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-r
 import { type ConflictLogger, instanceOf, keepLogger, publishUnguarded, refusal, tell, told } from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
 
-/** How problems are named, and who is told of them. */
+/** How problems are named and logged. */
 export interface RespondOptions {
   /** Put in front of the kind to make the `type` of a problem. Default: `urn:problem-type:express-conflict:`. */
   readonly typePrefix?: string
-  /** Told of every problem, with the `instance` that the client got. Default: faults of a back end go to `console.error`. */
+  /**
+   * Told of every problem, with the `instance` that the client got. Default: faults of a back end go to
+   * `console.error`.
+   */
   readonly logger?: ConflictLogger
 }
 
@@ -32,8 +35,8 @@ const FAULTS_ONLY: ConflictLogger = {
 }
 
 /**
- * The conflict responder: answers conflicts, what a body parser refused, and what a database threw on a guarded request,
- * as `application/problem+json` (RFC 9457). Mount it last. Every other error goes on untouched.
+ * The conflict responder: answers conflicts, what a body parser refused, and what a database threw on a guarded
+ * request, as `application/problem+json` (RFC 9457). Mount it last. Every other error goes on untouched.
  */
 export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
   refuseMounted('respondToConflicts', options, 'app.use(respondToConflicts())')
@@ -96,13 +99,18 @@ function ofDatabase(req: Request, error: unknown): Promise<ConflictError | undef
   return guarded && handlersConflict(guarded, error)?.then((conflict) => conflict && refusal(guarded, conflict))
 }
 
-/** What was set for the answer that a problem takes the place of. `Transfer-Encoding` beside a length breaks the framing. */
+/**
+ * What was set for the answer that a problem takes the place of. `Transfer-Encoding` beside a length breaks the
+ * framing.
+ */
 const OF_ANOTHER_ANSWER =
   'Transfer-Encoding Trailer ETag Last-Modified Expires Content-Encoding Content-Range Content-Language Content-Location Content-Disposition Content-Digest Repr-Digest Accept-Ranges Location'.split(
     ' ',
   )
 
-/** Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD. */
+/**
+ * Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD.
+ */
 function answer(res: Response, conflict: ConflictError, body: string): void {
   for (const field of OF_ANOTHER_ANSWER) res.removeHeader(field)
   res.statusCode = conflict.status
@@ -128,7 +136,10 @@ const PARSER_ERRORS: Readonly<Record<string, ConstructorParameters<typeof Confli
   'charset.unsupported': ['unsupported_media_type', { detail: 'The charset of the body is not understood here.' }],
 }
 
-/** A body parser's 4xx as a conflict; `undefined` for any other error. Its message may quote the body, so it is not passed on. */
+/**
+ * A body parser's 4xx as a conflict; `undefined` for any other error. Its message may quote the body, so it is not
+ * passed on.
+ */
 function parserConflict(error: unknown): ConflictError | undefined {
   if (!(error instanceof Error)) return undefined
   const type = isOfZlib(error) ? 'entity.decompress.failed' : 'type' in error ? String(error.type) : ''

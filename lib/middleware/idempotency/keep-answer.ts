@@ -88,7 +88,9 @@ function keepAlive({ leaseMs, maxRunMs }: IdempotencySettings, renew: () => Prom
   return () => clearInterval(timer)
 }
 
-/** Tries once before the answer is sent. A store that fails costs no client its answer: later tries follow the answer. */
+/**
+ * Tries once before the answer is sent. A store that fails costs no client its answer: later tries follow the answer.
+ */
 async function persist(step: () => Promise<unknown>): Promise<void> {
   await step().catch(() => void retryLater(step).catch(warn))
 }
@@ -102,7 +104,7 @@ function warn(error: unknown): void {
 
 /**
  * What happens to a key once its request is answered. `kept`: a repetition gets the same answer. `released`: a
- * repetition is carried out. `unknown`: nobody knows whether the request changed anything.
+ * repetition is carried out. `unknown`: the request may have changed something.
  */
 export type KeyAfterAnswer = 'kept' | 'released' | 'unknown'
 

@@ -40,8 +40,8 @@ export interface IdempotencyOptions {
   /** How long it waits, in milliseconds; then 409. Default: 10000. */
   readonly waitMs?: number
   /**
-   * What a repetition gets when nobody knows what came of the first request: 503 `outcome_unknown` (default), or it
-   * runs again. That is for handlers that can run twice, and for changes that are committed with their record.
+   * What a repetition gets when the outcome of the first request is unknown: 503 `outcome_unknown` (default), or it
+   * runs again. Running again is for handlers that can run twice, and for changes that are committed with their record.
    */
   readonly onUnknown?: 'refuse' | 'run-again'
   /** A text that stands for query and body, such as a digest of what is not parsed. Method and path count always. */

@@ -4,16 +4,16 @@ import type { ExpiringStore } from '../../contracts/store'
 import type { Claim } from '../../idempotency/claim'
 import type { KeptAnswer } from '../../idempotency/record'
 
-/** What is known about a request with a claim, until it is answered. */
+/** A request that claimed a key, until it is answered. */
 export interface ClaimedRequest {
   /** `undefined`: it came without a key. */
   readonly claim: Claim | undefined
   readonly store: ExpiringStore
-  /** The latest refusal. Whether it is what is answered, the status says. */
+  /** The latest conflict. The status of the answer shows whether the client got it. */
   conflict: ConflictError | undefined
-  /** The handler failed after it had begun, and nobody knows what it did. */
+  /** The handler failed after it had begun, so what it did is unknown. */
   isInDoubt: boolean
-  /** Makes what a repetition is told of a change that was committed, should there be no answer. */
+  /** Makes the answer for a repetition, if the change was committed and its own answer is never kept. */
   committed: (() => KeptAnswer) | undefined
 }
 
@@ -23,7 +23,7 @@ interface Carrier {
   [CLAIMED]?: ClaimedRequest
 }
 
-/** Kept where `remember` keeps its entries: a member on the request itself is slow. */
+/** Stored where `remember` stores its entries, because a new member on the request itself is slow. */
 export function claimOn(req: Request): ClaimedRequest | undefined {
   return (req.rawHeaders as Carrier)[CLAIMED]
 }

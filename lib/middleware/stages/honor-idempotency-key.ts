@@ -23,17 +23,17 @@ import { claimOn } from '../request/claimed-request'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { GuardedRequest, Stage } from '../request/guarded-request'
 
-/** The options of a definition, of which `name` and `idempotency` are needed. */
+/** The options of a definition. Only `name` and `idempotency` are required. */
 export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
-  /** Where keys are of one resource: of its key alone, and answered again only to those whom `allow` lets see it. */
+  /** Give it if the keys belong to one resource: answers are then only replayed to callers that `allow` lets see it. */
   readonly adapter?: ResourceAdapter<T>
 }
 
 /**
  * Stage 1: claims the Idempotency-Key of a request, or answers what the first request with it was answered.
  *
- * By itself, without `adapter`, it guards whatever handlers follow, on any path below its mount. It stands behind a body
- * parser, authentication and authorization: what is answered again is not checked again.
+ * By itself, without `adapter`, it guards whatever handlers follow, on any path below its mount. It stands behind a
+ * body parser, authentication and authorization: what is answered again is not checked again.
  */
 export function honorIdempotencyKey<T>(
   resource: ResourceDefinition<T> | IdempotencyKeyOptions<T>,

@@ -13,7 +13,10 @@ export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<R
   return transaction?.isOpen ? transaction.adapter : settings.adapter
 }
 
-/** One atomic read; a POST that names no resource has nothing to read. `'maybe-old'`: what the adapter has at hand will do. */
+/**
+ * One atomic read; a POST that names no resource has nothing to read. `'maybe-old'`: what the adapter has at hand will
+ * do.
+ */
 export async function readState<T>(
   guarded: GuardedRequest<T>,
   which: 'current' | 'maybe-old' = 'current',
@@ -51,7 +54,7 @@ export function readAhead<T>(guarded: GuardedRequest<T>, state: ResourceState<T>
   guarded.readAhead = { state }
 }
 
-/** Makes a call that changes something. If nobody knows whether it succeeded, it is not reported as failed. */
+/** Makes a call that changes something. If it may have succeeded, it is not reported as failed. */
 export async function writeState<T, R>(guarded: GuardedRequest<T>, ms: number, call: () => Promise<R>): Promise<R> {
   try {
     return await withDeadline(call(), ms, () => noAnswerWithin(ms))
@@ -85,7 +88,10 @@ function whatIsWrongWith(state: unknown): string | undefined {
   return undefined
 }
 
-/** A write that says neither that it stored something nor that it did not would be taken for a lost race, again and again. */
+/**
+ * A write that says neither that it stored something nor that it did not would be taken for a lost race, again and
+ * again.
+ */
 export function checkedResult<R extends { readonly ok: boolean }>(result: R, call: string, name: string): R {
   if (typeof result === 'object' && result !== null && typeof result.ok === 'boolean') return result
   const right = call === 'remove' ? '{ ok: true }' : '{ ok: true, state: { value, version } }'
@@ -101,7 +107,10 @@ export function mustHaveState<T>(state: ResourceState<T> | undefined, name: stri
   throw new TypeError(`The adapter of the ${name} gave no state after a write.`)
 }
 
-/** Another value under the version that was read: a client that saves from the old state would overwrite the new one unseen. */
+/**
+ * Another value under the version that was read: a client that saves from the old state would overwrite the new one
+ * unseen.
+ */
 export function keepsVersion<T>(before: ResourceState<T> | undefined, written: ResourceState<T>): boolean {
   return before?.version === written.version && !sameJson(before.value, written.value)
 }

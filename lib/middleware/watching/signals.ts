@@ -5,24 +5,24 @@ import type { MessageBus } from '../../contracts/bus'
 import { pollingMs } from '../../timing/pause'
 import { retryAfterS } from '../../timing/retry-after'
 
-/** Where it is heard that something may have changed, and passed on. */
+/** A source of signals that a resource may have changed. */
 export interface Signals {
-  /** Called before anybody watches a resource. What it gives is waited for. */
+  /** Called before the first client watches a resource, and awaited. */
   begin(key: string): Promise<void> | undefined
-  /** Nobody watches that resource any more; `isLast`: nor any other. */
+  /** The last client of that resource has gone; `isLast`: no resource is watched any more. */
   end(key: string, isLast: boolean): void
-  /** Something changed that no chain has told of. */
+  /** Reports a change that did not go through a chain. */
   tell(key: string): void
   stop(): void
 }
 
-/** What is done when something may have changed: one resource, or nobody knows which. */
+/** What to do when one resource may have changed, or any of them. */
 export interface Looks {
   look(key: string): void
   lookAtAll(): void
 }
 
-/** Of this process alone. While nobody watches, nothing is subscribed to, and commits pay nothing. */
+/** Signals of this process only. While nobody watches, it subscribes to nothing, so commits cost nothing extra. */
 export function signalsOfProcess(name: string, { look }: Looks): Signals {
   let unsubscribe: (() => void) | undefined
   const stop = () => {
@@ -40,21 +40,21 @@ export function signalsOfProcess(name: string, { look }: Looks): Signals {
   }
 }
 
-/** "Look at everything": for when nobody knows what was not told. */
+/** "Look at everything": sent when signals may have been lost. */
 const ALL = '*'
-/** Before what could not be published is published again. */
+/** The pause before a failed message is published again. */
 const RETRY_MS = 2000
 
 /**
- * Of all processes that share a bus, this one included. A commit hands over a text and does not wait for it. What the bus
- * does not take is looked at here at once, and elsewhere as soon as the bus is there again.
+ * Signals of all processes that share a bus, including this one. A commit does not wait for its message. If the bus
+ * does not take it, this process looks at once, and the others as soon as the bus works again.
  */
 export function signalsOfBus(name: string, bus: MessageBus, { look, lookAtAll }: Looks): Signals {
   let listening: Promise<() => Promise<void>> | undefined
   let catchingUp: NodeJS.Timeout | undefined
   /** The keys that are watched here, by topic. */
   const watched = new Map<string, string>()
-  // Keys of any length, and of any content, in texts of one form. It says nothing of a key to whoever else listens.
+  // Hashed, because keys may have any length and content. Other listeners on the bus learn nothing about a key.
   const topicOf = (key: string) =>
     createHash('sha256')
       .update(JSON.stringify([name, key]))

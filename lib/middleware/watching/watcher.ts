@@ -9,25 +9,25 @@ import type { GuardedRequest } from '../request/guarded-request'
 import { tagsFor } from '../request/validators'
 import { stateStage } from '../stages/fetch-state'
 
-/** A client that holds a stream of one resource open. */
+/** A client with an open stream on a resource. */
 export interface Watcher<T> {
   readonly guarded: GuardedRequest<T>
   readonly res: Response
-  /** Its stream has begun: until then it may still be refused. */
+  /** The stream has begun. Before that, the client can still be refused. */
   isOpen: boolean
   /** The version that the client knows of, as the opaque part of its tag. */
   toldTag: string | undefined
-  /** Which edit lock it knows of; `undefined` if it has been told of none. */
+  /** The edit lock that the client knows of; `undefined` if it was not told of any. */
   toldLock: string | undefined
-  /** It reads too slowly: what it missed is told when it goes on. */
+  /** The client reads too slowly. It gets the latest state when it catches up. */
   isBehind: boolean
 }
 
-/** What a look at a resource came to: the same for all who watch it. */
+/** What was found for a resource: the same for all its watchers. */
 export interface Found<T> {
   readonly stored: ResourceState<T> | undefined
   readonly lock: EditLock | undefined
-  /** What all are told of the state, where nothing of it depends on who asks. */
+  /** The text that all clients get about the state, if it does not depend on the caller. */
   shared?: { readonly tag: string; readonly text: string }
 }
 
@@ -39,7 +39,9 @@ export function refusalFor<T>(
   return stateStage.check?.(guarded, newAttempt(guarded, stored, false))
 }
 
-/** Begins the stream with what the client does not know yet. `EventSource` waits for the random part before it comes back. */
+/**
+ * Begins the stream with everything that is new to the client. The random delay is for when `EventSource` reconnects.
+ */
 export async function open<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
   const { res } = watcher
   res.statusCode = 200
@@ -52,13 +54,13 @@ export async function open<T>(watcher: Watcher<T>, found: Found<T>): Promise<voi
 
 const HEAD: readonly [name: string, value: string][] = [
   ['Content-Type', 'text/event-stream'],
-  // A proxy that compresses would wait until there is more to compress.
+  // A compressing proxy would wait for more data.
   ['Cache-Control', 'no-store, no-transform'],
-  // nginx would keep back what is less than a buffer full.
+  // nginx would wait until its buffer is full.
   ['X-Accel-Buffering', 'no'],
 ]
 
-/** Tells a client what is new to it, in so far as it may still read the resource. */
+/** Sends a client what is new to it, if it may still read the resource. */
 export async function tell<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
   const { guarded, res } = watcher
   if (!watcher.isOpen || res.writableEnded || res.destroyed) return
@@ -73,7 +75,7 @@ export async function tell<T>(watcher: Watcher<T>, found: Found<T>): Promise<voi
     if (guarded.settings.editLocks) await tellLock(watcher, found)
     return
   }
-  // Whoever may no longer see it is not told why. The next connection gets the refusal.
+  // A client that may no longer see the resource is not told why here. Its next connection gets the refusal.
   if (wasThere(guarded, found, refusal)) send(res, 'removed', {})
   res.end()
 }
@@ -82,7 +84,7 @@ function wasThere<T>(guarded: GuardedRequest<T>, { stored }: Found<T>, { code }:
   return stored === undefined || (code === 'gone' && wasRemoved(guarded, stored))
 }
 
-/** Without `expose` nothing depends on who asks, and one text serves all. */
+/** Without `expose` the text does not depend on the caller, so all clients share it. */
 async function tellState<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
   const { guarded, res } = watcher
   const { stored } = found

@@ -8,33 +8,33 @@ import { readState } from '../state/store-call'
 import type { Looks, Signals } from './signals'
 import { type Found, open, refusalFor, tell, type Watcher } from './watcher'
 
-/** All that is watched through one change stream, by key. */
+/** The watchers of one change stream, by key. */
 export interface Watchers<T> {
-  /** Begins the stream of a request; gives the refusal where there is one. */
+  /** Begins the stream of a request, or returns why it is refused. */
   add(guarded: GuardedRequest<T>): Promise<ConflictError | undefined>
-  /** Something that no chain has told of has changed. */
+  /** Reports a change that did not go through a chain. */
   changed(key: string): void
   stop(): void
 }
 
-/** Everybody who watches one resource. They are told of what is stored now, not of each step on the way there. */
+/** The watchers of one resource. They get the current state, not every state in between. */
 interface Watched<T> {
   readonly watchers: Set<Watcher<T>>
   /** How often something may have changed. */
   signals: number
-  /** It is being looked at, or was a moment ago. */
+  /** The resource is being read, or was read a moment ago. */
   isBusy: boolean
-  /** For the next look: after the pause, after a failure, or when the edit lock runs out. */
+  /** For the next read: after the pause, after a failure, or when the edit lock expires. */
   timer: NodeJS.Timeout | undefined
 }
 
 /** Idle connections are cut by proxies, after 30 seconds at the earliest that we know of. */
 const HEARTBEAT_MS = 15_000
-/** A resource that is changed all the time is looked at no more often. */
+/** The shortest time between two reads of a resource, however often it changes. */
 const PAUSE_MS = 100
-/** After a look that failed. */
+/** The pause after a failed read. */
 const RETRY_MS = 2000
-/** The others are served in between. */
+/** After so many clients, other requests get their turn. */
 const IN_ONE_TURN = 200
 
 export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) => Signals): Watchers<T> {
@@ -90,7 +90,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
     if (!entry.isBusy) void lookNow(key, entry)
   }
 
-  /** One read for all, however many watch. What comes in meanwhile, and in the pause after it, is looked at in one more. */
+  /** One read serves all watchers. Changes during the read, and during the pause after it, lead to one more read. */
   async function lookNow(key: string, entry: Watched<T>): Promise<void> {
     const [first] = entry.watchers
     if (first === undefined) return
@@ -102,7 +102,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
       await tellAll(entry, found)
       if (found.lock) againInMs = Math.max(found.lock.until.getTime() - Date.now(), 0)
     } catch {
-      // The adapter or the store of the locks did not answer, which reads and changes are told by themselves.
+      // The adapter or the store of the edit locks did not answer. Reads and changes report that themselves.
       againInMs = pollingMs(RETRY_MS)
     }
     after(PAUSE_MS, entry, () => {
@@ -120,7 +120,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
   async function tellAll({ watchers }: Watched<T>, found: Found<T>): Promise<void> {
     let told = 0
     for (const watcher of watchers) {
-      // One whose `allow` or `expose` fails must not go on seeing what it may not.
+      // If `allow` or `expose` fails, the client may have lost its permission and must not see more.
       await tell(watcher, found).catch((error) => {
         warn(error)
         watcher.res.destroy()
@@ -150,7 +150,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
       res.once('close', leave)
       try {
         await signals.begin(key)
-        // Read when it is heard what changes: nothing is missed in between.
+        // Read after subscribing, so that no change in between is missed.
         const { signals: before } = entry
         const found = await find(guarded)
         const refusal = await refusalFor(guarded, found)
@@ -165,7 +165,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
           look(key)
         })
         await open(watcher, found)
-        // Others were told meanwhile, and this one was not there yet.
+        // Something changed before this client was among those that are told.
         if (entry.signals !== before || found.lock) look(key)
         return undefined
       } catch (error) {

@@ -23,7 +23,7 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
         const begun = [look('a'), look('b')]
         await linger(tx)
         isOver = true
-        // Whoever had to wait sees it afterwards: that is isolation too.
+        // A read that had to wait and then sees it is isolated too.
         return { begun }
       })
       await Promise.allSettled(looks.begun)
@@ -143,7 +143,7 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
   }
 }
 
-/** Some steps of the store's own, so that whoever was begun outside comes to where it is let in, or waits. */
+/** Gives the work outside the transaction time to finish or to start waiting. */
 async function linger<T>(tx: TransactionalAdapter<T>): Promise<void> {
   for (let step = 0; step < 5; step++) await tx.read('another')
 }

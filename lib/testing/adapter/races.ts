@@ -44,7 +44,7 @@ export function raceChecks<T>(): Checks<T> {
         const results = await Promise.all([adapter.write('a', one, version), second.write('a', two, version)])
         const winner = onlyWinner(results)
         demandSame(await second.read('a'), winner, 'what the one winner wrote is stored')
-        // Whoever won: the next round starts at the value that this one is named after.
+        // Whichever of them won, the next round starts from the value that this round is named after.
         state = stored(await adapter.write('a', values[(round + 1) % 3] as T, winner.version))
       }
     },
@@ -98,7 +98,10 @@ export function onlyWinner<T>(results: readonly WriteResult<T>[]): ResourceState
   return winner.state
 }
 
-/** A write that succeeded: the version that it replaced, which of the three values that was, and the version that it made. */
+/**
+ * A write that succeeded: the version that it replaced, which of the three values that was, and the version that it
+ * made.
+ */
 export interface Entry {
   readonly before: Version
   readonly place: number

@@ -2,7 +2,7 @@ import type { ResourceAdapter, ResourceState, TransactionalAdapter, WriteResult 
 import { demand, sameJson } from '../demand'
 import type * as kit from '../kit'
 
-/** An adapter of which every method may be called: one that is missing rejects and says so. */
+/** An adapter with every method. A method that the original lacks rejects with an error that says so. */
 export type AbleAdapter<T> = Required<Omit<ResourceAdapter<T>, 'readCurrent'>>
 
 /** What a check gets: an adapter over an empty store, and bounds. */
@@ -86,8 +86,8 @@ export interface Abilities {
   readonly transaction: boolean
   readonly readVersion: boolean
   /**
-   * The version is made of what is stored, such as a hash of it: a state that comes back has the version that it had, and
-   * a write of what is stored already changes nothing. Left out: every write gives a version that never was before.
+   * The version is made of what is stored, such as a hash of it: a state that comes back has the version that it had,
+   * and a write of what is stored already changes nothing. Left out: every write gives a version that never was before.
    */
   readonly contentVersions?: boolean
 }

@@ -107,7 +107,7 @@ async function clear<T>(
   await remove(files, paths, marker)
 }
 
-/** What says that a rename changed nothing. After any other error, such as EIO, nobody knows. */
+/** Errors that mean that a rename changed nothing. After any other error, such as EIO, that is unknown. */
 const REFUSALS =
   'EACCES EBUSY EDQUOT EINVAL ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENOMEM ENOSPC ENOTDIR EPERM EROFS EXDEV'
 
@@ -134,7 +134,9 @@ async function moveHead(files: FileSystem, { place, head }: Seen, staged: Staged
   return moved
 }
 
-/** As `moveHead`, where there was no folder yet. It is made in the spool, and cannot be moved to where one is by now. */
+/**
+ * As `moveHead`, where there was no folder yet. It is made in the spool, and cannot be moved to where one is by now.
+ */
 async function createFolder(files: FileSystem, root: string, place: string, staged: Staged): Promise<boolean> {
   const draft = `${staged.marker}~new`
   const clear = async () => {
@@ -176,7 +178,7 @@ async function isMoved(
   }
 }
 
-/** Others see the change already. If this fails, nobody knows whether a power cut would undo it. */
+/** Others already see the change. If this fails, a power cut may or may not undo it. */
 async function demandOnDisk(files: FileSystem, folder: string): Promise<void> {
   await syncFolder(files, folder).catch((error: unknown) => {
     throw faultOf(error, 'unknown')

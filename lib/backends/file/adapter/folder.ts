@@ -21,7 +21,9 @@ export interface Folder {
 
 const SPOOL = '.spool'
 
-/** Makes the folder, or takes it as it is if nobody else can write to it; takes away what a killed process left in it. */
+/**
+ * Makes the folder, or takes it as it is if nobody else can write to it; takes away what a killed process left in it.
+ */
 export function openFolder(who: string, given: string, keepVersions: number, files: FileSystem): Folder {
   const path = ownFolder(given, who)
   const spool = ownFolder(join(path, SPOOL), who)
@@ -129,7 +131,7 @@ export function ownerName(): string {
   return `${process.pid}-${startOf(process.pid) ?? 0}-${place()}`
 }
 
-/** `elsewhere`: a process of another machine or container, of which nothing can be known here. */
+/** `elsewhere`: a process on another machine or in another container, whose state cannot be checked from here. */
 function stateOfOwner(name: string): 'alive' | 'dead' | 'elsewhere' {
   const [pid = '', start, where] = name.split('-')
   if (where !== place()) return 'elsewhere'

@@ -43,7 +43,9 @@ export function nameOf({ count, id }: Generation): string {
   return `${count}-${id}`
 }
 
-/** `head`: this generation is the current one. `none`: it is, and nothing is stored. The others hold what was stored. */
+/**
+ * `head`: this generation is the current one. `none`: it is, and nothing is stored. The others hold what was stored.
+ */
 type Suffix = 'head' | 'none' | 'json' | 'gone.json' | 'data'
 
 const FILE = /^([1-9]\d{0,14})-([0-9a-f]{16})\.(head|none|json|gone\.json|data)$/
@@ -53,7 +55,9 @@ interface Entry extends Generation {
   readonly name: string
 }
 
-/** What a name in the folder of a key stands for; `undefined` for what is none of ours, such as an editor's backup. */
+/**
+ * Parses the name of a file in the folder of a key; `undefined` if it is not one of ours, such as an editor's backup.
+ */
 export function entryOf(name: string): Entry | undefined {
   const [, count, id, suffix] = FILE.exec(name) ?? []
   return id === undefined ? undefined : { count: Number(count), id, suffix: suffix as Suffix, name }
@@ -67,7 +71,9 @@ export interface Seen {
   readonly entries: readonly Entry[]
 }
 
-/** How often a folder without a head is looked at again: some systems list a name neither before nor after its change. */
+/**
+ * How often a folder without a head is looked at again: some systems list a name neither before nor after its change.
+ */
 const LOOKS = 5
 
 /** `undefined` when the folder is not there: nothing was ever stored. */
@@ -101,7 +107,10 @@ export function keptAt({ place, entries }: Seen, { count, id }: Generation): Kep
   return found && keptIn(place, found, found.suffix)
 }
 
-/** Every generation from a count to the head; `undefined` where one is missing, or cannot be told from a change that lost. */
+/**
+ * Every generation from a count to the head; `undefined` where one is missing, or cannot be told from a change that
+ * lost.
+ */
 export function keptBetween({ place, head, entries }: Seen, first: number): Kept[] | undefined {
   if (head.suffix === 'none' || first > head.count) return undefined
   const records = entries.filter(
@@ -120,8 +129,8 @@ export function keptIn(place: string, { count, id }: Generation, suffix: Suffix)
 }
 
 /**
- * What nobody needs any more once a generation is head, whoever wrote it: a change that has not become head by now was
- * made for a head that is not there any more, and will be refused.
+ * The files that are not needed any more once a generation is head, whichever process wrote them. A change that has not
+ * become head yet was based on an older head and will be refused.
  */
 export function superseded(
   entries: readonly Entry[],

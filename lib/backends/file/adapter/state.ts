@@ -26,7 +26,7 @@ export async function readKept<T>(
 /**
  * `source` is where the file that goes with it lies now, before it is put where it belongs.
  *
- * The version names the generation, and the bytes and dates that the files have: whoever changes them behind our back
+ * The version is made from the generation and from the bytes and dates of its files, so a change behind our back
  * changes the version too.
  */
 export async function stateOf<T>(

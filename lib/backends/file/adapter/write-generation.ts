@@ -7,7 +7,10 @@ import { type Generation, nameOf, type Text } from './resource-folder'
 /** What is about to become the current state. */
 export interface Staged {
   readonly generation: Generation
-  /** In the spool, for whoever has to clear up after us: its name says where it is going. */
+  /**
+   * A file in the spool. Its name says where the generation belongs, so that another process can clean up after a
+   * crash.
+   */
   readonly marker: string
   readonly suffix: 'json' | 'gone.json' | 'none'
   readonly record: Text
@@ -54,7 +57,10 @@ export async function put(
   await files.link(marker, `${name}.${suffix}`)
 }
 
-/** Takes back what was put. What cannot be taken away now is left to the next sweep, and so is the marker that leads to it. */
+/**
+ * Takes back what was put. What cannot be taken away now is left to the next sweep, and so is the marker that leads to
+ * it.
+ */
 export async function takeBack(files: FileSystem, place: string, { generation, marker }: Staged): Promise<void> {
   const name = join(place, nameOf(generation))
   await remove(files, [`${name}.json`, `${name}.gone.json`, `${name}.data`], marker)

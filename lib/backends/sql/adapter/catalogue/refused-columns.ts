@@ -15,8 +15,8 @@ export interface RefusingTable {
 export type Contents = ReadonlyArray<readonly [column: string, content: unknown]>
 
 /**
- * The columns for whose contents an INSERT or UPDATE of one table was refused, as far as the error and the catalogue say
- * so. None where the error may speak of another table, to which a trigger wrote.
+ * The columns for whose contents an INSERT or UPDATE of one table was refused, as far as the error and the catalogue
+ * say so. None where the error may speak of another table, to which a trigger wrote.
  */
 export function refusedColumns(
   error: unknown,
@@ -58,7 +58,7 @@ function sameNames(some: readonly string[], others: readonly string[]): boolean 
   return some.length === others.length && some.every((name) => others.includes(name))
 }
 
-/** PostgreSQL does not say of which column it was, but the catalogue has how long a text may be, and how large a number. */
+/** PostgreSQL does not name the column, but the catalogue knows how long a text and how large a number may be. */
 function unfitting(contents: Contents, columns: ReadonlyMap<string, Column>): readonly string[] {
   return contents.flatMap(([name, content]) => {
     const type = columns.get(name)?.full
