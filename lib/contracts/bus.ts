@@ -2,7 +2,7 @@
  * Carries short texts between the processes of an app: every listener in every process gets what any of them publishes.
  *
  * A listener gets each text that is published while it listens at least once. If some may have been lost, `onGap` is
- * called. Texts are strings of 1 to 200 characters from `!` to `~`.
+ * called. Texts are strings of 1 to 4,000 characters from `!` to `~`.
  */
 export interface MessageBus {
   /** Resolves when the back end has accepted the text. Rejects if the back end fails or does not answer in time. */

@@ -13,11 +13,10 @@ type Collision = 'disjoint' | 'overlapping' | 'unclear'
 /** What happened to one resource. */
 export interface HotSpot {
   readonly resource: string
-  /** The key, or a hash of it that stays the same as long as the process runs. */
+  /** The key, or a hash of it. */
   readonly key: string
   conflicts: number
   retries: number
-  waits: number
   readonly kinds: Record<string, number>
   readonly collisions: Record<Collision, number>
   /** How often two writers touched each member. */

@@ -1,12 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { MessageBus } from '../contracts/bus'
 import { checkOptions } from '../options'
 import { PAGE, SCRIPT, STYLE } from './page'
+import { ofAllProcesses, ofThisProcess } from './processes'
 import { tally } from './tally'
 
 /** What the dashboard shows. */
 export interface DashboardOptions {
   /** `'shown'` shows the keys of resources as they are. Default: `'hashed'`. */
   readonly keys?: 'hashed' | 'shown'
+  /** Shows what all processes have counted: `redisBus({ client })` or `postgresBus({ pool })`. Default: this process alone. */
+  readonly bus?: MessageBus
 }
 
 /** A middleware. Mount it behind the app's own authorization. */
@@ -18,22 +22,36 @@ export interface Dashboard {
 
 const EXPECTED = {
   keys: { holds: (value: unknown) => value === 'hashed' || value === 'shown', what: "'hashed' or 'shown'" },
+  bus: {
+    holds: (value: unknown) =>
+      typeof value === 'object' && value !== null && ['publish', 'subscribe'].every((name) => name in value),
+    what: 'a MessageBus, such as redisBus({ client })',
+  },
 }
 
 const MOST_VIEWERS = 50
 const PAUSE_MS = 1000
 const HEARTBEAT_MS = 15_000
+/** Other processes answer for a while after they were asked. */
+const ASK_MS = 5000
 
 /**
  * Shows where requests collide, and which option would have helped: `app.use('/conflicts', onlyAdmins, dashboard())`.
- * Counts from the moment it is created, for all chains of this process. It shows no values, and hashes in place of
+ * Counts from the moment it is created, for all chains of this process, or of all
+ * processes with `bus`. It shows no values, and hashes in place of
  * keys.
  */
 export function dashboard(options: DashboardOptions = {}): Dashboard {
   checkOptions('dashboard()', options, EXPECTED)
-  const counts = tally(options.keys === 'shown')
+  const own = tally(options.keys === 'shown')
+  const counts = options.bus ? ofAllProcesses(own, options.bus) : ofThisProcess(own)
   const viewers = new Set<ServerResponse>()
   let timer: NodeJS.Timeout | undefined
+  let asking: NodeJS.Timeout | undefined
+  const stopAsking = () => {
+    clearInterval(asking)
+    asking = undefined
+  }
   const data = () => JSON.stringify(counts.snapshot())
   const end = counts.onChange(() => {
     if (viewers.size === 0 || timer !== undefined) return
@@ -54,10 +72,13 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
     res.flushHeaders()
     res.write(`data: ${data()}\n\n`)
     viewers.add(res)
+    void counts.ask()
+    asking ??= setInterval(() => void counts.ask(), ASK_MS).unref()
     const beat = setInterval(() => res.write(':\n\n'), HEARTBEAT_MS).unref()
     res.once('close', () => {
       clearInterval(beat)
       viewers.delete(res)
+      if (viewers.size === 0) stopAsking()
     })
   }
 
@@ -75,7 +96,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
       else send(res, 'text/plain', 308, { Location: `./${asked.slice(asked.lastIndexOf('/') + 1)}/` }).end()
     } else if (path === '/page.js') send(res, 'text/javascript; charset=utf-8').end(SCRIPT)
     else if (path === '/page.css') send(res, 'text/css; charset=utf-8').end(STYLE)
-    else if (path === '/data') send(res, 'application/json').end(data())
+    else if (path === '/data') void counts.ask().then(() => send(res, 'application/json').end(data()))
     else if (path === '/live' && req.method === 'GET') view(res)
     else next()
   }
@@ -83,6 +104,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
     end()
     counts.stop()
     clearTimeout(timer)
+    stopAsking()
     for (const viewer of viewers) viewer.end()
   }
   return Object.assign(serve, { stop })

@@ -12,7 +12,7 @@ export const PAGE = `<!doctype html>
 <script src="page.js" defer></script>
 <header><h1>Conflicts</h1><p id="state" role="status">Connecting…</p></header>
 <main>
-<section aria-labelledby="h-totals"><h2 id="h-totals">This process</h2><dl id="totals"></dl></section>
+<section aria-labelledby="h-totals"><h2 id="h-totals">In total</h2><dl id="totals"></dl></section>
 <section aria-labelledby="h-hot"><h2 id="h-hot">Where requests collide, and what would help</h2><div id="hot"></div></section>
 <section aria-labelledby="h-time"><h2 id="h-time">Refusals a minute, by kind</h2><div id="time"></div></section>
 <section aria-labelledby="h-routes"><h2 id="h-routes">Routes</h2><div id="routes"></div></section>
@@ -97,7 +97,8 @@ function spot({ resource, key, conflicts, retries, kinds, members, advice }) {
 }
 const NAMES = { refused: 'refused', committed: 'committed', retries: 'written again', merges: 'merged', replays: 'replayed', locksLost: 'locks lost' }
 const ADVICE = { refetch: 'read again', wait: 'send again later', 'change-request': 'correct the request', 'new-key': 'new key', merge: 'merge', none: 'final' }
-function show({ totals, minutes, routes, locks, hot, refusals }) {
+function show({ processes, totals, minutes, routes, locks, hot, refusals }) {
+  at('h-totals').textContent = processes === 1 ? 'In one process' : 'In ' + processes + ' processes'
   at('totals').replaceChildren(...Object.entries(NAMES).map(([name, label]) => make('div', {}, make('dt', {}, label), make('dd', {}, String(totals[name])))))
   at('hot').replaceChildren(...(hot.length === 0 ? [make('p', { class: 'soft' }, 'Nothing has collided yet.')] : hot.map(spot)))
   at('time').replaceChildren(chart(minutes))

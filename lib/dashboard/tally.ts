@@ -1,48 +1,23 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { type ConflictEvents, subscribe } from '../conflicts/events'
-import { type Advice, adviceFor, collisionOf, type HotSpot } from './collisions'
-
-interface Refusal {
-  readonly at: number
-  readonly instance: string
-  readonly resource: string
-  readonly route: string
-  readonly code: string
-  readonly status: number
-  readonly resolution: string
-  readonly enforced: boolean
-}
-
-/** What the page shows. */
-export interface Snapshot {
-  readonly since: number
-  readonly totals: Readonly<Record<string, number>>
-  /** Refusals by kind for each minute, oldest first. */
-  readonly minutes: readonly { readonly at: number; readonly kinds: Readonly<Record<string, number>> }[]
-  readonly routes: readonly { readonly route: string; readonly conflicts: number }[]
-  readonly locks: readonly { readonly resource: string; readonly waiting: number; readonly held: number }[]
-  readonly hot: readonly (Omit<HotSpot, 'commits'> & { readonly advice: readonly Advice[] })[]
-  readonly refusals: readonly Refusal[]
-}
+import { collisionOf, type HotSpot } from './collisions'
+import { type Counts, hottest, MOST_MINUTES, type Refusal, SHOWN_REFUSALS, type Spot } from './together'
 
 export interface Tally {
-  snapshot(): Snapshot
+  /** Keys are hashed with `salt`, unless they are to be shown. */
+  counts(salt: string): Counts
   onChange(listener: () => void): () => void
   stop(): void
 }
 
-const MOST_MINUTES = 60
 const MOST_SPOTS = 500
 const MOST_ROUTES = 100
 const MOST_MEMBERS = 50
 const MOST_COMMITS = 20
-const SHOWN_SPOTS = 10
-const SHOWN_REFUSALS = 30
 
 /** Counts the messages of the channels in bounded memory: only the resources with the latest events are kept. */
 export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
   const since = now()
-  const salt = randomBytes(16)
   const totals = { refused: 0, committed: 0, retries: 0, merges: 0, replays: 0, locksLost: 0 }
   const minutes: { at: number; kinds: Record<string, number> }[] = []
   const routes = new Map<string, number>()
@@ -57,8 +32,7 @@ export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
   function spotOf(resource: string, key: string): HotSpot {
     const id = `${resource}\n${key}`
     const spot = spots.get(id) ?? {
-      ...{ resource, key: showKeys ? key : createHmac('sha256', salt).update(id).digest('hex').slice(0, 12) },
-      ...{ conflicts: 0, retries: 0, waits: 0, kinds: {}, members: {}, commits: [] },
+      ...{ resource, key, conflicts: 0, retries: 0, kinds: {}, members: {}, commits: [] },
       collisions: { disjoint: 0, overlapping: 0, unclear: 0 },
     }
     // Deleting and setting it again makes it the newest entry, which is dropped last.
@@ -115,18 +89,13 @@ export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
   ]
 
   return {
-    snapshot: () => ({
+    counts: (salt) => ({
       ...{ since, totals: { ...totals }, minutes, refusals },
-      routes: [...routes]
-        .map(([route, conflicts]) => ({ route, conflicts }))
-        .sort(byConflicts)
-        .slice(0, SHOWN_SPOTS),
+      routes: hottest([...routes].map(([route, conflicts]) => ({ route, conflicts }))),
       locks: [...locks].map(([resource, load]) => ({ resource, ...load })),
-      hot: [...spots.values()]
-        .filter(({ conflicts, retries }) => conflicts + retries > 0)
-        .sort((one, two) => two.conflicts + two.retries - one.conflicts - one.retries)
-        .slice(0, SHOWN_SPOTS)
-        .map(({ commits: _, ...spot }) => ({ ...spot, advice: adviceFor(spot) })),
+      hot: hottest([...spots.values()].filter(({ conflicts, retries }) => conflicts + retries > 0)).map(
+        ({ commits: _, ...spot }) => ({ ...spot, key: showKeys ? spot.key : hashed(spot, salt) }),
+      ),
     }),
     onChange(listener) {
       listeners.add(listener)
@@ -154,5 +123,6 @@ function add(counts: Record<string, number>, name: string): void {
   counts[name] = (counts[name] ?? 0) + 1
 }
 
-const byConflicts = (one: { readonly conflicts: number }, two: { readonly conflicts: number }) =>
-  two.conflicts - one.conflicts
+function hashed({ resource, key }: Spot, salt: string): string {
+  return createHmac('sha256', salt).update(`${resource}\n${key}`).digest('hex').slice(0, 12)
+}

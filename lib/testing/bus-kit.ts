@@ -50,7 +50,7 @@ function messageChecks<B extends MessageBus>(): Checks<Trial<B>> {
     'what is published is heard, as it was, by the bus itself and by others': async ({ bus, second }) => {
       const [own, other] = [await ear(bus), await ear(second)]
       // The characters that are allowed, and as many as are.
-      const text = Array.from({ length: 200 }, (_, index) => String.fromCharCode(33 + (index % 94))).join('')
+      const text = Array.from({ length: 4000 }, (_, index) => String.fromCharCode(33 + (index % 94))).join('')
       for (const each of ['*', text, `'"\\%`]) {
         await bus.publish(each)
         for (const { heard } of [own, other]) await heard(each, 'a text is heard as it was published')

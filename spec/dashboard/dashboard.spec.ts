@@ -136,7 +136,7 @@ test('the memory is bounded: of 100,000 keys the last ones are kept', () => {
     const message = { name: 'a', key: `${id}`, method: 'PUT', route: `/${id}`, conflict, instance: '', enforced: true }
     publish('conflict', () => ({ ...message, request: {}, changed: () => [`/${id}`] }))
   }
-  const { hot, routes, refusals, minutes } = counts.snapshot()
+  const { hot, routes, refusals, minutes } = counts.counts('')
   counts.stop()
   expect([hot.length, routes.length, refusals.length, minutes.length <= 60]).toEqual([10, 10, 30, true])
   expect(Number(hot[0]?.key)).toBeGreaterThanOrEqual(99_500)
@@ -152,6 +152,7 @@ test('nothing is counted before it is made, nor after it was stopped', async () 
 
 test.each<[object, RegExp]>([
   [{ key: 'shown' }, /Did you mean "keys"/],
+  [{ bus: {} }, /dashboard\(\): bus has to be a MessageBus, such as redisBus/],
   [{ keys: true }, /dashboard\(\): keys has to be 'hashed' or 'shown'; got true/],
 ])('%j is refused when the app starts', (options, message) => {
   expect(() => dashboard(options)).toThrow(message)

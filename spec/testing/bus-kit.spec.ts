@@ -13,7 +13,7 @@ function toy(
   } = {},
 ) {
   const services = new WeakMap<MessageBus, Set<BusListener>>()
-  const { dropsEvery = 0, cutsTo = 200, startsLate, staysOn, alone, hidesGap } = flaws
+  const { dropsEvery = 0, cutsTo = 4000, startsLate, staysOn, alone, hidesGap } = flaws
   let count = 0
   const make = (listeners = new Set<BusListener>()): MessageBus => {
     const bus: MessageBus = {
