@@ -1,5 +1,5 @@
 import request from 'supertest'
-import { type ConflictOptions, resourceRouter, signature } from '../../lib'
+import { type ConflictOptions, contentHash, resourceRouter, signature } from '../../lib'
 import { appOf, type Doc, raw, type Shelf, shelf } from './app'
 
 const SECOND = 1_790_000_000_000
@@ -166,6 +166,46 @@ test.each([
     expect([status, body.code]).toEqual([412, 'precondition_failed'])
     expect(/weak tag .* Was the GET served through the chain\?/.test(body.detail)).toBe(isAsked)
   }
+})
+
+describe('a 412 for the strong tag that Express makes of an answer', () => {
+  const detail = async (options: Partial<ConflictOptions<Doc>>, tags: string) => {
+    const it = await articles(options)
+    const { status, body } = await request(it.app).put('/articles/1').set('If-Match', tags).send({ title: 'second' })
+    return [status, /app\.set\('etag', 'strong'\).* Was the GET served through the chain\?/.test(body.detail)]
+  }
+
+  test('asks where the GET was served', async () => {
+    expect(await detail({}, '"2a-nGPrCs0Q6D/bZrr3mBcVdmHpIB4"')).toEqual([412, true])
+  })
+
+  test('asks nothing where tags of ours look like it, or the tag is another one', async () => {
+    expect(await detail({ tag: contentHash() }, '"2a-nGPrCs0Q6D/bZrr3mBcVdmHpIB4"')).toEqual([412, false])
+    expect(await detail({}, '"2a-nGPrCs0Q6D"')).toEqual([412, false])
+  })
+})
+
+describe('a condition that cannot be read is shown, with what to send in its place:', () => {
+  test.each([
+    ['If-Match', 'old', 'is old, and no list of entity tags', 'If-Match: "old"'],
+    ['If-Match', 'W/old', 'is W/old', 'If-Match: "old"'],
+    ['If-Match', "'old'", "is 'old'", 'If-Match: "old"'],
+    ['If-Match', '"old', 'is "old', 'If-Match: "old"'],
+    ['If-Match', '\\"old\\"', 'is \\"old\\"', 'If-Match: "old"'],
+    ['If-None-Match', '7', 'is 7', 'If-None-Match: "7"'],
+    ['If-Match', 'old, older', 'is old, older', 'double quotes included, as in If-Match: "…"'],
+    ['If-Match', '*, "old"', 'is *, "old"', 'double quotes included, as in If-Match: "…"'],
+    ['If-Match', 'undefined', 'is undefined', 'the client had no ETag to send'],
+    ['If-Match', 'null', 'is null', 'Access-Control-Expose-Headers: ETag'],
+    ['If-Match', '[object Object]', 'is [object Object]', 'the client had no ETag to send'],
+    ['If-Match', `x${'y'.repeat(2000)}`, `is x${'y'.repeat(98)}…`, 'as in If-Match: "…"'],
+  ])('%s: %s', async (field, value, seen, cure) => {
+    const it = await articles()
+    const { status, body } = await put(it, { [field]: value })
+    expect([status, body.code, body.field]).toEqual([400, 'malformed_condition', field])
+    expect(body.detail).toContain(seen)
+    expect(body.detail).toContain(cure)
+  })
 })
 
 describe('what is not there', () => {

@@ -13,7 +13,22 @@ export function conditionsOf<T>(guarded: GuardedRequest<T>): Preconditions | Con
   guarded.conditions ??= parseConditions(guarded)
   if (guarded.conditions.outcome === 'parsed') return guarded.conditions.preconditions
   const { field } = guarded.conditions
-  return answerOf('malformed_condition', { field, detail: `${field} holds no list of entity tags.` })
+  const value = joined(guarded.headers[field === 'If-Match' ? 'if-match' : 'if-none-match']) ?? ''
+  return answerOf('malformed_condition', { field, detail: malformedDetail(field, value) })
+}
+
+const LONGEST_SHOWN = 100
+/** What JavaScript makes of a field that was not there. */
+const NO_TAGS = new Set(['undefined', 'null', 'NaN', '[object Object]'])
+
+/** The usual mistakes: the quotes got lost on the way through a shell or a variable, or there was no tag to send. */
+function malformedDetail(field: string, value: string): string {
+  const seen = `${field} is ${value.length > LONGEST_SHOWN ? `${value.slice(0, LONGEST_SHOWN - 1)}…` : value}`
+  if (NO_TAGS.has(value))
+    return `${seen}: the client had no ETag to send. Does the read show one? A page of another origin sees it only with Access-Control-Expose-Headers: ETag.`
+  const bare = value.replace(/^W\//, '').replace(/^[\\"']+|[\\"']+$/g, '')
+  const tag = bare.length < LONGEST_SHOWN && /^[!#-+\--~]+$/.test(bare) ? bare : '…'
+  return `${seen}, and no list of entity tags. Send the tag as the ETag of the answer shows it, double quotes included, as in ${field}: "${tag}".`
 }
 
 function parseConditions<T>({ req, headers, isSafe }: RequestFacts<T>) {

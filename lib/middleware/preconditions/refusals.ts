@@ -1,5 +1,5 @@
 import { answerOf, ConflictError } from '../../conflicts/conflicts'
-import { formatEntityTag, type TagForm, type TagList } from '../../http/entity-tag'
+import { type EntityTag, formatEntityTag, type TagForm, type TagList } from '../../http/entity-tag'
 import type { ConditionField, Preconditions } from '../../http/preconditions'
 import { retryAfterS } from '../../timing/retry-after'
 import type { GuardedRequest } from '../request/guarded-request'
@@ -14,24 +14,36 @@ export function failedCondition(
 ): ConflictError {
   return answerOf(form === undefined ? 'precondition_failed' : 'weak_validator', {
     field,
-    detail: detailOf(preconditions, field, form),
+    detail: detailOf(preconditions, field, { current, form }),
     expected: expectedBy(preconditions, field),
     current,
   })
 }
 
-function detailOf(preconditions: Preconditions, field: ConditionField, form: TagForm | undefined): string {
+function detailOf(
+  { ifMatch }: Preconditions,
+  field: ConditionField,
+  { current, form }: { readonly current: string | undefined; readonly form: TagForm | undefined },
+): string {
   if (form === 'weak')
     return 'If-Match holds the weak form of the current tag: something between server and client weakened it.'
   if (form === 'suffixed') return 'If-Match holds the current tag with a suffix that compressing proxies put behind it.'
   if (field === 'If-None-Match') return 'What If-None-Match excludes is there.'
-  if (field === 'If-Match' && isWeakOnly(preconditions.ifMatch))
+  if (field === 'If-Match' && isEach(ifMatch, ({ weak }) => weak))
     return 'If-Match holds a weak tag (W/"…"), which never matches: Express makes such tags itself. Was the GET served through the chain?'
+  // What `contentHash` makes looks the same.
+  if (field === 'If-Match' && current && !isHash(current) && isEach(ifMatch, (tag) => isHash(formatEntityTag(tag))))
+    return "If-Match holds a tag that Express makes of an answer itself, with app.set('etag', 'strong'). Was the GET served through the chain?"
   return `The resource is not, or no longer, in the state that ${field} names.`
 }
 
-function isWeakOnly(tags: TagList | undefined): boolean {
-  return Array.isArray(tags) && tags.length > 0 && tags.every(({ weak }) => weak)
+function isEach(tags: TagList | undefined, holds: (tag: EntityTag) => boolean): boolean {
+  return Array.isArray(tags) && tags.length > 0 && tags.every(holds)
+}
+
+/** The form of the package `etag`: a length in hex, and a SHA-1 in Base64. */
+function isHash(tag: string): boolean {
+  return /^"[0-9a-f]+-[A-Za-z0-9+/]{27}"$/.test(tag)
 }
 
 /** The first tags that the client sent: enough to find the mistake, too little to fill a log. */
