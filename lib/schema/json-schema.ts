@@ -9,6 +9,7 @@ export function jsonSchema(schema: object | CompiledSchema, ajv: AjvInstance | u
   if (ajv?.opts.$data && !hasOwnRegExp(ajv)) throw new TypeError(`schema: the Ajv instance has ${SLOW_PATTERNS}`)
   const validate = isCompiled(schema) ? schema : compiled(schema, ajv ?? ownAjv(schema))
   const text = isCompiled(schema) ? schema.schema : schema
+  if (isCompiled(schema)) mustBeValidator(schema)
   refuseUnusable(text, isCompiled(schema))
   const annotations = readAnnotations(text, ajv)
   const relaxed = annotations && lenient(text, ajv, annotations)
@@ -28,6 +29,28 @@ export function jsonSchema(schema: object | CompiledSchema, ajv: AjvInstance | u
 
 const SLOW_PATTERNS =
   '$data without code.regExp: a client could bring a pattern that takes for ever. Turn $data off, or give code.regExp a linear engine such as re2.'
+
+/** A function of another library, such as `Article.parse` of zod, would refuse everything or nothing. */
+function mustBeValidator(validate: CompiledSchema): void {
+  const said = saidOf(validate)
+  if (said === undefined) return
+  throw new TypeError(
+    `schema: it is a function that ${said} where a validator of Ajv gives true or false. Give the schema itself: schema: Article, not Article.parse.`,
+  )
+}
+
+/** Tried once: a validator says something about any value. Those that Ajv has written to a file have no other mark. */
+function saidOf(validate: CompiledSchema): string | undefined {
+  // An asynchronous one is refused by name.
+  if (isObject(validate.schema)) return undefined
+  try {
+    const said = validate({})
+    if (typeof said === 'boolean') return undefined
+    return said instanceof Promise ? 'gave a promise' : `gave ${typeof said}`
+  } catch (error) {
+    return `threw a ${(error as Partial<Error> | undefined)?.name}`
+  }
+}
 
 function refuseUnusable(schema: unknown, isCompiled: boolean): void {
   if (valueAt(schema, ['$async']) === true)

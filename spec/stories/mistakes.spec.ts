@@ -1,5 +1,6 @@
 import type express from 'express'
 import request from 'supertest'
+import { z } from 'zod'
 import {
   type ConflictOptions,
   commitChange,
@@ -52,6 +53,22 @@ describe('a mistake is found when the app starts:', () => {
     ['a path without a parameter', { path: '/articles' }, /path: "\/articles" is not a path/],
     ['a method in small letters', { safeMethods: ['search'] }, /capital letters/],
     ['seconds that are no number', { deadlineMs: '10s' }, /deadlineMs has to be a number of milliseconds/],
+    [
+      'parse of a schema',
+      { schema: z.object({ title: z.string() }).parse },
+      /schema: it is a function that threw a \w+ where .* true or false.*Give the schema itself/,
+    ],
+    [
+      'safeParse of a schema',
+      { schema: z.object({}).safeParse },
+      /schema: it is a function that gave object where .* Give the schema itself/,
+    ],
+    [
+      'an async validator',
+      { schema: async () => true },
+      /schema: it is a function that gave a promise .*Give the schema itself/,
+    ],
+    ['a class', { schema: class Article {} }, /schema: it is a function that threw a TypeError where/],
     ['no name', { name: undefined }, /name has to be what the resource is called, such as "article"; got undefined/],
   ])('%s', (_name, more, message) => {
     expect(() => detectConflicts(options(more))).toThrow(message)
