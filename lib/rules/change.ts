@@ -90,8 +90,7 @@ export function withKey(value: unknown, stored: unknown, key: string | undefined
 export function forbiddenChanges(before: unknown, after: unknown, rules: MemberRules): MemberChange[] {
   const { immutable, writeOnce, arrayKeys } = rules
   return [
-    // A column has NULL where JSON has no member.
-    ...changesIn(alike(immutable), before, after, arrayKeys, (was, is) => was === null && is === undefined),
+    ...changesIn(alike(immutable), before, after, arrayKeys),
     ...changesIn(alike(writeOnce), before, after, arrayKeys, isUnset),
   ]
 }
@@ -100,18 +99,21 @@ function isUnset(member: unknown): boolean {
   return member === null || member === undefined
 }
 
-/** Compared by value before and after, never by the paths of a patch: those can be spelt in ways that hide what they do. */
+/**
+ * Compared by value before and after, never by the paths of a patch: those can be spelt in ways that hide what they do.
+ * A column has NULL, and a typed client sends null, where JSON has no member: neither is a change.
+ */
 export function changesIn(
   marks: MarkedPair | undefined,
   before: unknown,
   after: unknown,
   arrayKeys: ArrayKeys,
-  isAllowed: (was: unknown, is: unknown) => boolean = () => false,
+  isAllowed: (was: unknown) => boolean = () => false,
 ): MemberChange[] {
   const changes: MemberChange[] = []
   eachMember(marks, before, after, arrayKeys, (was, is, tokens) => {
     const kind = kindOfChange(was, is)
-    if (kind && !isAllowed(was, is)) changes.push({ pointer: formatPointer(tokens), kind })
+    if (kind && !(isUnset(was) && isUnset(is)) && !isAllowed(was)) changes.push({ pointer: formatPointer(tokens), kind })
   })
   return changes
 }

@@ -174,9 +174,9 @@ describe('changesIn', () => {
     ['a member that was null', '/a', { a: null }, { a: 1 }, ['changed /a']],
     ['null that stayed', '/a', { a: null }, { a: null }, []],
     ['a removed member', '/a', { a: 1 }, {}, ['removed /a']],
-    ['null that was removed', '/a', { a: null }, {}, ['removed /a']],
+    ['null that was removed', '/a', { a: null }, {}, []],
     ['an added member', '/a', {}, { a: 1 }, ['added /a']],
-    ['null that was added', '/a', {}, { a: null }, ['added /a']],
+    ['null that was added', '/a', {}, { a: null }, []],
     ['a parent that was removed', '/a/b', { a: { b: 1 } }, {}, ['removed /a/b']],
     ['a resource that was removed', '/a', { a: 1 }, undefined, ['removed /a']],
     [

@@ -107,11 +107,26 @@ describe('a PUT', () => {
 
   test('of an immutable member that was never there is refused', async () => {
     const it = await articleApp({ title: 'a' }, { immutable: ['/id', '/meta/author'] })
-    expect(named(await it.put({ title: 'a', id: null, meta: { author: '' } }))).toEqual([
+    expect(named(await it.put({ title: 'a', id: 0, meta: { author: '' } }))).toEqual([
       'added /id',
       'added /meta/author',
     ])
     expect((await it.put({ title: 'a', meta: { other: 1 } })).status).toBe(200)
+  })
+
+  test('may leave out an immutable member that is not set, or send null for it', async () => {
+    const it = await articleApp({ title: 'a', id: null }, { immutable: ['/id'] })
+    for (const body of [{ title: 'b' }, { title: 'b', id: null }, { title: 'b' }])
+      expect((await it.put(body)).status).toBe(200)
+    expect(named(await it.put({ title: 'b', id: 1 }))).toEqual(['added /id'])
+  })
+
+  test('may send null for a readOnly member that is not set', async () => {
+    const schema = { properties: { at: { type: ['string', 'null'], readOnly: true } } }
+    const it = await articleApp({ title: 'a' }, { schema })
+    expect((await it.put({ title: 'b', at: null })).status).toBe(200)
+    expect(await it.stored()).toEqual({ title: 'b' })
+    expect(named(await it.put({ title: 'b', at: 'now' }))).toEqual(['added /at'])
   })
 
   test('that changes more than fifty members names fifty and counts the rest', async () => {
