@@ -113,7 +113,8 @@ export function changesIn(
   const changes: MemberChange[] = []
   eachMember(marks, before, after, arrayKeys, (was, is, tokens) => {
     const kind = kindOfChange(was, is)
-    if (kind && !(isUnset(was) && isUnset(is)) && !isAllowed(was)) changes.push({ pointer: formatPointer(tokens), kind })
+    if (kind && !(isUnset(was) && isUnset(is)) && !isAllowed(was))
+      changes.push({ pointer: formatPointer(tokens), kind })
   })
   return changes
 }

@@ -115,18 +115,18 @@ function fault(error: unknown): never {
   throw unavailable(error)
 }
 
-/** How browsers send forms. Stored as it comes, a form would be a file with the boundaries of the form in it. */
-const FORM = /^[ \t]*(?:multipart\/form-data|application\/x-www-form-urlencoded)[ \t]*(?:;|$)/i
+/** Forms of browsers, and other envelopes. Stored as it comes, one would be a file with boundaries in it. */
+const ENVELOPE = /^[ \t]*(?:multipart\/|application\/x-www-form-urlencoded[ \t]*(?:;|$))/i
 
 /** What of an upload can be refused by its header, before a byte of it is kept. */
 function refusalOfUpload(req: Request, maxBytes: number): ConflictError | undefined {
   const { headers, method } = req
   if (method === 'PATCH')
     return new ConflictError('unsupported_media_type', { detail: 'A file cannot be patched: PUT the whole of it.' })
-  if (FORM.test(headers['content-type'] ?? ''))
+  if (ENVELOPE.test(headers['content-type'] ?? ''))
     return new ConflictError('unsupported_media_type', {
       detail:
-        'A form was sent where the file itself is expected: send its bytes as the body, and its own type as Content-Type.',
+        'A form, or a body of several parts, was sent where the file itself is expected: send its bytes as the body, and its own type as Content-Type.',
     })
   const coding = headers['content-encoding']
   if (coding !== undefined && coding.toLowerCase() !== 'identity')
