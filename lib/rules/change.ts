@@ -7,6 +7,7 @@ import {
   eachMember,
   type MarkedPair,
   misplacedMembers,
+  pairOf,
   withoutMembers,
   withoutMembersButKeys,
 } from '../json/members'
@@ -63,6 +64,27 @@ export function withStoredHidden(next: unknown, stored: unknown, rules: MemberRu
 export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaMarks, rules: MemberRules): unknown {
   const fixed = carryMembers(marks.readOnly, stored, next, rules.arrayKeys)
   return carryMembers(marks.writeOnly, stored, fixed, rules.arrayKeys, 'kept')
+}
+
+/**
+ * Pointers to write-only members of `kept`, what `withStoredMembers` gave, that `seenIn` would show: another branch of the
+ * schema holds there. `value` is without them.
+ */
+export function revealedMembers(
+  [next, kept]: readonly [unknown, unknown],
+  stored: unknown,
+  { readOnly, writeOnly }: SchemaMarks,
+  seenIn: (value: unknown) => Marks | undefined,
+  { arrayKeys }: MemberRules,
+): { readonly value: unknown; readonly pointers: readonly string[] } {
+  if (!writeOnly?.before) return { value: kept, pointers: [] }
+  const fixed = carryMembers(readOnly, stored, next, arrayKeys)
+  const unseen = carryMembers(pairOf(undefined, seenIn(kept)), stored, fixed, arrayKeys, 'kept')
+  const pointers: string[] = []
+  eachMember(writeOnly, stored, kept, arrayKeys, (_, is, tokens) => {
+    if (is !== undefined && valueAt(unseen, tokens) === undefined) pointers.push(formatPointer(tokens))
+  })
+  return { value: pointers.length === 0 ? kept : unseen, pointers }
 }
 
 /** Arrays and objects in which hidden members would end up in a different item. */

@@ -432,6 +432,60 @@ describe('write-only members', () => {
     const other = await resource({ list }, { schema: keyed.schema })
     expect((await other.put({ list: [{ id: 2 }, { id: 1 }] })).status).toBe(409)
   })
+
+  describe('that another branch of the schema would show', () => {
+    const branch = {
+      if: { properties: { kind: { const: 'private' } }, required: ['kind'] },
+      // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+      then: { properties: { pin: { writeOnly: true } } },
+    }
+    const open = () => resource({ kind: 'private', pin: 1 }, { schema: branch })
+
+    test('are left out by a PUT that leaves them out', async () => {
+      const it = await open()
+      await it.put({ kind: 'private', title: 'a' }).expect(200)
+      expect(await it.stored()).toEqual({ kind: 'private', title: 'a', pin: 1 })
+      expect((await it.put({ kind: 'public' }).expect(200)).body).toEqual({ kind: 'public' })
+      expect(await it.stored()).toEqual({ kind: 'public' })
+    })
+
+    test.each([
+      ['a merge patch', { kind: 'public' }, MERGE],
+      ['a JSON Patch', [{ op: 'replace', path: '/kind', value: 'public' }], JSON_PATCH],
+    ])('refuse %s that says nothing of them', async (_, patch, type) => {
+      const it = await open()
+      const { status, body } = await it.patch(patch, type)
+      expect([status, body.code, body.conflicts]).toEqual([
+        409,
+        'immutable_field',
+        [{ pointer: '/pin', kind: 'shown' }],
+      ])
+      expect(await it.stored()).toEqual({ kind: 'private', pin: 1 })
+    })
+
+    test('are shown, or removed, if the request says so', async () => {
+      const it = await open()
+      expect((await it.patch({ kind: 'public', pin: 2 })).body).toEqual({ kind: 'public', pin: 2 })
+      const other = await open()
+      expect((await other.patch({ kind: 'public', pin: null })).body).toEqual({ kind: 'public' })
+    })
+
+    test('of one item and not of another', async () => {
+      const list = [
+        { id: 1, kind: 'private', pin: 1 },
+        { id: 2, kind: 'private', pin: 2 },
+      ]
+      const options = { schema: { properties: { list: { items: branch } } }, arrayKeys: { '/list': '/id' } }
+      const it = await resource({ list }, options)
+      const changed = [
+        { id: 2, kind: 'private' },
+        { id: 1, kind: 'public' },
+      ]
+      expect((await it.patch({ list: changed })).body.conflicts).toEqual([{ pointer: '/list/1/pin', kind: 'shown' }])
+      expect((await it.put({ list: changed })).body).toEqual({ list: changed })
+      expect(await it.stored()).toEqual({ list: [{ ...changed[0], pin: 2 }, changed[1]] })
+    })
+  })
 })
 
 describe('members that are required, and only the server sets', () => {

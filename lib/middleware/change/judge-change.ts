@@ -44,6 +44,7 @@ export function foreignMembers<T>(
   if (current === undefined) return undefined
   const [misplaced] = proposal.misplaced
   if (misplaced !== undefined) return misplacedConflict(settings, proposal.misplaced)
+  if (proposal.revealed.length > 0) return revealedConflict(settings, proposal.revealed)
   const { readOnly } = proposal.marks
   if (readOnly === undefined && versionField === undefined) return undefined
   // Compares both as the client sees them: hidden members were dropped from what it sent.
@@ -94,6 +95,12 @@ function misplacedConflict<T>({ name, options }: Definition<T>, pointers: readon
   )
   const detail = `Nothing tells the items of ${first === '' ? 'the resource' : first} apart: they can be added to at the end, but not changed, moved or removed one by one.`
   const conflicts = pointers.map((pointer) => ({ pointer, kind: 'changed' }))
+  return answerOf('immutable_field', { status: options.status?.immutable_field, detail, conflicts })
+}
+
+function revealedConflict<T>({ options }: Definition<T>, pointers: readonly string[]): ConflictError {
+  const detail = `${pointers[0]} is never shown, and would be in the new state: send it as well, or remove it.`
+  const conflicts = pointers.map((pointer) => ({ pointer, kind: 'shown' }))
   return answerOf('immutable_field', { status: options.status?.immutable_field, detail, conflicts })
 }
 

@@ -9,6 +9,7 @@ import {
   type MemberRules,
   misplacedUnseen,
   proposeNew,
+  revealedMembers,
   type SchemaMarks,
   withKey,
   withStoredHidden,
@@ -29,6 +30,8 @@ export interface Proposal {
   readonly marks: SchemaMarks
   /** Where hidden members would end up in a different item. */
   readonly misplaced: readonly string[]
+  /** Members that a patch keeps, and that would be shown from now on although they were not. */
+  readonly revealed: readonly string[]
   readonly conflict?: ConflictError | undefined
   /** What is wrong with a new resource until the handler fills in the members that only the server sets. */
   readonly incomplete?: ConflictError | undefined
@@ -37,7 +40,7 @@ export interface Proposal {
 }
 
 const NO_MARKS: SchemaMarks = { readOnly: undefined, writeOnly: undefined }
-const NOTHING: Proposal = { marks: NO_MARKS, misplaced: [], tellsState: false }
+const NOTHING: Proposal = { marks: NO_MARKS, misplaced: [], revealed: [], tellsState: false }
 
 export function propose<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Proposal | Promise<Proposal> {
   const { sent } = guarded
@@ -88,13 +91,17 @@ function proposeUpdate<T>(
   const kept = withStoredMembers(whole, current.value, marks, members)
   // In a merge patch null removes a member, even one that the client cannot see.
   const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly?.before) : kept
-  const misplaced = misplacedUnseen(current.value, meant, marks, members)
-  const value = withKey(meant, current.value, key, members)
   const tellsState = sent.format !== 'value'
+  const unseen = revealedMembers([whole, meant], current.value, marks, (it) => schema?.writeOnlyIn(it), members)
+  // A PUT leaves out what it does not name. A patch keeps it.
+  const [own, revealed] = tellsState ? [meant, unseen.pointers] : [unseen.value, []]
+  const misplaced = misplacedUnseen(current.value, own, marks, members)
+  const value = withKey(own, current.value, key, members)
   return after(check(settings, value, true), (checked) => {
     const conflict = checked.ok ? undefined : schemaConflict(settings, checked.errors)
     // Written out: to spread an object and add members takes 20 times as long.
-    return { value: checked.ok ? checked.value : value, sent: next.value, marks, misplaced, conflict, tellsState }
+    const made = checked.ok ? checked.value : value
+    return { value: made, sent: next.value, marks, misplaced, revealed, conflict, tellsState }
   })
 }
 
