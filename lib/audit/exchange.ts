@@ -113,11 +113,11 @@ export function parsed(text: string): Value | undefined {
 const TEXTS = ['title', 'name', 'description', 'text', 'subject', 'body', 'content', 'note', 'comment', 'label']
 
 /** The value with one text in it changed. Where there is none, a number. */
-export function changedValue(value: Value, attempt: number): Value {
+export function changedValue(value: Value, nth: number): Value {
   const names = Object.keys(value)
   const text = TEXTS.find((name) => typeof value[name] === 'string')
   const member = text ?? names.find((name) => typeof value[name] === 'number' && !/id$|version|rev/i.test(name))
-  if (member === undefined) return { ...value, title: `audit ${attempt}` }
+  if (member === undefined) return { ...value, title: `audit ${nth}` }
   const before = value[member]
-  return { ...value, [member]: typeof before === 'number' ? before + attempt : `${before} ${attempt}` }
+  return { ...value, [member]: typeof before === 'number' ? before + nth : `${before} ${nth}` }
 }

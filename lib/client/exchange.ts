@@ -31,7 +31,7 @@ export async function exchange(send: typeof fetch, message: Message, bounds: Bou
   const endsAt = Date.now() + bounds.deadlineMs
   const signal = deadline(bounds.deadlineMs, message.signal)
   let afterUnknown = false
-  for (let attempt = 1; ; attempt++) {
+  for (let tries = 1; ; tries++) {
     let reply: Received | undefined
     let failure: unknown
     try {
@@ -42,8 +42,8 @@ export async function exchange(send: typeof fetch, message: Message, bounds: Bou
       failure = error
     }
     const isUnknown = !reply || leavesUnknown(reply)
-    const delayMs = retryDelayMs(attempt, reply?.headers.get('Retry-After') ?? '', Date.now())
-    if (attempt >= bounds.tries || Date.now() + delayMs >= endsAt || !mayRetry(message, reply, isUnknown)) {
+    const delayMs = retryDelayMs(tries, reply?.headers.get('Retry-After') ?? '', Date.now())
+    if (tries >= bounds.tries || Date.now() + delayMs >= endsAt || !mayRetry(message, reply, isUnknown)) {
       if (reply) return { ...reply, afterUnknown }
       throw failure
     }
@@ -98,9 +98,9 @@ function leavesUnknown({ status, refusal }: Received): boolean {
 const FIRST_MS = 100
 const LONGEST_MS = 10_000
 
-/** Full jitter: a random delay up to a bound that doubles with each attempt, added to what the server asked for. */
-export function retryDelayMs(attempt: number, retryAfter: string, now: number, random = Math.random): number {
-  return askedForMs(retryAfter, now) + random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** (attempt - 1))
+/** Full jitter: a random delay up to a bound that doubles with each try, added to what the server asked for. */
+export function retryDelayMs(tries: number, retryAfter: string, now: number, random = Math.random): number {
+  return askedForMs(retryAfter, now) + random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** (tries - 1))
 }
 
 /** RFC 9110 §10.2.3: seconds, or a date in the form that servers have to send, which every `Date.parse` reads alike. */

@@ -19,7 +19,7 @@ export interface Claim {
   release(): Promise<boolean>
 }
 
-export type Claimed =
+export type ClaimOutcome =
   | { readonly outcome: 'claimed'; readonly claim: Claim }
   | { readonly outcome: 'answered' | 'carried-out'; readonly answer: KeptAnswer }
   /** `token`: which claim is running. */
@@ -47,11 +47,11 @@ export async function claimKey(
   key: string,
   fingerprint: string,
   terms: ClaimTerms,
-): Promise<Claimed> {
+): Promise<ClaimOutcome> {
   const mine: Running = { state: 'running', fingerprint, token: randomUUID(), isWatched: false }
   const myText = printRecord(mine)
   const watched = () => printRecord({ ...mine, isWatched: true })
-  const won = (): Claimed => ({ outcome: 'claimed', claim: claimOf(store, key, mine, myText, terms) })
+  const won = (): ClaimOutcome => ({ outcome: 'claimed', claim: claimOf(store, key, mine, myText, terms) })
   let token = ''
   for (let looks = 0; looks < LOOKS; looks++) {
     if (await store.claim(key, myText, terms.ttlMs, watched)) return won()
@@ -152,10 +152,10 @@ export async function claimUnkeyed(
   key: string,
   terms: { readonly leaseMs: number; readonly keptMs: number },
   awaited: string | undefined,
-): Promise<Claimed> {
+): Promise<ClaimOutcome> {
   const token = randomUUID()
   const text = printRecord({ state: 'running', fingerprint: '', token, isWatched: true })
-  const won = (): Claimed => ({ outcome: 'claimed', claim: unkeyedClaimOf(store, key, text, token, terms) })
+  const won = (): ClaimOutcome => ({ outcome: 'claimed', claim: unkeyedClaimOf(store, key, text, token, terms) })
   let seen: ReturnType<typeof parseRecord> | undefined
   for (let looks = 0; looks < LOOKS; looks++) {
     if (await store.claim(key, text, terms.leaseMs)) return won()

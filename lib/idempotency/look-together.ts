@@ -1,6 +1,6 @@
 import { type Line, line } from '../timing/line'
 import { pollingMs } from '../timing/pause'
-import type { Claimed } from './claim'
+import type { ClaimOutcome } from './claim'
 
 /** The client that waits for an answer: a response of Node, for instance. */
 export interface WaitingClient {
@@ -13,12 +13,12 @@ export interface WaitingClient {
 interface Group {
   readonly waiting: Line<(news: News) => void>
   /** What was seen last. */
-  seen: Claimed
+  seen: ClaimOutcome
   pauseMs: number
 }
 
 /** What a waiting request is told: to go on in place of the one that looked, at once or after a pause, or what was found. */
-type News = 'look' | 'pause' | { readonly found: Claimed } | { readonly error: unknown }
+type News = 'look' | 'pause' | { readonly found: ClaimOutcome } | { readonly error: unknown }
 
 /** How many requests of this process wait for one answer. Further ones are refused at once. */
 const MOST_WAITING = 1000
@@ -37,9 +37,9 @@ const groups = new WeakMap<object, Map<string, Group>>()
 export async function lookTogether(
   store: object,
   id: string,
-  { waitMs, client, seen }: { readonly waitMs: number; readonly client: WaitingClient; readonly seen?: Claimed },
-  look: (seen: Claimed) => Promise<Claimed>,
-): Promise<Claimed> {
+  { waitMs, client, seen }: { readonly waitMs: number; readonly client: WaitingClient; readonly seen?: ClaimOutcome },
+  look: (seen: ClaimOutcome) => Promise<ClaimOutcome>,
+): Promise<ClaimOutcome> {
   const until = performance.now() + waitMs
   const inStore = groups.get(store) ?? new Map<string, Group>()
   groups.set(store, inStore)
@@ -97,7 +97,7 @@ export async function lookTogether(
   }
 }
 
-const RUNNING: Claimed = { outcome: 'running', token: '' }
+const RUNNING: ClaimOutcome = { outcome: 'running', token: '' }
 
 /** `undefined`: it waited in vain, or its client has left. */
 function newsOf(group: Group, waitMs: number, client: WaitingClient): Promise<News | undefined> {

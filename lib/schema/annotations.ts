@@ -145,17 +145,18 @@ function evaluation(
     if (!node.list('allOf').every(also)) return false
     for (const keyword of ['anyOf', 'oneOf']) {
       const branches = node.list(keyword)
-      const held = branches.map((each) => apply(each, value, scope, false)).filter((each) => each !== undefined)
-      if (!must && branches.length > 0 && (keyword === 'anyOf' ? held.length === 0 : held.length !== 1)) return false
-      for (const each of held) merge(into, each)
+      const matching = branches.map((each) => apply(each, value, scope, false)).filter((each) => each !== undefined)
+      if (!must && branches.length > 0 && (keyword === 'anyOf' ? matching.length === 0 : matching.length !== 1))
+        return false
+      for (const each of matching) merge(into, each)
     }
     const not = node.one('not')
     if (not && !must && apply(not, value, scope, false)) return false
     const condition = node.one('if')
     if (condition) {
-      const held = apply(condition, value, scope, false)
-      if (held) merge(into, held)
-      if (!also(node.one(held ? 'then' : 'else'))) return false
+      const matching = apply(condition, value, scope, false)
+      if (matching) merge(into, matching)
+      if (!also(node.one(matching ? 'then' : 'else'))) return false
     }
     if (!isObject(value)) return true
     for (const keyword of ['dependentSchemas', 'dependencies'])

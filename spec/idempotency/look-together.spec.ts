@@ -1,16 +1,16 @@
 import { EventEmitter } from 'node:events'
-import type { Claimed } from '../../lib/idempotency/claim'
+import type { ClaimOutcome } from '../../lib/idempotency/claim'
 import { lookTogether } from '../../lib/idempotency/look-together'
 
 beforeEach(() => jest.useFakeTimers())
 afterEach(() => jest.useRealTimers())
 
-const RUNNING: Claimed = { outcome: 'running', token: 't' }
-const FOUND: Claimed = { outcome: 'unknown' }
-const CLAIMED = { outcome: 'claimed', claim: {} } as Claimed
+const RUNNING: ClaimOutcome = { outcome: 'running', token: 't' }
+const FOUND: ClaimOutcome = { outcome: 'unknown' }
+const CLAIMED = { outcome: 'claimed', claim: {} } as ClaimOutcome
 
 /** A claim that requests of one process look at. */
-function claim(now: Claimed = RUNNING) {
+function claim(now: ClaimOutcome = RUNNING) {
   const store = {}
   const it = {
     now,
@@ -60,7 +60,7 @@ test('one gets the claim, the next one looks at once, and the rest wait for it',
   const it = claim()
   const asked = it.many(3)
   await jest.advanceTimersByTimeAsync(1000)
-  const seen: Claimed[] = [CLAIMED, RUNNING]
+  const seen: ClaimOutcome[] = [CLAIMED, RUNNING]
   Object.defineProperty(it, 'now', { get: () => seen.shift() ?? FOUND })
   while (seen.length === 2) await jest.advanceTimersByTimeAsync(1)
   expect(seen).toEqual([])

@@ -3,50 +3,50 @@ import { storeFault } from '../../contracts/store-fault'
 import { pollingMs } from '../../timing/pause'
 
 /** The state of a lease. */
-export interface Told {
+export interface LeaseState {
   readonly fence: string | number | undefined
   lostBy: Error | undefined
   /** Made only if somebody listens: most locks are released before that. */
   listened: AbortController | undefined
 }
 
-const TOLD = Symbol('told')
+const STATE = Symbol('state')
 
-interface ToldLease extends Lease {
-  readonly [TOLD]: Told
+interface LeaseWithState extends Lease {
+  readonly [STATE]: LeaseState
 }
 
 /**
  * What all leases share. An object with getters of its own takes thirty times as long to make: half of a lock in
  * memory.
  */
-const SHARED: Pick<ToldLease, 'fence' | 'signal'> & ThisType<ToldLease> = {
+const SHARED: Pick<LeaseWithState, 'fence' | 'signal'> & ThisType<LeaseWithState> = {
   get fence() {
-    const { fence } = this[TOLD]
+    const { fence } = this[STATE]
     return fence === undefined ? undefined : String(fence)
   },
 
   get signal() {
-    const told = this[TOLD]
-    if (told.listened) return told.listened.signal
-    told.listened = new AbortController()
-    if (told.lostBy) told.listened.abort(told.lostBy)
-    return told.listened.signal
+    const state = this[STATE]
+    if (state.listened) return state.listened.signal
+    state.listened = new AbortController()
+    if (state.lostBy) state.listened.abort(state.lostBy)
+    return state.listened.signal
   },
 }
 
 /** A lease that reflects the latest renewal or loss. */
-export function toldLease(told: Told, release: () => Promise<void>): Lease {
+export function leaseHandle(state: LeaseState, release: () => Promise<void>): Lease {
   const lease = Object.create(SHARED)
-  lease[TOLD] = told
+  lease[STATE] = state
   lease.release = release
   return lease
 }
 
 /** Marks the lease as lost and tells its listeners. */
-export function tellLoss(told: Told, reason: Error): void {
-  told.lostBy = reason
-  told.listened?.abort(reason)
+export function markLost(state: LeaseState, reason: Error): void {
+  state.lostBy = reason
+  state.listened?.abort(reason)
 }
 
 /** What a service granted. */
@@ -90,7 +90,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   let timer: NodeJS.Timeout | undefined
   let renewing: Promise<void> | undefined
   let freed: Promise<void> | undefined
-  const told: Told = { fence: grant.fence, lostBy: undefined, listened: undefined }
+  const state: LeaseState = { fence: grant.fence, lostBy: undefined, listened: undefined }
 
   function free(): Promise<void> {
     if (freed) return freed
@@ -103,13 +103,13 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
 
   function release(): Promise<void> {
     // After a loss there is nothing left to give back.
-    if (told.lostBy) return Promise.resolve()
+    if (state.lostBy) return Promise.resolve()
     return free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
   }
 
   function lose(reason: Error): void {
-    if (freed || told.lostBy) return
-    tellLoss(told, reason)
+    if (freed || state.lostBy) return
+    markLost(state, reason)
     // What cannot be given back runs out in the service too, so nobody needs to hear of it.
     free().catch(() => {})
   }
@@ -118,7 +118,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
     const now = performance.now()
     if (now >= validUntil) lose(new Error('the lease ran out before it was renewed'))
     if (now >= endsAt) lose(new Error(`the lock was held for maxHoldMs (${maxHoldMs})`))
-    return freed !== undefined || told.lostBy !== undefined
+    return freed !== undefined || state.lostBy !== undefined
   }
 
   async function renewOnce(send: () => Promise<boolean>): Promise<void> {
@@ -150,7 +150,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   }
 
   if (!isOver()) sleep(heldSince)
-  return { lease: toldLease(told, release), lose }
+  return { lease: leaseHandle(state, release), lose }
 }
 
 /** How long somebody waits for a lock. */
@@ -160,7 +160,7 @@ export interface Patience {
 }
 
 /** A look at the lock: what was granted, if it was free. */
-export interface Attempt<R> {
+export interface Polling<R> {
   look(): Promise<R | undefined>
   /** Gives back what was granted to somebody who had given up by then. */
   giveBack(granted: R): Promise<void>
@@ -173,10 +173,10 @@ const POLL_MS = { first: 4, longest: 50 }
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** Looks until something is granted, or until `waitMs` has passed or `signal` was aborted. */
-export async function pollFor<R>(attempt: Attempt<R>, { waitMs, signal }: Patience): Promise<R | undefined> {
+export async function pollFor<R>(polling: Polling<R>, { waitMs, signal }: Patience): Promise<R | undefined> {
   const until = performance.now() + waitMs
   for (let pollMs = POLL_MS.first; !signal?.aborted; pollMs = Math.min(2 * pollMs, POLL_MS.longest)) {
-    const granted = await lookOnce(attempt, signal)
+    const granted = await lookOnce(polling, signal)
     const leftMs = until - performance.now()
     if (granted !== undefined || leftMs <= 0) return granted
     // Jitter keeps waiters of several processes from asking in step. The last look is at the very end.
@@ -185,7 +185,7 @@ export async function pollFor<R>(attempt: Attempt<R>, { waitMs, signal }: Patien
   return undefined
 }
 
-function lookOnce<R>({ look, giveBack }: Attempt<R>, signal: AbortSignal | undefined): Promise<R | undefined> {
+function lookOnce<R>({ look, giveBack }: Polling<R>, signal: AbortSignal | undefined): Promise<R | undefined> {
   const looked = look()
   if (!signal) return looked
   return new Promise((resolve, reject) => {

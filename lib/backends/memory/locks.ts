@@ -1,6 +1,6 @@
 import type { Lease, LockManager } from '../../contracts/lock'
 import { type Line, line } from '../../timing/line'
-import { LONGEST_TIMER_MS, type Told, tellLoss, toldLease } from '../leases/lease'
+import { type LeaseState, LONGEST_TIMER_MS, leaseHandle, markLost } from '../leases/lease'
 import { expiryQueue } from './expiry-queue'
 
 /** Locks of this process. */
@@ -11,7 +11,7 @@ export interface MemoryLocks extends LockManager {
 
 type Terms = Parameters<LockManager['acquire']>[1]
 
-interface Held extends Told {
+interface Held extends LeaseState {
   readonly key: string
   readonly maxHoldMs: number
   /** Who waits for it, if anybody does; handed on with the key. */
@@ -45,7 +45,7 @@ export function memoryLocks(): MemoryLocks {
     ends.push(it, endsAt)
     if (ends.size > 2 * held.size + FEW) ends.prune(({ record }) => !record.isOver)
     wakeBy(endsAt)
-    return toldLease(it, () => {
+    return leaseHandle(it, () => {
       end(it)
       return DONE
     })
@@ -54,7 +54,7 @@ export function memoryLocks(): MemoryLocks {
   function end(it: Held, lostBy?: Error): void {
     if (it.isOver) return
     it.isOver = true
-    if (lostBy) tellLoss(it, lostBy)
+    if (lostBy) markLost(it, lostBy)
     const next = it.waiters?.next()
     // The key keeps its entry while it is handed on, so nobody comes in between.
     if (next) next()

@@ -8,7 +8,7 @@ import type {
 } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
 import { documentsOf, isDate, LOCK, nextVersions } from './documents'
-import { attempted, type Document, MOST_TRIES, type MongoSession, optionsOf, type Scope, unfit } from './driver'
+import { type Document, MOST_TRIES, type MongoSession, optionsOf, retried, type Scope, unfit } from './driver'
 import { type MongoAdapterOptions, type MongoPlan, mongoPlan } from './options'
 import { transactionsOn } from './transactions'
 
@@ -33,10 +33,10 @@ export function mongoAdapter<T>(options: MongoAdapterOptions<T>): MongoAdapter<T
   const alone: Scope = {
     find: async (id) => ((await collection.findOne({ _id: id }, optionsOf({}))) as Document | null) ?? undefined,
   }
-  const asked = <R>(run: (scope: Scope) => Promise<R>) => attempted(() => run(alone), WHO)
+  const asked = <R>(run: (scope: Scope) => Promise<R>) => retried(() => run(alone), WHO)
   /** What is kept and what replaces it are one change. */
   const changed = <R>(run: (scope: Scope) => Promise<R>): Promise<R> =>
-    history && transact ? attempted(() => transact(({ scope, call }) => call(() => run(scope))), WHO) : asked(run)
+    history && transact ? retried(() => transact(({ scope, call }) => call(() => run(scope))), WHO) : asked(run)
 
   return {
     read: (key) => asked((scope) => operations.read(scope, key)),

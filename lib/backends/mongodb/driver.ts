@@ -76,7 +76,7 @@ export function optionsOf({ session }: Pick<Scope, 'session'>): object {
 export const MOST_TRIES = 8
 
 /** Runs one call, and repeats it if the server says that another operation was in the way: then nothing was written. */
-export async function attempted<R>(run: () => Promise<R>, who: string): Promise<R> {
+export async function retried<R>(run: () => Promise<R>, who: string): Promise<R> {
   for (let tries = 1; ; tries++) {
     try {
       return await run()

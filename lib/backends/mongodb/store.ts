@@ -4,13 +4,13 @@ import type { ExpiringStore } from '../../contracts/store'
 import { checkOptions } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
 import {
-  attempted,
   isCollection,
   isUnacknowledged,
   MOST_TRIES,
   type MongoCollection,
   type MongoSession,
   mongoFault,
+  retried,
 } from './driver'
 
 /** Where the records are. */
@@ -38,7 +38,7 @@ export function mongoStore(options: MongoStoreOptions): ExpiringStore {
       `${WHO}: the collection writes with w: 0, so nobody hears which came first; take 1 or "majority".`,
     )
   let isIndexed = false
-  const store = storeOn(collection, (run) => attempted(run, WHO))
+  const store = storeOn(collection, (run) => retried(run, WHO))
 
   return {
     ...store,

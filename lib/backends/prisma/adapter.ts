@@ -1,7 +1,7 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
-import { attempted, forbidden, MOST_TRIES, unstorable } from '../sql/faults'
+import { forbidden, MOST_TRIES, retried, unstorable } from '../sql/faults'
 import { type PrismaAdapterOptions, prismaPlan } from './options'
 import { nextVersions, type Row, rowsOf } from './rows'
 
@@ -132,7 +132,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     })
   }
 
-  const asked = <R>(run: () => Promise<R>) => attempted(run, WHO)
+  const asked = <R>(run: () => Promise<R>) => retried(run, WHO)
   return {
     read: (key) => asked(() => read(key)),
     write: (key, value, expected) =>

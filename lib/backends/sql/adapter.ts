@@ -9,7 +9,7 @@ import { rowsOf } from './adapter/rows'
 import { type OperationsWithHistory, withHistory } from './adapter/with-history'
 import type { Execute, SqlClient, SqlDialect } from './client'
 import { databaseOf, type SqlDatabase } from './database'
-import { answered, attempted } from './faults'
+import { answered, retried } from './faults'
 import type { SqlTransaction } from './run-transaction'
 
 const WHO = 'sqlAdapter()'
@@ -139,7 +139,7 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   async function asked<R>(run: () => Promise<R>, who: string): Promise<R> {
     await catalogue.ready()
     try {
-      return await attempted(run, who)
+      return await retried(run, who)
     } catch (error) {
       catalogue.doubt()
       throw error
@@ -176,7 +176,7 @@ function replicaOf(client: SqlClient, given: SqlDialect | undefined, dialect: Sq
 
 function methodsOf<T>(
   { read, write, remove, create, ...kept }: Operations<T> | OperationsWithHistory<T>,
-  run: typeof attempted,
+  run: typeof retried,
   generatedKeys: boolean,
 ): Pick<SqlAdapter<T>, 'read' | 'write' | 'remove' | 'create' | 'readVersion' | 'readSince'> {
   return {

@@ -13,7 +13,7 @@ const PAUSES = { firstMs: 2, longestMs: 256 }
  * Runs one statement, again where the database says that it only was in another's way: nothing was written then, and the
  * contract knows no race that rejects.
  */
-export async function attempted<R>(run: () => Promise<R>, who: string): Promise<R> {
+export async function retried<R>(run: () => Promise<R>, who: string): Promise<R> {
   for (let tries = 1; ; tries++) {
     try {
       return await run()

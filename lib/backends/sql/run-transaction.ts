@@ -12,7 +12,7 @@ import {
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
 import { type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
-import { attempted, faultOf } from './faults'
+import { faultOf, retried } from './faults'
 import {
   fromKysely,
   fromMysqlPool,
@@ -45,20 +45,20 @@ export type Transact = <R>(run: (transaction: SqlTransaction) => Promise<R>) => 
 export function transactionsOn(source: Source): Transact {
   const { who } = source
   return async (run) => {
-    let stage = 'unsent' as Stage
+    let phase = 'unsent' as Phase
     try {
       // Nothing has been read yet: where another process is at work it can simply be tried again.
       return await runTransaction(source, run, {
-        begin: (step) => attempted(step, who),
+        begin: (step) => retried(step, who),
         at: (now) => {
-          stage = now
+          phase = now
         },
       })
     } catch (error) {
-      if (stage === 'run') throw error
+      if (phase === 'run') throw error
       if (isStoreFault(error)) throw error
       const known = recogniseStoreError(error)
-      if (stage === 'unsent') throw faultOf(error, known, who, 'no')
+      if (phase === 'unsent') throw faultOf(error, known, who, 'no')
       throw known ? faultOf(error, known, who) : storeFault(error, { applied: 'unknown' })
     }
   }
@@ -72,16 +72,16 @@ export type Batch = <R>(run: (execute: Execute) => Promise<R>) => Promise<R>
  */
 export function batchesOn(source: Source): Batch {
   return async (run) => {
-    let stage = 'unsent' as Stage
+    let phase = 'unsent' as Phase
     try {
       return await runTransaction(source, ({ execute }) => run(execute), {
         begin: (step) => step(),
         at: (now) => {
-          stage = now
+          phase = now
         },
       })
     } catch (error) {
-      const known = stage === 'sent' || isStoreFault(error) ? undefined : recogniseStoreError(error)
+      const known = phase === 'sent' || isStoreFault(error) ? undefined : recogniseStoreError(error)
       throw known?.applied === 'unknown' ? faultOf(error, known, source.who, 'no') : error
     }
   }
@@ -100,11 +100,11 @@ const KILL_SELF: Readonly<Partial<Record<SqlDialect, string>>> = { mysql: 'kill 
 const INTROSPECTORS = { postgres: PostgresIntrospector, mysql: MysqlIntrospector, sqlite: SqliteIntrospector }
 
 /** How far a transaction has come. Until COMMIT is sent nothing can have been written, whatever happens. */
-type Stage = 'unsent' | 'run' | 'sent'
+type Phase = 'unsent' | 'run' | 'sent'
 
 interface Steps {
   begin(step: () => Promise<void>): Promise<void>
-  at(stage: Stage): void
+  at(phase: Phase): void
 }
 
 /** Begins, runs, and commits or rolls back. Errors come as they are. */

@@ -4,7 +4,7 @@ import { refuseUnknown } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
 import { compiled, type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
 import { databaseOf } from './database'
-import { answered, attempted } from './faults'
+import { answered, retried } from './faults'
 
 /** Where the records are. */
 export interface SqlStoreOptions {
@@ -38,13 +38,13 @@ export function sqlStore(options: SqlStoreOptions): SqlStore {
   let createdSince = 0
   let sweeping: Promise<void> | undefined
 
-  const store = storeOf(statements, (statement) => attempted(() => database.execute(statement), WHO))
+  const store = storeOf(statements, (statement) => retried(() => database.execute(statement), WHO))
 
   async function sweepAll(): Promise<void> {
     sweptAt = performance.now()
     createdSince = 0
     for (;;) {
-      const { numAffectedRows = 0n } = await attempted(() => database.execute(statements.sweep()), WHO)
+      const { numAffectedRows = 0n } = await retried(() => database.execute(statements.sweep()), WHO)
       if (numAffectedRows < MOST_SWEPT) return
       // SQLite sweeps on this thread: requests come in between.
       await new Promise(setImmediate)

@@ -21,18 +21,18 @@ import { conflictOn } from '../request/refuse'
  * state is wrong on an error, and Express's own weak tag hashes the answer, which no later `If-Match` can name.
  */
 export function guardHead(res: Response): void {
-  answerOf(res).onHead = settleHeads
+  answerOf(res).onHead = correctHeads
 }
 
-function settleHeads(res: Response, status: number): number {
-  let settled = status
+function correctHeads(res: Response, status: number): number {
+  let corrected = status
   const all = guardedOn(res.req)
-  for (const guarded of all) settled = settleHead(guarded, res, settled)
+  for (const guarded of all) corrected = correctHead(guarded, res, corrected)
   if (all.length === 0 && status >= 200 && status < 300) warnOfMisplaced(res.req)
-  return settled
+  return corrected
 }
 
-function settleHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {
+function correctHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {
   const isSuccess = status >= 200 && status < 300
   if (isSuccess || status === 304) demandRevalidation(guarded, res)
   if (guarded.settings.options.cacheGroups) showGroups(guarded, res, status)

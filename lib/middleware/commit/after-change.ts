@@ -11,7 +11,7 @@ import { belowRequest } from '../options/definition'
 import { isConditional } from '../preconditions/verdict'
 import { claimOn } from '../request/claimed-request'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
-import { tell } from '../request/refuse'
+import { callListener } from '../request/refuse'
 import { aboutResource } from '../request/route'
 import { representationOf, show, showValidators, tagsFor } from '../request/validators'
 import { purgeOf } from './purge'
@@ -50,7 +50,9 @@ export function committed<T>(
   const purge = () => purgeOf(guarded, location ?? locationByApp(guarded))
   if (onCommitted) {
     const conditional = isConditional(guarded)
-    tell(() => onCommitted({ name: settings.name, key, outcome, version: state?.version, tries, conditional, purge }))
+    callListener(() =>
+      onCommitted({ name: settings.name, key, outcome, version: state?.version, tries, conditional, purge }),
+    )
   }
   publishCommit(guarded, change, state, { outcome, tries, purge })
   const representation = state && representationOf(guarded, state)

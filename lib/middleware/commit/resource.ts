@@ -9,7 +9,7 @@ import { type Definition, isDefinition, type ResourceDefinition } from '../optio
 import { lostRace } from '../preconditions/refusals'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import { find, type GuardedRequest, leasesOn } from '../request/guarded-request'
-import { refusal, told } from '../request/refuse'
+import { announced, refusal } from '../request/refuse'
 import { settledOf } from '../request/settled'
 import { representationOf } from '../request/validators'
 import type { Committed } from './after-change'
@@ -71,7 +71,7 @@ export function resourceFor<T, Handle = unknown>(guarded: GuardedRequest<T>): Re
   // Own members, because a handler may destructure them.
   found.commit = (next?: Parameters<Resource<T>['commit']>[0]) => commitAndTell(guarded, intentOf(next))
   found.written = (outcome: WriteOutcome<T>) => changeWritten(guarded, outcome)
-  found.lostRace = () => told(guarded, lostRace(guarded))
+  found.lostRace = () => announced(guarded, lostRace(guarded))
   return found
 }
 

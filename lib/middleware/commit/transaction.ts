@@ -6,7 +6,7 @@ import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { conditionsOf, NO_CONDITIONS, versionNamedBy } from '../preconditions/conditions'
 import { lostRace, takenKey } from '../preconditions/refusals'
 import { verdictOf } from '../preconditions/verdict'
-import { answerOnTop, type Refusal } from '../request/answer'
+import { answerOnTop, type Veto } from '../request/answer'
 import { newAttempt } from '../request/attempt'
 import { type Attempt, type GuardedRequest, guardedOn, isDone, leasesOn } from '../request/guarded-request'
 import { type OpenTransaction, openTransaction } from '../request/open-transaction'
@@ -81,16 +81,16 @@ export async function beginTransaction<T>(
     },
   )
   guarded.transaction = transaction
-  const held = transaction.holdFor(settings.maxHoldMs)
+  const holding = transaction.holdFor(settings.maxHoldMs)
   settledOf(res).onSettled(deadlineMs, (how) => {
-    held.done()
+    holding.done()
     if (how === 'ended') void transaction.rollBack()
     else if (transaction.isOpen) transaction.abandon()
   })
   const answer = answerOnTop(res)
-  const refusal: Refusal = {
+  const veto: Veto = {
     isDue: () => guardedOn(req).every((each) => each.transaction !== transaction || !isDone(each)),
-    async refuse(status) {
+    async afterVeto(status) {
       await transaction.rollBack()
       next(
         new Error(
@@ -99,7 +99,7 @@ export async function beginTransaction<T>(
       )
     },
   }
-  answer.refusals = [...answer.refusals, refusal]
+  answer.vetoes = [...answer.vetoes, veto]
   return undefined
 }
 

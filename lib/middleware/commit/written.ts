@@ -4,7 +4,7 @@ import { mustLeadBack } from '../change/propose'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace, takenKey } from '../preconditions/refusals'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
-import { told } from '../request/refuse'
+import { announced } from '../request/refuse'
 import { keepsVersion, mustHaveState } from '../state/store-call'
 import { type Committed, committed, noteChange } from './after-change'
 
@@ -40,7 +40,7 @@ export function stateWritten<T>(
   { change, stored }: Attempt<T>,
   outcome: WriteOutcome<T>,
 ): ResourceState<T> | undefined {
-  if (isLost(outcome)) throw told(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
+  if (isLost(outcome)) throw announced(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
   if (change.action === 'remove') return undefined
   const { name } = guarded.settings
   if (typeof outcome !== 'object' || !('version' in outcome))

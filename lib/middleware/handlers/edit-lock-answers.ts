@@ -20,7 +20,7 @@ import { isStillAllowed } from '../state/allow'
 import { readState } from '../state/store-call'
 
 /** A lock that the caller has now. */
-export interface Held<T> {
+export interface OwnLock<T> {
   readonly outcome: 'taken' | 'renewed'
   readonly token: string
   readonly view: LockView
@@ -36,7 +36,7 @@ export async function lookAtLock<T>(guarded: GuardedRequest<T>, locks: EditLocks
 const MOST_TRIES = 4
 
 /** Renews the lock that the token names; without one, or when it has ended, takes the lock. */
-export async function takeOrRenew<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<Held<T>> {
+export async function takeOrRenew<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<OwnLock<T>> {
   const { req } = guarded
   const owner = ownerOf(locks, req)
   const token = tokenOf(req)
@@ -59,7 +59,7 @@ async function granted<T>(
   locks: EditLocks,
   lock: EditLock,
   token: string,
-): Promise<Held<T>> {
+): Promise<OwnLock<T>> {
   try {
     return { outcome: 'taken', token, view: ownView(lock), state: await stateOf(guarded) }
   } catch (error) {

@@ -8,7 +8,15 @@ import { refuseMounted } from '../options/mount'
 import { noteConflict } from '../request/claimed-request'
 import { failing } from '../request/conflict-middleware'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
-import { type ConflictLogger, instanceOf, keepLogger, publishUnguarded, refusal, tell, told } from '../request/refuse'
+import {
+  announced,
+  type ConflictLogger,
+  callListener,
+  instanceOf,
+  keepLogger,
+  publishUnguarded,
+  refusal,
+} from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
 
 /** How problems are named and logged. */
@@ -51,7 +59,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
   const responder: ErrorRequestHandler = function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)
     const refused = conflictOf(error)
-    if (refused) return respond(toldOf(req, refused))
+    if (refused) return respond(announcedOn(req, refused))
     const conflict = parserConflict(error)
     if (conflict) {
       publishUnguarded(req, conflict)
@@ -64,7 +72,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     /** The app's own error handler answers it and may hide the reason, so the log says what to fix. */
     function passOn(): void {
       const known = innermost(req) && recogniseStoreError(error)
-      if (known) tell(() => logger.error({ method: req.method, err: error }, `The database: ${mendOf(error)}.`))
+      if (known) callListener(() => logger.error({ method: req.method, err: error }, `The database: ${mendOf(error)}.`))
       next(error)
     }
 
@@ -73,7 +81,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
       const { code, status, cause } = refused
       noteConflict(req, refused)
       const fields = { instance, code, status, method: req.method, err: cause }
-      tell(() => logger[status >= 500 ? 'error' : 'warn'](fields, refused.message))
+      callListener(() => logger[status >= 500 ? 'error' : 'warn'](fields, refused.message))
       answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
     }
   }
@@ -82,9 +90,9 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
 }
 
 /** The chain's own refusals were told where they were made; a handler's are seen here first. */
-function toldOf(req: Request, conflict: ConflictError): ConflictError {
+function announcedOn(req: Request, conflict: ConflictError): ConflictError {
   const guarded = innermost(req)
-  if (guarded) return told(guarded, conflict)
+  if (guarded) return announced(guarded, conflict)
   publishUnguarded(req, conflict)
   return conflict
 }

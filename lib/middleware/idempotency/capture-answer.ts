@@ -3,7 +3,7 @@ import type { KeptAnswer } from '../../idempotency/record'
 import { type Answer, answerOnTop, pass } from '../request/answer'
 
 /** An answer that is held back. */
-interface HeldAnswer {
+interface CapturedAnswer {
   /** Names of the header fields to keep, in lower case. */
   readonly fields: ReadonlySet<string>
   readonly mostBytes: number
@@ -30,10 +30,10 @@ interface HeldAnswer {
  */
 export function captureAnswer(
   res: ServerResponse,
-  capture: Pick<HeldAnswer, 'fields' | 'mostBytes' | 'onAnswer'>,
+  capture: Pick<CapturedAnswer, 'fields' | 'mostBytes' | 'onAnswer'>,
 ): void {
   const answer = answerOnTop(res)
-  const held: HeldAnswer = {
+  const captured: CapturedAnswer = {
     ...capture,
     res,
     answer,
@@ -44,102 +44,102 @@ export function captureAnswer(
     state: 'holding',
     onEnd: undefined,
   }
-  answer.hold = {
-    writeHead: (args) => takeHead(held, args),
-    flushHeaders: () => begin(held),
-    write: (args) => hold(held, args),
-    end: (args) => holdLast(held, args),
+  answer.capture = {
+    writeHead: (args) => captureHead(captured, args),
+    flushHeaders: () => begin(captured),
+    write: (args) => captureChunk(captured, args),
+    end: (args) => captureEnd(captured, args),
   }
 }
 
-function takeHead(held: HeldAnswer, args: unknown[]): ServerResponse {
-  const { res, fields } = held
+function captureHead(captured: CapturedAnswer, args: unknown[]): ServerResponse {
+  const { res, fields } = captured
   if (!res.headersSent) {
     setFields(res, args)
-    held.head = headOf(res, fields)
+    captured.head = headOf(res, fields)
   }
-  pass(held.answer).writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
-  const { head } = held
+  pass(captured.answer).writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
+  const { head } = captured
   // Keeps only fields that are still on the answer. Fields that were added in between belong to another layer.
-  held.head = head && { status: res.statusCode, headers: head.headers.filter(([name]) => res.hasHeader(name)) }
+  captured.head = head && { status: res.statusCode, headers: head.headers.filter(([name]) => res.hasHeader(name)) }
   return res
 }
 
-function begin({ res }: HeldAnswer): void {
+function begin({ res }: CapturedAnswer): void {
   if (!res.headersSent) res.writeHead(res.statusCode)
 }
 
-function hold(held: HeldAnswer, args: unknown[]): unknown {
-  const { res } = held
-  if (held.state === 'sending') return pass(held.answer).write.apply(res, args)
+function captureChunk(captured: CapturedAnswer, args: unknown[]): unknown {
+  const { res } = captured
+  if (captured.state === 'sending') return pass(captured.answer).write.apply(res, args)
   const { chunk, callback } = argumentsOf(args)
   // Written after the end: not part of the answer.
-  if (held.isEnded) return false
+  if (captured.isEnded) return false
   const piece = bytesOf(chunk, args[1])
-  begin(held)
-  keep(held, piece)
+  begin(captured)
+  keep(captured, piece)
   if (callback) process.nextTick(callback)
-  if (held.bytes > held.mostBytes) settle(held)
-  return held.state === 'holding'
+  if (captured.bytes > captured.mostBytes) storeAnswer(captured)
+  return captured.state === 'holding'
 }
 
-function holdLast(held: HeldAnswer, args: unknown[]): unknown {
-  const { res } = held
-  if (held.isEnded) return res
+function captureEnd(captured: CapturedAnswer, args: unknown[]): unknown {
+  const { res } = captured
+  if (captured.isEnded) return res
   const { chunk, callback } = argumentsOf(args)
-  if (held.state === 'sending') {
-    held.isEnded = true
-    return pass(held.answer).end.apply(res, args)
+  if (captured.state === 'sending') {
+    captured.isEnded = true
+    return pass(captured.answer).end.apply(res, args)
   }
   const piece = chunk === undefined || chunk === null ? undefined : bytesOf(chunk, args[1])
   const isMeasured = !res.headersSent && hasBody(res) && !FRAMED.some((name) => res.hasHeader(name))
   if (isMeasured) res.setHeader('Content-Length', piece?.length ?? 0)
   try {
-    begin(held)
+    begin(captured)
   } catch (error) {
     if (isMeasured) res.removeHeader('Content-Length')
     throw error
   }
   // What threw has not ended anything: the error handler is still to answer.
-  held.isEnded = true
-  held.onEnd = callback
-  if (piece) keep(held, piece)
-  settle(held)
+  captured.isEnded = true
+  captured.onEnd = callback
+  if (piece) keep(captured, piece)
+  storeAnswer(captured)
   return res
 }
 
 /** Each says how the body ends. Trailers come behind chunks alone. */
 const FRAMED = ['Content-Length', 'Transfer-Encoding', 'Trailer']
 
-function keep(held: HeldAnswer, piece: Buffer): void {
-  held.pieces.push(piece)
-  held.bytes += piece.length
+function keep(captured: CapturedAnswer, piece: Buffer): void {
+  captured.pieces.push(piece)
+  captured.bytes += piece.length
 }
 
-function settle(held: HeldAnswer): void {
-  if (held.state !== 'holding') return
-  held.state = 'storing'
-  const { res, fields, mostBytes, pieces, bytes } = held
+function storeAnswer(captured: CapturedAnswer): void {
+  if (captured.state !== 'holding') return
+  captured.state = 'storing'
+  const { res, fields, mostBytes, pieces, bytes } = captured
   const isWhole = bytes <= mostBytes
   const body = isWhole && hasBody(res) ? joined(pieces) : Buffer.alloc(0)
-  const { status, headers } = held.head ?? headOf(res, fields)
-  held
+  const { status, headers } = captured.head ?? headOf(res, fields)
+  captured
     .onAnswer({ status, headers, body }, isWhole)
-    .then(() => send(held))
+    .then(() => send(captured))
     // The handler is done, so there is nobody left to tell.
     .catch((error) => res.destroy(error))
 }
 
-function send(held: HeldAnswer): void {
-  const { res, pieces } = held
-  held.state = 'sending'
-  const last = held.isEnded ? pieces.pop() : undefined
-  for (const chunk of pieces.splice(0)) pass(held.answer).write.call(res, chunk)
-  if (held.isEnded) pass(held.answer).end.call(res, last, undefined, held.onEnd)
+function send(captured: CapturedAnswer): void {
+  const { res, pieces } = captured
+  captured.state = 'sending'
+  const last = captured.isEnded ? pieces.pop() : undefined
+  for (const chunk of pieces.splice(0)) pass(captured.answer).write.call(res, chunk)
+  if (captured.isEnded) pass(captured.answer).end.call(res, last, undefined, captured.onEnd)
   else res.emit('drain')
 }
 
-function headOf(res: ServerResponse, fields: ReadonlySet<string>): NonNullable<HeldAnswer['head']> {
+function headOf(res: ServerResponse, fields: ReadonlySet<string>): NonNullable<CapturedAnswer['head']> {
   const headers: [string, string | readonly string[]][] = []
   for (const name of res.getHeaderNames()) {
     const value = fields.has(name) ? res.getHeader(name) : undefined

@@ -79,7 +79,7 @@ export function defineResource<T, Handle = unknown, Schema extends object = obje
   options: OptionsOf<T, Handle, Schema>,
 ): ResourceDefinition<ValueOf<T, Schema>, Handle> {
   const definition = definitionOf('defineResource', options)
-  claimName(definition as Definition<unknown>)
+  reserveName(definition as Definition<unknown>)
   return definition as unknown as ResourceDefinition<ValueOf<T, Schema>, Handle>
 }
 
@@ -114,7 +114,7 @@ function sameMembers(one: object, other: object): boolean {
 /** By the shared object, weakly: a test that builds its app again, with a new adapter, defines its resources again. */
 const names = new WeakMap<object, Map<string, Definition<unknown>>>()
 
-function claimName(definition: Definition<unknown>): void {
+function reserveName(definition: Definition<unknown>): void {
   const { name, adapter, lock, idempotency, editLocks } = definition
   const shared: [what: string, object: object | undefined][] = [
     ['adapter', adapter],

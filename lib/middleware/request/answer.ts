@@ -4,34 +4,34 @@ import type { Request, Response } from 'express'
 type Method = (this: ServerResponse, ...args: unknown[]) => unknown
 type Methods = Readonly<Record<(typeof NAMES)[number], Method>>
 
-/** Whatever sends a part of an answer goes through one of these. */
+/** Everything that sends part of an answer goes through one of these. */
 const NAMES = ['writeHead', 'flushHeaders', 'write', 'end'] as const
 
-/** What acts on the answer to a guarded request: first to last, on the way from the handler to the socket. */
+/** What acts on the answer to a guarded request, in the order in which it passes from the handler to the socket. */
 export interface Answer {
   readonly res: ServerResponse
-  /** 1. Keep back an answer that must not go out. */
-  refusals: readonly Refusal[]
-  /** 2. Holds the answer until it is stored. */
-  hold: Hold | undefined
-  /** 3. Corrects status and fields right before the head is written. */
+  /** 1. Stop an answer that must not be sent. */
+  vetoes: readonly Veto[]
+  /** 2. Captures the answer until it is stored. */
+  capture: Capture | undefined
+  /** 3. Corrects status and header fields just before the head is written. */
   onHead: ((res: Response, status: number) => number) | undefined
-  /** 4. Told that `end` was called, and did not throw. */
+  /** 4. Called after `end` was called without throwing. */
   onEnd: (() => void) | undefined
-  /** Only the methods that came last act; those below let everything through. */
+  /** Only the methods that were installed last act. Those below them pass everything through. */
   installed: Installed
   keptBack: number | undefined
-  isRefused: boolean
+  isVetoed: boolean
 }
 
-export interface Refusal {
+export interface Veto {
   isDue(): boolean
-  /** Called when the handler has ended its answer, none of which was sent. */
-  refuse(status: number): Promise<void>
+  /** Called when the handler has ended its answer. Nothing of it has been sent. */
+  afterVeto(status: number): Promise<void>
 }
 
-/** In place of the methods of the answer: takes what they are given. */
-export interface Hold {
+/** Replaces the methods of the answer: gets their arguments. */
+export interface Capture {
   writeHead(args: unknown[]): unknown
   flushHeaders(): unknown
   write(args: unknown[]): unknown
@@ -43,7 +43,7 @@ interface Installed {
   readonly below: Methods
 }
 
-/** What the types of Express leave out, of both its lines. */
+/** Members that the types of Express 4 and 5 leave out. */
 interface ExpressApp {
   readonly parent?: ExpressApp
   readonly response: Response & { [INSTALLED]?: Installed }
@@ -57,28 +57,28 @@ interface Carrier {
   [ANSWER]?: Answer
 }
 
-/** The guard of an answer: one for each request, made when it is asked for first. */
+/** The guard of an answer: one for each request, created on first use. */
 export function answerOf(res: ServerResponse): Answer {
   const carrier = carrierOf(res)
   const known = carrier?.[ANSWER]
   if (known?.res === res) return known
   const answer: Answer = {
     res,
-    refusals: NONE,
-    hold: undefined,
+    vetoes: NONE,
+    capture: undefined,
     onHead: undefined,
     onEnd: undefined,
     installed: installedFor(res),
     keptBack: undefined,
-    isRefused: false,
+    isVetoed: false,
   }
   if (carrier) carrier[ANSWER] = answer
   return answer
 }
 
 /**
- * The same, for what has to see the answer as the handler writes it: in front of a layer, such as `compression`, that has
- * put methods of its own on it since.
+ * The same, but in front of every layer that has replaced the methods since, such as `compression`: it sees the answer as
+ * the handler writes it.
  */
 export function answerOnTop(res: ServerResponse): Answer {
   const answer = answerOf(res)
@@ -87,14 +87,14 @@ export function answerOnTop(res: ServerResponse): Answer {
   return answer
 }
 
-/** The methods below refusals and holds: a held answer continues from here. */
+/** The methods below vetoes and capture: a captured answer is sent through these. */
 export function pass({ res, onHead, installed }: Answer): Methods {
   const { below } = installed
   if (onHead === undefined) return below
   return { ...below, writeHead: (status, ...rest) => sendHead(res, onHead, below, status, rest) }
 }
 
-const NONE: readonly Refusal[] = []
+const NONE: readonly Veto[] = []
 
 /** A request that a test has made up may have none. */
 function carrierOf({ req }: ServerResponse): Carrier | undefined {
@@ -141,27 +141,27 @@ function install(target: ServerResponse): Installed {
       if (answer === undefined) return writeHead.apply(this, args)
       const [status, ...rest] = args
       if (isKeptBack(answer, typeof status === 'number' ? status : this.statusCode)) return this
-      if (answer.hold) return answer.hold.writeHead(args)
+      if (answer.capture) return answer.capture.writeHead(args)
       return answer.onHead ? sendHead(this, answer.onHead, below, status, rest) : writeHead.apply(this, args)
     },
     flushHeaders() {
       const answer = answerHere(this)
       if (answer === undefined) return flushHeaders.call(this)
       if (isKeptBack(answer, this.statusCode)) return undefined
-      return answer.hold ? answer.hold.flushHeaders() : flushHeaders.call(this)
+      return answer.capture ? answer.capture.flushHeaders() : flushHeaders.call(this)
     },
     write(...args) {
       const answer = answerHere(this)
       if (answer === undefined) return write.apply(this, args)
       if (isKeptBack(answer, this.statusCode)) return callBack(args, true)
-      return answer.hold ? answer.hold.write(args) : write.apply(this, args)
+      return answer.capture ? answer.capture.write(args) : write.apply(this, args)
     },
     end(...args) {
       const answer = answerHere(this)
       if (answer === undefined) return end.apply(this, args)
-      if (isKeptBack(answer, this.statusCode)) return refuse(answer, args)
+      if (isKeptBack(answer, this.statusCode)) return veto(answer, args)
       // What throws has not ended anything: the error handler is still to answer.
-      const result = answer.hold ? answer.hold.end(args) : end.apply(this, args)
+      const result = answer.capture ? answer.capture.end(args) : end.apply(this, args)
       answer.onEnd?.()
       return result
     },
@@ -187,19 +187,19 @@ function sendHead(
  * the head: there the status could still be changed, but not the body that says otherwise.
  */
 function isKeptBack(answer: Answer, status: number): boolean {
-  const { refusals, isRefused, keptBack, res } = answer
-  if (refusals === NONE || isRefused) return false
+  const { vetoes, isVetoed, keptBack, res } = answer
+  if (vetoes === NONE || isVetoed) return false
   if (keptBack === undefined && !res.headersSent && status >= 200 && status < 400)
-    if (refusals.some((refusal) => refusal.isDue())) answer.keptBack = status
+    if (vetoes.some((each) => each.isDue())) answer.keptBack = status
   return answer.keptBack !== undefined
 }
 
-function refuse(answer: Answer, args: readonly unknown[]): ServerResponse {
-  const { res, refusals, keptBack = res.statusCode } = answer
-  answer.isRefused = true
+function veto(answer: Answer, args: readonly unknown[]): ServerResponse {
+  const { res, vetoes, keptBack = res.statusCode } = answer
+  answer.isVetoed = true
   for (const field of OF_THE_ANSWER) res.removeHeader(field)
   res.statusCode = 500
-  void refusals.find((refusal) => refusal.isDue())?.refuse(keptBack)
+  void vetoes.find((each) => each.isDue())?.afterVeto(keptBack)
   return callBack(args, res)
 }
 

@@ -8,18 +8,18 @@ import { noteConflict } from './claimed-request'
 import type { GuardedRequest } from './guarded-request'
 import { aboutResource } from './route'
 
-/** The conflict as the client gets it: with what `expose` shows, and told to `onConflict`. */
+/** The conflict as the client gets it, with the state that `expose` shows. `onConflict` and subscribers are notified. */
 export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictError): Promise<ConflictError> {
-  return told(guarded, await withExposedState(guarded, conflict))
+  return announced(guarded, await withExposedState(guarded, conflict))
 }
 
-/** Tells listeners of a refusal once, though the chain and the responder both see it. */
-export function told<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
+/** Notifies listeners of a conflict once, although both the chain and the responder see it. */
+export function announced<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
   const { req } = guarded
   noteConflict(req, conflict)
   if (latest.get(req)?.conflict === conflict) return conflict
   const { instance } = occurrenceOf(req, conflict)
-  tellListeners(guarded, { conflict, instance, enforced: true })
+  notifyListeners(guarded, { conflict, instance, enforced: true })
   return conflict
 }
 
@@ -32,23 +32,23 @@ export function report<T>(guarded: GuardedRequest<T>, conflict: ConflictError): 
   guarded.isReported = true
   const { req, method } = guarded
   const instance = newInstance()
-  tellListeners(guarded, { conflict, instance, enforced: false })
+  notifyListeners(guarded, { conflict, instance, enforced: false })
   const { code, status, message } = conflict
   const fields = { instance, code, status, method, enforced: false }
-  tell(() => loggerFor(req)?.warn(fields, `Let through in report mode: ${message}`))
+  callListener(() => loggerFor(req)?.warn(fields, `Let through in report mode: ${message}`))
 }
 
-function tellListeners<T>(
+function notifyListeners<T>(
   guarded: GuardedRequest<T>,
-  told: Pick<ConflictEvent, 'conflict' | 'instance' | 'enforced'>,
+  occurrence: Pick<ConflictEvent, 'conflict' | 'instance' | 'enforced'>,
 ): void {
   const { method, settings, key, attempt } = guarded
   const { onConflict } = settings.options
-  if (onConflict) tell(() => onConflict({ name: settings.name, key, method, ...told }))
+  if (onConflict) callListener(() => onConflict({ name: settings.name, key, method, ...occurrence }))
   publish('conflict', () => {
     const { current, proposed } = attempt?.change ?? {}
     const changed = () => (proposed === undefined ? [] : changedPointers(current?.value, proposed, MOST_POINTERS))
-    return { ...aboutResource(guarded), ...told, changed }
+    return { ...aboutResource(guarded), ...occurrence, changed }
   })
 }
 
@@ -57,7 +57,7 @@ export function instanceOf(req: Request, conflict: ConflictError): string {
   return occurrenceOf(req, conflict).instance
 }
 
-/** What a body parser refused in front of every chain, so that no chain has told anybody. */
+/** Publishes what a body parser refused in front of every chain, because no chain has done so. */
 export function publishUnguarded(req: Request, conflict: ConflictError): void {
   if (latest.get(req)?.conflict === conflict) return
   const { instance } = occurrenceOf(req, conflict)
@@ -96,10 +96,10 @@ function newInstance(): string {
 }
 
 /** A mistake in a listener must not change the client's answer, and a late rejection must not end the process. */
-export function tell(listener: () => unknown): void {
+export function callListener(listener: () => unknown): void {
   try {
-    const told = listener()
-    if (told !== undefined) Promise.resolve(told).catch(warn)
+    const result = listener()
+    if (result !== undefined) Promise.resolve(result).catch(warn)
   } catch (error) {
     warn(error)
   }

@@ -120,26 +120,26 @@ async function holdObserved<T>(
   const load = loadOf(name)
   const since = performance.now()
   let waitedMs = 0
-  const tell = (event: ConflictEvents['lock']['event']) =>
+  const publishEvent = (event: ConflictEvents['lock']['event']) =>
     publish('lock', () => ({ name, key, event, waitedMs, ...load, request: req }))
   load.waiting += 1
-  tell('waiting')
+  publishEvent('waiting')
   const lease = await hold(lock, key, until, signal).finally(() => {
     load.waiting -= 1
     waitedMs = performance.now() - since
   })
   if (lease instanceof ConflictError) {
-    tell('refused')
+    publishEvent('refused')
     return lease
   }
   load.held += 1
-  tell('granted')
+  publishEvent('granted')
   let isOver = false
   const end = (event: 'released' | 'lost') => {
     if (isOver) return
     isOver = true
     load.held -= 1
-    tell(event)
+    publishEvent(event)
   }
   if (lease.signal.aborted) end('lost')
   lease.signal.addEventListener('abort', () => end('lost'), { once: true })

@@ -12,7 +12,7 @@ export interface Signals {
   /** The last client of that resource has gone; `isLast`: no resource is watched any more. */
   end(key: string, isLast: boolean): void
   /** Reports a change that did not go through a chain. */
-  tell(key: string): void
+  changed(key: string): void
   stop(): void
 }
 
@@ -35,7 +35,7 @@ export function signalsOfProcess(name: string, { look }: Looks): Signals {
       return undefined
     },
     end: (_key, isLast) => void (isLast && stop()),
-    tell: look,
+    changed: look,
     stop,
   }
 }
@@ -93,7 +93,7 @@ export function signalsOfBus(name: string, bus: MessageBus, { look, lookAtAll }:
       })
     },
     end: (key) => void watched.delete(topicOf(key)),
-    tell,
+    changed: tell,
     stop() {
       unsubscribe()
       clearTimeout(catchingUp)

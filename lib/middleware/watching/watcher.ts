@@ -16,9 +16,9 @@ export interface Watcher<T> {
   /** The stream has begun. Before that, the client can still be refused. */
   isOpen: boolean
   /** The version that the client knows of, as the opaque part of its tag. */
-  toldTag: string | undefined
+  sentTag: string | undefined
   /** The edit lock that the client knows of; `undefined` if it was not told of any. */
-  toldLock: string | undefined
+  sentLock: string | undefined
   /** The client reads too slowly. It gets the latest state when it catches up. */
   isBehind: boolean
 }
@@ -48,8 +48,8 @@ export async function open<T>(watcher: Watcher<T>, found: Found<T>): Promise<voi
   for (const [name, value] of HEAD) res.setHeader(name, value)
   res.write(`retry: ${1000 + Math.floor(Math.random() * 2000)}\n\n`)
   watcher.isOpen = true
-  await tellState(watcher, found)
-  await tellLock(watcher, found)
+  await sendState(watcher, found)
+  await sendLock(watcher, found)
 }
 
 const HEAD: readonly [name: string, value: string][] = [
@@ -61,7 +61,7 @@ const HEAD: readonly [name: string, value: string][] = [
 ]
 
 /** Sends a client what is new to it, if it may still read the resource. */
-export async function tell<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
+export async function update<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
   const { guarded, res } = watcher
   if (!watcher.isOpen || res.writableEnded || res.destroyed) return
   if (res.writableNeedDrain) {
@@ -71,8 +71,8 @@ export async function tell<T>(watcher: Watcher<T>, found: Found<T>): Promise<voi
   const refused = refusalFor(guarded, found)
   const refusal = refused instanceof Promise ? await refused : refused
   if (refusal === undefined) {
-    await tellState(watcher, found)
-    if (guarded.settings.editLocks) await tellLock(watcher, found)
+    await sendState(watcher, found)
+    if (guarded.settings.editLocks) await sendLock(watcher, found)
     return
   }
   // A client that may no longer see the resource is not told why here. Its next connection gets the refusal.
@@ -85,15 +85,15 @@ function wasThere<T>(guarded: GuardedRequest<T>, { stored }: Found<T>, { code }:
 }
 
 /** Without `expose` the text does not depend on the caller, so all clients share it. */
-async function tellState<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
+async function sendState<T>(watcher: Watcher<T>, found: Found<T>): Promise<void> {
   const { guarded, res } = watcher
   const { stored } = found
   if (stored === undefined) return
   const { expose } = guarded.settings.options
   found.shared ??= sharedText(guarded, stored)
   const { tag, text } = found.shared
-  if (tag === watcher.toldTag) return
-  watcher.toldTag = tag
+  if (tag === watcher.sentTag) return
+  watcher.sentTag = tag
   const state = await expose?.(stored, guarded.req)
   if (state === undefined) res.write(text)
   else send(res, 'changed', { ...factsOf(guarded, stored), state }, tag)
@@ -110,12 +110,12 @@ function factsOf<T>(guarded: GuardedRequest<T>, stored: ResourceState<T>): objec
   return { etag: tag && formatEntityTag(tag), ...(lastModified && { lastModified: lastModified.toISOString() }) }
 }
 
-async function tellLock<T>(watcher: Watcher<T>, { lock }: Found<T>): Promise<void> {
+async function sendLock<T>(watcher: Watcher<T>, { lock }: Found<T>): Promise<void> {
   const { guarded, res } = watcher
   const { editLocks } = guarded.settings
   const name = lock === undefined ? 'none' : `${lock.since.getTime()} ${lock.owner}`
-  if (editLocks === undefined || name === watcher.toldLock) return
-  watcher.toldLock = name
+  if (editLocks === undefined || name === watcher.sentLock) return
+  watcher.sentLock = name
   send(res, lock === undefined ? 'released' : 'locked', await viewOfLock(lock, editLocks, guarded.req))
 }
 

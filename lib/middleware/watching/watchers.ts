@@ -6,7 +6,7 @@ import { findLock } from '../edit-locks/edit-lock-record'
 import type { GuardedRequest } from '../request/guarded-request'
 import { readState } from '../state/store-call'
 import type { Looks, Signals } from './signals'
-import { type Found, open, refusalFor, tell, type Watcher } from './watcher'
+import { type Found, open, refusalFor, update, type Watcher } from './watcher'
 
 /** The watchers of one change stream, by key. */
 export interface Watchers<T> {
@@ -99,7 +99,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
     let againInMs: number | undefined
     try {
       const found = await find(first.guarded)
-      await tellAll(entry, found)
+      await updateAll(entry, found)
       if (found.lock) againInMs = Math.max(found.lock.until.getTime() - Date.now(), 0)
     } catch {
       // The adapter or the store of the edit locks did not answer. Reads and changes report that themselves.
@@ -117,11 +117,11 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
     if (entry.watchers.size > 0) entry.timer = setTimeout(act, Math.min(ms, LONGEST_TIMER_MS)).unref()
   }
 
-  async function tellAll({ watchers }: Watched<T>, found: Found<T>): Promise<void> {
+  async function updateAll({ watchers }: Watched<T>, found: Found<T>): Promise<void> {
     let told = 0
     for (const watcher of watchers) {
       // If `allow` or `expose` fails, the client may have lost its permission and must not see more.
-      await tell(watcher, found).catch((error) => {
+      await update(watcher, found).catch((error) => {
         warn(error)
         watcher.res.destroy()
       })
@@ -143,8 +143,15 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
         return answerOf('queue_full', { detail, retryAfterS: retryAfterS(5000) })
       }
       const lastEventId = req.headers['last-event-id']
-      const toldTag = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined
-      const watcher: Watcher<T> = { guarded, res, isOpen: false, toldTag, toldLock: undefined, isBehind: false }
+      const sentTag = typeof lastEventId === 'string' && lastEventId !== '' ? lastEventId : undefined
+      const watcher: Watcher<T> = {
+        guarded,
+        res,
+        isOpen: false,
+        sentTag,
+        sentLock: undefined,
+        isBehind: false,
+      }
       const entry = attach(key, watcher)
       const leave = () => detach(key, watcher)
       res.once('close', leave)
@@ -173,7 +180,7 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
         throw error
       }
     },
-    changed: signals.tell,
+    changed: signals.changed,
     stop() {
       signals.stop()
       for (const { watchers } of watched.values()) for (const { res } of watchers) res.end()

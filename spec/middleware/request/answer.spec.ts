@@ -4,61 +4,61 @@ import request from 'supertest'
 import { type Answer, answerOf, answerOnTop, pass } from '../../../lib/middleware/request/answer'
 
 /** Writes down who acts on an answer, and when. */
-function listening(answer: Answer, steps: string[], isRefused: boolean): void {
+function listening(answer: Answer, steps: string[], isVetoed: boolean): void {
   answer.onHead = (_res, status) => {
     steps.push('head')
     return status
   }
   answer.onEnd = () => steps.push('ended')
-  answer.refusals = [
+  answer.vetoes = [
     {
       isDue: () => {
-        steps.push('refuse?')
-        return isRefused
+        steps.push('veto?')
+        return isVetoed
       },
-      refuse: async (status) => {
-        steps.push(`refused ${status}`)
+      afterVeto: async (status) => {
+        steps.push(`vetoed ${status}`)
         answer.res.end('refused')
       },
     },
   ]
-  answer.hold = {
+  answer.capture = {
     writeHead: (args) => {
-      steps.push('hold head')
+      steps.push('captured head')
       return pass(answer).writeHead.apply(answer.res, args)
     },
     flushHeaders: () => undefined,
     write: (args) => pass(answer).write.apply(answer.res, args),
     end: (args) => {
-      steps.push('hold')
+      steps.push('captured')
       return pass(answer).end.apply(answer.res, args)
     },
   }
 }
 
-function appOf(steps: string[], isRefused: boolean, handler: RequestHandler = (_req, res) => void res.end('text')) {
+function appOf(steps: string[], isVetoed: boolean, handler: RequestHandler = (_req, res) => void res.end('text')) {
   const app = express()
   app.use((_req, res, next) => {
-    listening(answerOnTop(res), steps, isRefused)
+    listening(answerOnTop(res), steps, isVetoed)
     next()
   })
   app.get('/', handler)
   return app
 }
 
-test('refuse, hold, head, end: in this order', async () => {
+test('veto, capture, head, end: in this order', async () => {
   const steps: string[] = []
   const answer = await request(appOf(steps, false)).get('/')
   expect([answer.status, answer.text]).toEqual([200, 'text'])
-  expect(steps.filter((step) => step !== 'refuse?')).toEqual(['hold', 'hold head', 'head', 'ended'])
-  expect(steps[0]).toBe('refuse?')
+  expect(steps.filter((step) => step !== 'veto?')).toEqual(['captured', 'captured head', 'head', 'ended'])
+  expect(steps[0]).toBe('veto?')
 })
 
-test('what is refused is neither held nor at its end; the answer in its place is', async () => {
+test('a vetoed answer is neither captured nor ended; the answer in its place is', async () => {
   const steps: string[] = []
   const answer = await request(appOf(steps, true)).get('/')
   expect([answer.status, answer.text]).toEqual([500, 'refused'])
-  expect(steps.filter((step) => step !== 'refuse?')).toEqual(['refused 200', 'hold', 'hold head', 'head', 'ended'])
+  expect(steps.filter((step) => step !== 'veto?')).toEqual(['vetoed 200', 'captured', 'captured head', 'head', 'ended'])
 })
 
 test('there is one guard for each answer, and no method of its own on a plain one', async () => {
@@ -89,7 +89,7 @@ test.each([
     const answer = await request(app).get('/')
     expect([answer.status, answer.text, answer.headers['content-encoding']]).toEqual([200, 'text', 'gzip'])
   }
-  for (const step of ['hold', 'ended']) expect(steps.filter((each) => each === step)).toHaveLength(2)
+  for (const step of ['captured', 'ended']) expect(steps.filter((each) => each === step)).toHaveLength(2)
 })
 
 test('requests that nothing guards are left alone, in an app that has guarded some', async () => {

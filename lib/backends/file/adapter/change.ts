@@ -7,7 +7,7 @@ import type { Encoding, Parts } from './encoding'
 import type { Folder } from './folder'
 import { keptAt, keptIn, look, nameOf, nextGeneration, type Seen, superseded } from './resource-folder'
 import { type Current, readKept, stateOf } from './state'
-import { put, remove, type Staged, syncFolder, takeBack, writeGeneration } from './write-generation'
+import { put, remove, syncFolder, takeBack, type WrittenGeneration, writeGeneration } from './write-generation'
 
 /** What an adapter over files works on. */
 export interface Store<T> {
@@ -26,7 +26,7 @@ export interface Found<T> {
 
 /** What is to become of a state. */
 export interface Next {
-  readonly suffix: Staged['suffix']
+  readonly suffix: WrittenGeneration['suffix']
   readonly parts: Parts
 }
 
@@ -61,35 +61,40 @@ export async function change<T>(
     if ((current?.state.version ?? null) !== expected) return { ok: false, current: current?.state }
     const generation = nextGeneration(seen?.head)
     const modifiedMs = laterDate(current?.state.lastModified.getTime(), store.now())
-    const staged = await writeGeneration(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
-    if (!(await isAsFound(store, place, expected, staged))) continue
+    const written = await writeGeneration(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
+    if (!(await isAsFound(store, place, expected, written))) continue
     // Before the change: after it, the next changes may remove it.
-    const made = await stateOfStaged(store, place, staged)
-    const isDone = seen ? await moveHead(files, seen, staged) : await createFolder(files, folder.path, place, staged)
+    const made = await stateOfWritten(store, place, written)
+    const isDone = seen ? await moveHead(files, seen, written) : await createFolder(files, folder.path, place, written)
     if (!isDone) continue
-    await clear(store, seen, staged)
+    await clear(store, seen, written)
     return { ok: true, state: made }
   }
   throw storeFault(new Error(`${place} is changed all the time`), { applied: 'no' })
 }
 
 /** Writing takes time, and an editor does not check versions, so the last look comes as late as possible. */
-async function isAsFound<T>(store: Store<T>, place: string, expected: string | null, staged: Staged): Promise<boolean> {
+async function isAsFound<T>(
+  store: Store<T>,
+  place: string,
+  expected: string | null,
+  written: WrittenGeneration,
+): Promise<boolean> {
   try {
     const { current } = await find(store, place)
     if ((current?.state.version ?? null) === expected) return true
   } catch (error) {
-    await takeBack(store.files, place, staged)
+    await takeBack(store.files, place, written)
     throw error
   }
-  await takeBack(store.files, place, staged)
+  await takeBack(store.files, place, written)
   return false
 }
 
-async function stateOfStaged<T>(
+async function stateOfWritten<T>(
   { encoding }: Store<T>,
   place: string,
-  { generation, suffix, record, data }: Staged,
+  { generation, suffix, record, data }: WrittenGeneration,
 ): Promise<ResourceState<T> | undefined> {
   if (suffix === 'none') return undefined
   const kept = keptIn(place, generation, suffix)
@@ -100,7 +105,7 @@ async function stateOfStaged<T>(
 async function clear<T>(
   { files, keepVersions }: Store<T>,
   seen: Seen | undefined,
-  { generation, suffix, marker }: Staged,
+  { generation, suffix, marker }: WrittenGeneration,
 ): Promise<void> {
   const old = seen ? superseded(seen.entries, generation, suffix === 'none', keepVersions) : []
   const paths = old.map(({ name }) => join(seen?.place ?? '', name))
@@ -112,23 +117,23 @@ const REFUSALS =
   'EACCES EBUSY EDQUOT EINVAL ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENOMEM ENOSPC ENOTDIR EPERM EROFS EXDEV'
 
 /**
- * Makes what was staged the current state, if the head is still the one that was seen. `false`: it is not.
+ * Makes what was written the current state, if the head is still the one that was seen. `false`: it is not.
  *
  * The head is an empty file whose name says what is current, so that one `rename` compares and changes: it fails when
  * the old name is gone, and no name is ever used twice. That holds however long a process stood still in between.
  */
-async function moveHead(files: FileSystem, { place, head }: Seen, staged: Staged): Promise<boolean> {
-  const next = `${nameOf(staged.generation)}.${staged.suffix === 'none' ? 'none' : 'head'}`
+async function moveHead(files: FileSystem, { place, head }: Seen, written: WrittenGeneration): Promise<boolean> {
+  const next = `${nameOf(written.generation)}.${written.suffix === 'none' ? 'none' : 'head'}`
   try {
-    await put(files, place, staged)
+    await put(files, place, written)
   } catch (error) {
-    await takeBack(files, place, staged)
+    await takeBack(files, place, written)
     // What was to be kept on is cleared away: there is a newer head.
     if (codeOf(error) === 'ENOENT') return false
     throw faultOf(error, 'no')
   }
   const moved = await isMoved(files, join(place, head.name), join(place, next), ['ENOENT'], () =>
-    takeBack(files, place, staged),
+    takeBack(files, place, written),
   )
   if (moved) await demandOnDisk(files, place)
   return moved
@@ -137,16 +142,21 @@ async function moveHead(files: FileSystem, { place, head }: Seen, staged: Staged
 /**
  * As `moveHead`, where there was no folder yet. It is made in the spool, and cannot be moved to where one is by now.
  */
-async function createFolder(files: FileSystem, root: string, place: string, staged: Staged): Promise<boolean> {
-  const draft = `${staged.marker}~new`
+async function createFolder(
+  files: FileSystem,
+  root: string,
+  place: string,
+  written: WrittenGeneration,
+): Promise<boolean> {
+  const draft = `${written.marker}~new`
   const clear = async () => {
     await files.rm(draft, { recursive: true, force: true }).catch(() => undefined)
-    await takeBack(files, draft, staged)
+    await takeBack(files, draft, written)
   }
   try {
     await files.mkdir(draft, { mode: 0o700 })
-    await put(files, draft, staged)
-    await (await files.open(join(draft, `${nameOf(staged.generation)}.head`), 'wx', 0o600)).close()
+    await put(files, draft, written)
+    await (await files.open(join(draft, `${nameOf(written.generation)}.head`), 'wx', 0o600)).close()
     await syncFolder(files, draft)
   } catch (error) {
     await clear()

@@ -152,17 +152,17 @@ function isRunning(pid: number): boolean {
 
 /** In ticks since the machine was started; `undefined` where there is no /proc, or no such process. */
 function startOf(pid: number): string | undefined {
-  const status = attempt(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  const status = orUndefined(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
   // The second field is the name of the program, in parentheses, and may hold anything.
   return status?.slice(status.lastIndexOf(')') + 2).split(' ')[19]
 }
 
 function place(): string {
-  const space = attempt(() => readlinkSync('/proc/self/ns/pid')) ?? ''
+  const space = orUndefined(() => readlinkSync('/proc/self/ns/pid')) ?? ''
   return createHash('sha256').update(`${hostname()} ${space}`).digest('hex').slice(0, 12)
 }
 
-function attempt<R>(look: () => R): R | undefined {
+function orUndefined<R>(look: () => R): R | undefined {
   try {
     return look()
   } catch {

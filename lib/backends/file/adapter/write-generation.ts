@@ -5,7 +5,7 @@ import type { Folder } from './folder'
 import { type Generation, nameOf, type Text } from './resource-folder'
 
 /** What is about to become the current state. */
-export interface Staged {
+export interface WrittenGeneration {
   readonly generation: Generation
   /**
    * A file in the spool. Its name says where the generation belongs, so that another process can clean up after a
@@ -27,8 +27,8 @@ export async function writeGeneration(
     suffix,
     parts,
     modifiedMs,
-  }: Pick<Staged, 'generation' | 'suffix'> & { parts: Parts; modifiedMs: number },
-): Promise<Staged> {
+  }: Pick<WrittenGeneration, 'generation' | 'suffix'> & { parts: Parts; modifiedMs: number },
+): Promise<WrittenGeneration> {
   const marker = folder.spoolPath(`${nameOf(generation)}~${basename(place)}`)
   const handle = await files.open(marker, 'wx', 0o600)
   try {
@@ -45,11 +45,11 @@ export async function writeGeneration(
   }
 }
 
-/** Puts what was staged into a folder, where nobody looks at it before it is head. */
+/** Puts what was written into a folder, where nobody looks at it before it is head. */
 export async function put(
   files: FileSystem,
   place: string,
-  { generation, suffix, marker, data }: Staged,
+  { generation, suffix, marker, data }: WrittenGeneration,
 ): Promise<void> {
   if (suffix === 'none') return
   const name = join(place, nameOf(generation))
@@ -61,7 +61,11 @@ export async function put(
  * Takes back what was put. What cannot be taken away now is left to the next sweep, and so is the marker that leads to
  * it.
  */
-export async function takeBack(files: FileSystem, place: string, { generation, marker }: Staged): Promise<void> {
+export async function takeBack(
+  files: FileSystem,
+  place: string,
+  { generation, marker }: WrittenGeneration,
+): Promise<void> {
   const name = join(place, nameOf(generation))
   await remove(files, [`${name}.json`, `${name}.gone.json`, `${name}.data`], marker)
 }

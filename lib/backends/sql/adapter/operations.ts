@@ -88,16 +88,16 @@ export function operationsAt<T>(
     expected: string,
     change: (condition: RawBuilder<unknown>, execute: Execute) => Promise<R | undefined>,
   ): Promise<R | { readonly ok: false; readonly current: ResourceState<T> | undefined }> {
-    const attempt = async (execute: Execute) => {
+    const changeOn = async (execute: Execute) => {
       const condition = await conditionOf(execute, key, expected)
       return condition && change(condition, execute)
     }
-    const changed = await attempt(executeHere)
+    const changed = await changeOn(executeHere)
     if (changed) return changed
     const { current } = await refused(key)
     if (current?.version !== expected) return { ok: false, current }
     return batch(async (execute) => {
-      const changedNow = await attempt(execute)
+      const changedNow = await changeOn(execute)
       if (changedNow) return changedNow
       const stored = await read(key, execute)
       if (stored?.version === expected)
