@@ -54,15 +54,32 @@ const make = (name, attributes, ...children) => {
 const table = (label, heads, rows) =>
   rows.length === 0
     ? make('p', { class: 'soft' }, 'Nothing yet.')
-    : make('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': label },
+    : make('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': label },
         make('table', {},
           make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col', class: head.startsWith('#') ? 'n' : '' }, head.replace('#', ''))))),
           make('tbody', {}, ...rows.map((row) => make('tr', {}, ...row.map((cell, column) => make('td', { class: heads[column].startsWith('#') ? 'n' : '' }, String(cell))))))))
 const counted = (counts) => Object.entries(counts).sort((a, b) => b[1] - a[1])
+// What has not changed stays, and so do the focus and what was scrolled to.
+const drawn = {}
+function draw(id, data, nodesOf) {
+  const text = JSON.stringify(data)
+  if (drawn[id] === text) return
+  drawn[id] = text
+  const box = at(id)
+  const before = box.querySelector('.scroll')
+  const [hasFocus, left] = [before !== null && before === document.activeElement, before?.scrollLeft ?? 0]
+  box.replaceChildren(...nodesOf())
+  const after = box.querySelector('.scroll')
+  if (after) after.scrollLeft = left
+  if (hasFocus) after?.focus({ preventScroll: true })
+}
+const say = (id, text) => {
+  if (at(id).textContent !== text) at(id).textContent = text
+}
 const kindsOf = (minutes) => {
   const sums = {}
   for (const { kinds } of minutes) for (const [kind, count] of Object.entries(kinds)) sums[kind] = (sums[kind] ?? 0) + count
-  return counted(sums).map(([kind]) => kind)
+  return counted(sums)
 }
 // Kinds keep their colour while the page is open.
 const colours = []
@@ -72,7 +89,8 @@ const colourOf = (kind) => {
 }
 function chart(minutes) {
   if (minutes.length === 0) return make('p', { class: 'soft' }, 'Nothing was refused yet.')
-  const kinds = kindsOf(minutes)
+  const sums = kindsOf(minutes)
+  const kinds = sums.map(([kind]) => kind)
   const last = Math.max(minutes[minutes.length - 1].at, Date.now() - (Date.now() % 60000))
   const most = Math.max(...minutes.map(({ kinds: each }) => Object.values(each).reduce((a, b) => a + b, 0)))
   const svg = make('svg', { viewBox: '0 0 600 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Refusals a minute in the last hour, ' + most + ' at the most' })
@@ -84,7 +102,7 @@ function chart(minutes) {
       if (height > 0) svg.append(make('rect', { class: colourOf(kind), x: 590 - ((last - minute) / 60000) * 10, y, width: 8, height }))
     }
   }
-  const legend = kinds.map((kind) => make('li', {}, make('span', { class: colourOf(kind), 'aria-hidden': 'true' }, '■ '), kind))
+  const legend = sums.map(([kind, sum]) => make('li', {}, make('span', { class: colourOf(kind), 'aria-hidden': 'true' }, '■ '), kind + ' ' + sum))
   return make('div', {}, svg, make('ul', { class: 'legend' }, ...legend), make('p', { class: 'soft' }, 'The last hour; the highest minute has ' + most + '.'))
 }
 function spot({ resource, key, conflicts, retries, kinds, members, advice }) {
@@ -98,19 +116,19 @@ function spot({ resource, key, conflicts, retries, kinds, members, advice }) {
 const NAMES = { refused: 'refused', committed: 'committed', retries: 'written again', merges: 'merged', replays: 'replayed', locksLost: 'locks lost' }
 const ADVICE = { refetch: 'read again', wait: 'send again later', 'change-request': 'correct the request', 'new-key': 'new key', merge: 'merge', none: 'final' }
 function show({ processes, totals, minutes, routes, locks, hot, refusals }) {
-  at('h-totals').textContent = processes === 1 ? 'In one process' : 'In ' + processes + ' processes'
-  at('totals').replaceChildren(...Object.entries(NAMES).map(([name, label]) => make('div', {}, make('dt', {}, label), make('dd', {}, String(totals[name])))))
-  at('hot').replaceChildren(...(hot.length === 0 ? [make('p', { class: 'soft' }, 'Nothing has collided yet.')] : hot.map(spot)))
-  at('time').replaceChildren(chart(minutes))
-  at('routes').replaceChildren(table('Routes', ['Route', '#Refused'], routes.map(({ route, conflicts }) => [route, conflicts])))
-  at('locks').replaceChildren(table('Locks', ['Resource', '#Held', '#Waiting'], locks.map(({ resource, held, waiting }) => [resource, held, waiting])))
-  at('last').replaceChildren(table('Last refusals', ['When', '#Status', 'Kind', 'Route', 'Client should', 'Instance'],
-    refusals.map((each) => [new Date(each.at).toLocaleTimeString(), each.status, each.code + (each.enforced ? '' : ' (let through)'), each.route, ADVICE[each.resolution] ?? each.resolution, each.instance])))
+  say('h-totals', processes === 1 ? 'In one process' : 'In ' + processes + ' processes')
+  draw('totals', totals, () => Object.entries(NAMES).map(([name, label]) => make('div', {}, make('dt', {}, label), make('dd', {}, String(totals[name] ?? 0)))))
+  draw('hot', hot, () => (hot.length === 0 ? [make('p', { class: 'soft' }, 'Nothing has collided yet.')] : hot.map(spot)))
+  draw('time', [minutes, Math.floor(Date.now() / 60000)], () => [chart(minutes)])
+  draw('routes', routes, () => [table('Routes', ['Route', '#Refused'], routes.map(({ route, conflicts }) => [route, conflicts]))])
+  draw('locks', locks, () => [table('Locks', ['Resource', '#Held', '#Waiting'], locks.map(({ resource, held, waiting }) => [resource, held, waiting]))])
+  draw('last', refusals, () => [table('Last refusals', ['When', '#Status', 'Kind', 'Route', 'Client should', 'Instance'],
+    refusals.map((each) => [new Date(each.at).toLocaleTimeString(), each.status, each.code + (each.enforced ? '' : ' (let through)'), each.route, ADVICE[each.resolution] ?? each.resolution, each.instance]))])
 }
 const source = new EventSource('live')
 source.onmessage = ({ data }) => {
   show(JSON.parse(data))
-  at('state').textContent = 'Live'
+  say('state', 'Live')
 }
-source.onerror = () => { at('state').textContent = 'The connection was lost; trying again…' }
+source.onerror = () => say('state', 'The connection was lost; trying again…')
 `

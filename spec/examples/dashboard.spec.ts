@@ -23,6 +23,17 @@ describeInBrowser('the dashboard of the newsroom', () => {
       const hottest = page.getByRole('article').first()
       await hottest.getByText("merge: 'disjoint'").waitFor()
       expect(await hottest.textContent()).toMatch(/would have helped 1 time/)
+      // Whoever is in the middle of it stays there when something new comes in.
+      const inFocus = () => page.evaluate<string | null>("document.activeElement.getAttribute('aria-label')")
+      for (let at = 0; at < 5 && (await inFocus()) !== 'Last refusals'; at++) await page.keyboard.press('Tab')
+      await save({ body: 'Mine again.' })
+      await page.getByText('2 refused').waitFor()
+      expect(await inFocus()).toBe('Last refusals')
+      // On a phone nothing is wider than the screen, and in the dark the paper is dark.
+      await page.setViewportSize({ width: 360, height: 640 })
+      await page.emulateMedia({ colorScheme: 'dark' })
+      const looks = '[document.documentElement.scrollWidth, getComputedStyle(document.body).backgroundColor]'
+      expect(await page.evaluate(looks)).toEqual([360, 'rgb(13, 17, 23)'])
       expect([...origins]).toEqual([newsroom.url])
       expect(errors).toEqual([])
     } finally {
