@@ -29,8 +29,28 @@ interface MysqlPromisePool {
   readonly pool: MysqlPool
 }
 
+/** A `DatabaseSync` of node:sqlite. */
+export interface NodeSqliteDatabase {
+  exec(text: string): void
+  close(): void
+  prepare(text: string): NodeSqliteStatement
+}
+
+interface NodeSqliteStatement {
+  columns(): readonly unknown[]
+  all(...parameters: never[]): unknown[]
+  run(...parameters: never[]): { readonly changes: number | bigint; readonly lastInsertRowid: number | bigint }
+  iterate(...parameters: never[]): Iterator<unknown>
+}
+
 /** What the app has to talk to its database. */
-export type SqlClient = KyselyInstance | PostgresPool | MysqlPool | MysqlPromisePool | SqliteDatabase
+export type SqlClient =
+  | KyselyInstance
+  | PostgresPool
+  | MysqlPool
+  | MysqlPromisePool
+  | SqliteDatabase
+  | NodeSqliteDatabase
 
 /** Runs one statement. */
 export type Execute = <R>(statement: RawBuilder<R>) => Promise<QueryResult<R>>

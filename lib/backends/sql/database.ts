@@ -7,7 +7,14 @@ import {
   SqliteDialect,
   type SqliteStatement,
 } from 'kysely'
-import { type Execute, executeOn, type KyselyInstance, type SqlClient, type SqlDialect } from './client'
+import {
+  type Execute,
+  executeOn,
+  type KyselyInstance,
+  type NodeSqliteDatabase,
+  type SqlClient,
+  type SqlDialect,
+} from './client'
 import { namingStatements } from './named-statements'
 import { type Batch, batchesOn, type Transact, transactionsOn } from './run-transaction'
 
@@ -67,10 +74,10 @@ function heard(pool: Telling): PostgresPool {
   return pool
 }
 
-const ofDatabases = new WeakMap<SqliteDatabase, KyselyInstance>()
+const ofDatabases = new WeakMap<object, KyselyInstance>()
 
 /** One for all who use the database: it has one connection, and a statement must not slip into another's transaction. */
-function sharedBy(database: SqliteDatabase): KyselyInstance {
+function sharedBy(database: SqliteDatabase | NodeSqliteDatabase): KyselyInstance {
   const known = ofDatabases.get(database) ?? instance(new SqliteDialect({ database: keepingStatements(database) }))
   ofDatabases.set(database, known)
   return known
@@ -80,25 +87,37 @@ function sharedBy(database: SqliteDatabase): KyselyInstance {
 const MOST_STATEMENTS = 200
 
 /** A database that prepares each statement once: Kysely does it anew each time, which takes longer than to carry it out. */
-export function keepingStatements(database: SqliteDatabase): SqliteDatabase {
+export function keepingStatements(database: SqliteDatabase | NodeSqliteDatabase): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
+  const prepare = (text: string) => asOne(database.prepare(text))
   return {
     close: () => database.close(),
     prepare(text) {
       const known = kept.get(text)
       if (known) return known
-      const statement = database.prepare(text)
+      const statement = prepare(text)
       if (kept.size >= MOST_STATEMENTS) kept.clear()
       const shared: SqliteStatement = {
         reader: statement.reader,
         all: (parameters) => statement.all(parameters),
         run: (parameters) => statement.run(parameters),
         // One that is being read row by row can do nothing else in between.
-        iterate: (parameters) => database.prepare(text).iterate(parameters),
+        iterate: (parameters) => prepare(text).iterate(parameters),
       }
       kept.set(text, shared)
       return shared
     },
+  }
+}
+
+/** node:sqlite takes parameters one by one, and tells by its columns whether a statement gives rows. */
+function asOne(statement: SqliteStatement | ReturnType<NodeSqliteDatabase['prepare']>): SqliteStatement {
+  if (!('columns' in statement) || 'reader' in statement) return statement as SqliteStatement
+  return {
+    reader: statement.columns().length > 0,
+    all: (parameters) => statement.all(...(parameters as never[])),
+    run: (parameters) => statement.run(...(parameters as never[])),
+    iterate: (parameters) => statement.iterate(...(parameters as never[])) as IterableIterator<unknown>,
   }
 }
 

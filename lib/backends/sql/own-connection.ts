@@ -105,6 +105,51 @@ export function fromKysely(kysely: QueryExecutorProvider, killSelf: string | und
   })
 }
 
+/** A database with one connection, for us and for the app. `database`: the app's own. */
+interface SharedDatabase {
+  exec(text: string): unknown
+}
+
+export function isSharedDatabase(client: object): client is SharedDatabase {
+  return 'prepare' in client && typeof (client as Partial<SharedDatabase>).exec === 'function'
+}
+
+/**
+ * On the app's own connection, which writes for nobody else meanwhile: a statement of another route would be answered, and
+ * be rolled back with ours. It is refused (SQLITE_READONLY), for to wait would keep this process from ever going on. The
+ * driver is synchronous, so nothing comes between these three.
+ */
+export async function fromSharedDatabase(
+  database: SharedDatabase,
+  lend: () => Promise<OwnConnection>,
+): Promise<OwnConnection> {
+  const lent = await lend()
+  const inner = lent.connection
+  const allowWrites = () => void database.exec('pragma query_only = off')
+  const connection: DatabaseConnection = {
+    executeQuery<R>(query: CompiledQuery) {
+      allowWrites()
+      try {
+        return inner.executeQuery<R>(query)
+      } finally {
+        if (!ENDS.test(query.sql)) database.exec('pragma query_only = on')
+      }
+    },
+    streamQuery: (query, chunkSize) => inner.streamQuery(query, chunkSize),
+  }
+  return {
+    ...lent,
+    connection,
+    async giveBack(isSound) {
+      // Where the app has closed it meanwhile, nothing is left to allow.
+      await Promise.resolve().then(allowWrites).catch(ignore)
+      await lent.giveBack(isSound)
+    },
+  }
+}
+
+const ENDS = /^\s*(?:commit|rollback)\s*$/i
+
 /** What a database of better-sqlite3 has beside what Kysely asks of it. */
 interface SqliteFile extends SqliteDatabase {
   readonly name: string

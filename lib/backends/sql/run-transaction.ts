@@ -17,7 +17,9 @@ import {
   fromKysely,
   fromMysqlPool,
   fromPgPool,
+  fromSharedDatabase,
   fromSqliteFile,
+  isSharedDatabase,
   isSqliteFile,
   type OwnConnection,
 } from './own-connection'
@@ -184,5 +186,6 @@ function ownConnection(client: SqlClient, kysely: QueryExecutorProvider, dialect
   if ('getConnection' in client) return fromMysqlPool(client)
   if ('connect' in client && !('getExecutor' in client)) return fromPgPool(client)
   if (isSqliteFile(client)) return fromSqliteFile(client, () => fromKysely(kysely, undefined))
+  if (isSharedDatabase(client)) return fromSharedDatabase(client, () => fromKysely(kysely, undefined))
   return fromKysely(kysely, KILL_SELF[dialect])
 }

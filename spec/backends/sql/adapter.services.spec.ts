@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect } from 'kysely'
+import { Kysely, MysqlDialect, PostgresDialect, type SqliteDatabase, SqliteDialect } from 'kysely'
 import { Pool } from 'pg'
 import { type SqlAdapterOptions, type SqlTable, sqlAdapter } from '../../../lib/backends/sql'
 import { recogniseStoreError } from '../../../lib/conflicts/store-errors'
@@ -599,7 +599,7 @@ function fail(): never {
 }
 
 function dialectOver({ client }: Opened) {
-  if ('prepare' in client) return new SqliteDialect({ database: client })
+  if ('prepare' in client) return new SqliteDialect({ database: client as SqliteDatabase })
   if ('connect' in client) return new PostgresDialect({ pool: client })
   if ('getConnection' in client) return new MysqlDialect({ pool: client })
   throw new Error('a client of another kind')

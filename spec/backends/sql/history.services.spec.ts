@@ -1,7 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Kysely, MysqlDialect, type MysqlPool, PostgresDialect, type PostgresPool, SqliteDialect } from 'kysely'
+import {
+  Kysely,
+  MysqlDialect,
+  type MysqlPool,
+  PostgresDialect,
+  type PostgresPool,
+  type SqliteDatabase,
+  SqliteDialect,
+} from 'kysely'
 import request from 'supertest'
 import type { ConflictOptions } from '../../../lib'
 import { addColumnStatements, createTableStatements, type SqlTable, sqlAdapter } from '../../../lib/backends/sql'
@@ -430,7 +438,7 @@ function runSpecs(server: SqlServer, url: string): void {
 }
 
 function dialectOver({ client }: Opened) {
-  if ('prepare' in client) return new SqliteDialect({ database: client })
+  if ('prepare' in client) return new SqliteDialect({ database: client as SqliteDatabase })
   if ('connect' in client) return new PostgresDialect({ pool: client as PostgresPool })
   return new MysqlDialect({ pool: client as MysqlPool })
 }

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import express, { type RequestHandler } from 'express'
 import type { SqliteDatabase } from 'kysely'
 import request from 'supertest'
-import { type ConflictOptions, detectConflicts, resourceOf, respondToConflicts } from '../../../lib'
-import { sqlAdapter } from '../../../lib/backends/sql'
+import { detectConflicts, resourceOf, respondToConflicts } from '../../../lib'
+import { type SqlAdapterOptions, sqlAdapter } from '../../../lib/backends/sql'
 import { describeWith } from '../../services'
 
 /** What is used of better-sqlite3, which brings no types. */
@@ -15,6 +15,29 @@ interface TestDatabase extends SqliteDatabase {
   prepare(text: string): ReturnType<SqliteDatabase['prepare']> & {
     run(...parameters: unknown[]): unknown
     pluck(): { all(): unknown[]; get(...parameters: unknown[]): unknown }
+  }
+}
+
+function made(db: TestDatabase): void {
+  db.exec('create table articles (id text primary key, title text, version text not null)')
+  db.exec('create table log (entry text)')
+  db.exec(`insert into articles values ('a', 'one', 'v'), ('b', 'one', 'v')`)
+}
+
+/** node:sqlite takes parameters one by one, and tells by its columns what gives rows. It is in no Node 20. */
+function asNodeHasIt(db: TestDatabase): SqlAdapterOptions['client'] {
+  return {
+    exec: (text: string) => void db.exec(text),
+    close: () => void db.close(),
+    prepare(text: string) {
+      const statement = db.prepare(text)
+      return {
+        columns: () => (statement.reader ? [{}] : []),
+        all: (...parameters: unknown[]) => statement.all(parameters),
+        run: (...parameters: unknown[]) => statement.run(parameters),
+        iterate: (...parameters: unknown[]) => statement.iterate(parameters),
+      }
+    },
   }
 }
 
@@ -36,9 +59,7 @@ describeWith('SQLite', 'a transaction, and what the app runs on its own connecti
     name++
     db = new Database(join(folder, `${name}.db`))
     db.pragma('journal_mode = WAL')
-    db.exec('create table articles (id text primary key, title text, version text not null)')
-    db.exec('create table log (entry text)')
-    db.exec(`insert into articles values ('a', 'one', 'v'), ('b', 'one', 'v')`)
+    made(db)
   })
   afterEach(() => db.close())
   afterAll(() => rmSync(folder, { recursive: true }))
@@ -47,11 +68,11 @@ describeWith('SQLite', 'a transaction, and what the app runs on its own connecti
   const titleOf = (id: string) => db.prepare('select title from articles where id = ?').pluck().get(id)
 
   /** PUT waits in its transaction until the gate opens, and then fails or commits. POST /log is a route of the app's. */
-  function appWith(options: Partial<ConflictOptions<{ title: string }>> = {}) {
+  function appWith(client: SqlAdapterOptions['client'] = db) {
     const [begun, go] = [gate(), gate()]
-    const adapter = sqlAdapter<{ title: string }>({ client: db, table: 'articles', columns: ['title'] })
+    const adapter = sqlAdapter<{ title: string }>({ client, table: 'articles', columns: ['title'] })
     const app = express()
-    const chain = detectConflicts({ name: 'article', adapter, isolation: 'transaction', ...options })
+    const chain = detectConflicts({ name: 'article', adapter, isolation: 'transaction' })
     const put: RequestHandler = async (req, res, next) => {
       try {
         const article = resourceOf(req, chain)
@@ -99,6 +120,40 @@ describeWith('SQLite', 'a transaction, and what the app runs on its own connecti
     expect((await request(app).post('/log')).status).toBe(201)
     expect([entries(), titleOf('a')]).toEqual([['mine'], status === 200 ? 'two' : 'one'])
     expect(db.pragma('busy_timeout', { simple: true })).toBe(5000)
+  })
+
+  describe.each(['better-sqlite3', 'node:sqlite'])('in memory, %s', (driver) => {
+    beforeEach(() => {
+      db.close()
+      const Database = require('better-sqlite3') as new (path: string) => TestDatabase
+      db = new Database(':memory:')
+      made(db)
+    })
+
+    test.each([
+      ['is rolled back', '/articles/a?fail=1', 500],
+      ['is committed', '/articles/a', 200],
+    ])('what the app was told is stored stays stored, when the transaction %s', async (_, path, status) => {
+      const { app, begun, go, adapter } = appWith(driver === 'node:sqlite' ? asNodeHasIt(db) : db)
+      const change = put(app, path)
+      await begun.opened
+      const logged = await request(app).post('/log')
+      expect([logged.status, logged.body.code]).toEqual([500, 'SQLITE_READONLY'])
+      const other = adapter.write('b', { title: 'three' }, 'v')
+      go.open()
+      expect([(await change).status, (await other).ok]).toEqual([status, true])
+      expect((await request(app).post('/log')).status).toBe(201)
+      expect([entries(), titleOf('a'), titleOf('b')]).toEqual([['mine'], status === 200 ? 'two' : 'one', 'three'])
+    })
+
+    test('a transaction that the app has open fails ours, and goes on', async () => {
+      const { adapter } = appWith(driver === 'node:sqlite' ? asNodeHasIt(db) : db)
+      db.exec('begin')
+      await expect(adapter.transaction(async (tx) => tx.read('a'))).rejects.toThrow()
+      db.exec(`update articles set title = 'mine' where id = 'b'`)
+      db.exec('commit')
+      expect(titleOf('b')).toBe('mine')
+    })
   })
 
   test('statements of an adapter wait for it, as they did', async () => {

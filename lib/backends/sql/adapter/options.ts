@@ -62,7 +62,7 @@ export interface SqlHistory {
 
 /** A table, and the client that reaches it. */
 export interface SqlAdapterOptions extends SqlTable {
-  /** A Kysely instance, a pool of `pg` or `mysql2`, or a database of `better-sqlite3`. It stays the app's. */
+  /** A Kysely instance, a pool of `pg` or `mysql2`, or a database of `better-sqlite3` or `node:sqlite`. It stays the app's. */
   readonly client: SqlClient
   /**
    * A client of a replica, which may be behind: GET and HEAD are answered from it. Whatever refuses a request or changes
