@@ -275,6 +275,31 @@ describe('parsing', () => {
     expect((await patch(MERGE)).status).toBe(500)
     expect(await stored()).toEqual({ title: 'first' })
   })
+
+  test.each([
+    ['an object', '{"title":"new"}', {}],
+    ['an object in gzip', gzipSync('{"title":"new"}'), { 'Content-Encoding': 'gzip' }],
+    ['a string', '"new"', {}],
+    ['no JSON', '{"title"', {}],
+  ])('so is one that the app took as text: %s', async (_, body, headers) => {
+    const { app, tag, stored } = await bare(express.text({ type: '*/*' }))
+    const put = request(app)
+      .put('/articles/1')
+      .set({ 'If-Match': tag, 'Content-Type': 'application/json', ...headers })
+    put.write(body)
+    expect((await put).status).toBe(500)
+    expect(await stored()).toEqual({ title: 'first' })
+  })
+
+  test.each(['"new"', '"1"', '"{}"', '""', '"\\u00e9 and \\" and é"'])(
+    'the string %s that the app has parsed is stored as it is',
+    async (text) => {
+      const { app, tag, adapter } = await bare(express.json({ strict: false }))
+      const put = request(app).put('/articles/1').set({ 'If-Match': tag, 'Content-Type': 'application/json' })
+      expect((await put.send(text)).status).toBe(200)
+      expect((await adapter.read('1'))?.value).toEqual(JSON.parse(text))
+    },
+  )
 })
 
 test.each([

@@ -35,7 +35,8 @@ export function readBody<T>({ req, method, headers, settings }: RequestFacts<T>)
   if (isStoredFile(document)) return { format: 'value', document, version: undefined }
   const known = bodyOf(req)
   if (!hasBody(headers) || wasEmpty(req) || known?.isEmpty) return malformed('The request has no body.')
-  if (!wasParsed(req, document)) throw new Error(unparsed(method, headers))
+  if (!wasParsed(req, document) || (typeof document === 'string' && !known && isStillText(document, headers)))
+    throw new Error(unparsed(method, headers))
   if (isEmptyObject(document) && known === undefined && mayHaveBeenEmpty(headers))
     return malformed('The body is empty, or an empty object that cannot be told from an empty body. Send {} alone.')
   const unsafe = unsafeDocument('The body', document)
@@ -127,6 +128,15 @@ export function wasEmpty(req: Request): boolean {
 /** Express 4 leaves `{}` for a body that no parser took, and a raw parser leaves a Buffer. */
 export function wasParsed(req: Request, document: unknown): boolean {
   return document !== undefined && !Buffer.isBuffer(document) && req.readableDidRead
+}
+
+/**
+ * A parser of text leaves the JSON text, which would be stored as a string. A string that was parsed has lost its two
+ * quotes: the length shows it, or nothing does.
+ */
+function isStillText(text: string, headers: IncomingHttpHeaders): boolean {
+  const length = headers['content-encoding'] === undefined ? headers['content-length'] : undefined
+  return length === undefined || Buffer.byteLength(text) + 2 > Number(length)
 }
 
 function unparsed(method: string, headers: IncomingHttpHeaders): string {
