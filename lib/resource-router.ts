@@ -8,7 +8,7 @@ import { currentRepresentation } from './middleware/commit/resource'
 import { commitChange } from './middleware/handlers/commit-change'
 import { sendJson } from './middleware/handlers/send-json'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
-import { onRoute } from './middleware/options/mount'
+import { onRoute, standsIn } from './middleware/options/mount'
 import { truncatedHeaders } from './middleware/preconditions/conditions'
 import { inTurn } from './middleware/request/conflict-middleware'
 
@@ -64,6 +64,7 @@ function mergingRouter(): Router {
   const router = express.Router() as Router & Handling
   const { handle } = router
   router.handle = function handleMerging(req, ...rest) {
+    if (req.route !== undefined && standsIn(req.route, router)) mustMatch(req)
     for (const _ in req.params) router.mergeParams = true
     return handle.call(router, req, ...rest)
   }
@@ -74,6 +75,18 @@ function mergingRouter(): Router {
 interface Handling {
   mergeParams: boolean
   handle(req: Request, ...rest: unknown[]): void
+}
+
+/** `app.put('/articles/:id', router)` leaves the whole path to the router, which looks for its `/:id`. */
+function mustMatch({ route, path, baseUrl }: Request): void {
+  if (!/^\/[\w.~-]/.test(String(route.path))) return
+  throw new TypeError(
+    `resourceRouter() stands on a route, ${JSON.stringify(route.path)}, and a router needs a mount. Give it to app.use: app.use('${parentOf(baseUrl + path)}', resourceRouter(…)).`,
+  )
+}
+
+function parentOf(path: string): string {
+  return path.replace(/\/[^/]+\/?$/, '') || '/'
 }
 
 /** RFC 9110 §9.3.7 and RFC 5789 §3.1. */
@@ -90,6 +103,20 @@ function answerOptions(methods: readonly string[]): RequestHandler {
 function refuseOthers(methods: readonly string[], ofTheApp: readonly string[] = []): RequestHandler {
   return (req, _res, next) => {
     if (methods.includes(req.method) || ofTheApp.includes(req.method)) return next()
+    if (ofTheApp.length > 0) warnOfMountOnItem(req)
     next(truncatedHeaders(req) ?? new ConflictError('method_not_allowed', { headers: { Allow: methods.join(', ') } }))
   }
+}
+
+let isMountOnItemTold = false
+
+/** With `app.use('/articles/:id', router)` each article is a collection. That can be meant, but then no client changes it. */
+function warnOfMountOnItem({ method, originalUrl, baseUrl, params }: Request): void {
+  const last = Object.values(params).flat().at(-1)
+  if (isMountOnItemTold || last === undefined || !baseUrl.endsWith(`/${encodeURIComponent(last)}`)) return
+  isMountOnItemTold = true
+  process.emitWarning(
+    `${method} ${originalUrl} was refused with 405: resourceRouter() is mounted on a path that ends with a parameter, so its resources are ${baseUrl}/:id. Mount it on the collection: app.use('${parentOf(baseUrl)}', resourceRouter(…)).`,
+    { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_MOUNTED_ON_ITEM' },
+  )
 }

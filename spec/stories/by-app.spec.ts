@@ -1,6 +1,14 @@
 import type { RequestHandler } from 'express'
 import request from 'supertest'
-import { type ConflictOptions, commitChange, detectConflicts, type ResourceAdapter, resourceOf } from '../../lib'
+import {
+  ConflictError,
+  type ConflictOptions,
+  commitChange,
+  detectConflicts,
+  type Resource,
+  type ResourceAdapter,
+  resourceOf,
+} from '../../lib'
 import { appOf, type Doc, shelf } from './app'
 
 /** The handler writes by itself; `meanwhile` runs in front of its statement. */
@@ -74,7 +82,10 @@ test('commit is a mistake there, for the adapter was not asked whether it can', 
   const chain = detectConflicts<Doc>({ name: 'by app', adapter: it.adapter, writes: 'by-app' })
   const app = appOf((all) => all.put('/articles/:id', chain, commitChange()))
   const { status, body } = await request(app).put('/articles/1').set('If-Match', it.tag).send({})
-  expect([status, body.mistake]).toEqual([500, expect.stringContaining("declared with writes: 'by-app'")])
+  expect([status, body.mistake]).toEqual([
+    500,
+    expect.stringContaining("says writes: 'by-app'. Give commitChange(write)"),
+  ])
   expect(await it.stored()).toEqual({ title: 'first' })
 })
 
@@ -82,15 +93,16 @@ describe('a success that committed nothing', () => {
   const warnings = async (
     method: 'put' | 'patch' | 'delete' | 'post',
     { name, status = 200, ...options }: Partial<ConflictOptions<Doc>> & { name: string; status?: number },
+    handler?: (found: Resource<Doc>) => unknown,
   ) => {
     const it = await shelf()
     const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
-    const answer: RequestHandler = (_req, res) => {
+    const chain = detectConflicts<Doc>({ name, adapter: it.adapter, ...options })
+    const answer: RequestHandler = (req, res) => {
+      handler?.(resourceOf(req, chain))
       res.status(status as number).end()
     }
-    const app = appOf((all) =>
-      all.all('/articles/:id', detectConflicts<Doc>({ name, adapter: it.adapter, ...options }), answer),
-    )
+    const app = appOf((all) => all.all('/articles/:id', chain, answer))
     for (const _ of [1, 2]) await request(app)[method]('/articles/1').set('If-Match', it.tag).send({})
     const texts = warned.mock.calls.map(([text]) => String(text))
     warned.mockRestore()
@@ -102,6 +114,28 @@ describe('a success that committed nothing', () => {
     expect(texts).toEqual([
       expect.stringMatching(`on the warned ${method} was answered with success, but nothing was committed`),
     ])
+  })
+
+  test('because nobody waited for commit() says that the await is missing', async () => {
+    const texts = await warnings('put', { name: 'no await' }, ({ commit }) => void commit())
+    expect(texts).toEqual([
+      expect.stringMatching(
+        /^PUT on the no await was answered with success before its commit was done: an await is missing\. await resourceOf/,
+      ),
+    ])
+  })
+
+  test('because nobody waited for a commit that was refused does not end the process', async () => {
+    const rejected: unknown[] = []
+    const listen = (reason: unknown) => void rejected.push(reason)
+    process.on('unhandledRejection', listen)
+    const refuse = () => {
+      throw new ConflictError('rule_violation')
+    }
+    await warnings('put', { name: 'no await, refused' }, ({ commit }) => void commit(refuse))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', listen)
+    expect(rejected).toEqual([])
   })
 
   test('on an action warns of nothing: its handler decides', async () => {

@@ -1,4 +1,4 @@
-import type express from 'express'
+import express from 'express'
 import request from 'supertest'
 import { z } from 'zod'
 import {
@@ -139,11 +139,24 @@ describe('an adapter that gives something else', () => {
 
   test.each<[string, unknown, string]>([
     ['null', null, 'gave null; give undefined when nothing is stored'],
-    ['what the driver gave', { rows: [{ title: 'x' }] }, 'gave the version undefined; give String(version)'],
+    [
+      'what the driver gave',
+      { rows: [{ title: 'x' }], rowCount: 1 },
+      'gave an object with rows, rowCount, and no value; give { value: { … }, version: String(row.version) } of rows[0]',
+    ],
+    [
+      'a row',
+      { id: 1, title: 'x', version: 3 },
+      'gave an object with id, title, version, and no value; give { value: { … }, version: String(row.version) }',
+    ],
+    ['a row without a version', { title: 'x' }, 'gave an object with title, and no value; give'],
+    ['all rows', [{ title: 'x' }], 'gave an array; give { value, version } of one row, or undefined'],
+    ['no row', [], 'gave an array; give { value, version } of one row, or undefined'],
     ['a version that is a number', { value: {}, version: 3 }, 'gave the version 3; give String(version)'],
     ['the version of a row that nobody waited for', { value: {}, version: 'undefined' }, 'is an await missing'],
     ['a promise as the value', { value: Promise.resolve({}), version: '1' }, 'a promise as the value; await it first'],
-    ['no value', { version: '1' }, 'no value; give { value, version }'],
+    ['no value', { version: '1' }, 'an object with version, and no value; give { value'],
+    ['a value of nothing', { value: undefined, version: '1' }, 'and no value; give { value'],
     ['a date that is a text', { value: {}, version: '1', lastModified: '2026-01-01' }, 'give a Date'],
     ['a text', 'first', 'gave "first"; give { value, version }'],
   ])('from read: %s', async (_name, state, message) => {
@@ -157,6 +170,51 @@ describe('an adapter that gives something else', () => {
     } as unknown as ResourceAdapter<Doc>
     const app = appOf((all) => all.use('/articles', resourceRouter({ name: 'article', adapter })))
     await request(app).get('/articles/1').expect(200, { title: 'first' })
+  })
+})
+
+describe('a resourceRouter in the wrong place', () => {
+  const told = async (mount: (app: express.Express, router: express.Router) => void, method: 'put' | 'get' = 'put') => {
+    const warned = jest.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const app = appOf((all) => mount(all, resourceRouter<Doc>({ name: 'article', adapter: memoryAdapter() })))
+    const { status, body } = await request(app)[method]('/articles/1').send({ title: 'new' })
+    const texts = warned.mock.calls.map(([text]) => String(text))
+    warned.mockRestore()
+    return { status, mistake: body.mistake, texts }
+  }
+
+  test('on the resource warns, and says where it belongs', async () => {
+    const { status, texts } = await told((app, router) => app.use('/articles/:id', router))
+    expect([status, texts]).toEqual([
+      405,
+      [
+        expect.stringMatching(
+          /^PUT \/articles\/1 was refused with 405: resourceRouter\(\) is mounted on a path that ends with a parameter, .*Mount it on the collection: app\.use\('\/articles', resourceRouter\(…\)\)/,
+        ),
+      ],
+    ])
+  })
+
+  test('below a resource, where it belongs, warns of nothing', async () => {
+    const mount = (app: express.Express, router: express.Router) => app.use('/:id', router)
+    expect(await told(mount)).toMatchObject({ status: 201, texts: [] })
+  })
+
+  test.each(['put', 'get'] as const)('on a route says that it goes into app.use: %s', async (method) => {
+    const { status, mistake } = await told((app, router) => app.all('/articles/:id', router as never), method)
+    expect([status, mistake]).toEqual([
+      500,
+      expect.stringMatching(/resourceRouter\(\) stands on a route.*app\.use\('\/articles', resourceRouter\(…\)\)/),
+    ])
+  })
+
+  test('on a route that it matches works', async () => {
+    const mount = (app: express.Express, router: express.Router) => {
+      const below = express.Router()
+      below.all('/:id', router as never)
+      app.use('/articles', below)
+    }
+    expect((await told(mount)).status).toBe(201)
   })
 })
 

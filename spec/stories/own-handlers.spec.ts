@@ -300,6 +300,24 @@ describe('written, for a handler with an answer of its own', () => {
     await request(app(it)).put('/notes/1').set('If-Match', '"1"').send({ title: 'new' }).expect(412)
   })
 
+  test('after the answer says what comes first', async () => {
+    const it = table()
+    const all = express()
+    const chain = detectConflicts<Note>({ name: 'note', adapter: it.adapter, writes: 'by-app' })
+    let thrown: unknown
+    all.put('/notes/:id', express.json(), chain, (req, res) => {
+      const { written } = resourceOf(req, chain)
+      res.json({ saved: true })
+      try {
+        written({ version: '2' })
+      } catch (error) {
+        thrown = error
+      }
+    })
+    await request(all).put('/notes/1').set('If-Match', '"1"').send({ title: 'new' }).expect(200)
+    expect(String(thrown)).toContain('the answer has begun already. Call written() first, and then answer')
+  })
+
   test('says what is wrong where the adapter writes', async () => {
     const it = table()
     const adapter: ResourceAdapter<Note> = { ...it.adapter, write: async () => ({ ok: false, current: undefined }) }

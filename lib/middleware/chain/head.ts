@@ -164,8 +164,13 @@ function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   // The request was guarded twice, and committed once.
   if (find(req, settings) !== guarded) return
   warned.add(settings.name)
+  const isUnderWay = guarded.progress.at === 'committing'
   process.emitWarning(
-    `${req.method} on the ${settings.name} was answered with success, but nothing was committed. Call resourceOf(req, chain).commit() in the handler, use commitChange(), or say writes: 'by-app' if the handler writes by itself.`,
+    `${req.method} on the ${settings.name} was answered with success${
+      isUnderWay
+        ? ' before its commit was done: an await is missing. await resourceOf(req, chain).commit(), and then answer; a refusal would reach nobody.'
+        : ", but nothing was committed. Call resourceOf(req, chain).commit() in the handler, use commitChange(), or say writes: 'by-app' if the handler writes by itself."
+    }`,
     { type: 'ConflictWarning', code: 'EXPRESS_CONFLICT_NOT_COMMITTED' },
   )
 }

@@ -104,7 +104,9 @@ function begun<T>(guarded: GuardedRequest<T>): Attempt<T> {
   if (attempt === undefined) throw mistake('the chain has not run on this request.')
   if (isSafe) throw mistake('a safe method changes nothing (RFC 9110 §9.2.1).')
   if (settings.byApp && transaction === undefined)
-    throw mistake("the adapter was declared with writes: 'by-app'; the handler writes by itself.")
+    throw mistake(
+      "the definition says writes: 'by-app'. Give commitChange(write) the function that writes, or give written() what your statement stored; or leave writes out if the adapter is to write.",
+    )
   if (res.headersSent) throw mistake('the answer has begun already; commit first, then answer.')
   if (progress.at === 'committing') throw mistake('it is still at work; wait for it, one request commits once.')
   if (progress.at === 'committed') throw mistake('it was called before, and has committed; one request commits once.')

@@ -69,7 +69,12 @@ export function resourceFor<T, Handle = unknown>(guarded: GuardedRequest<T>): Re
   found[FOUND] = guarded
   found.name = guarded.settings.name
   // Own members, because a handler may destructure them.
-  found.commit = (next?: Parameters<Resource<T>['commit']>[0]) => commitAndTell(guarded, intentOf(next))
+  found.commit = (next?: Parameters<Resource<T>['commit']>[0]) => {
+    const committing = commitAndTell(guarded, intentOf(next))
+    // A handler that does not wait for it is warned of at its answer; its rejection must not end the process.
+    committing.catch(() => undefined)
+    return committing
+  }
   found.written = (outcome: WriteOutcome<T>) => changeWritten(guarded, outcome)
   found.lostRace = () => announced(guarded, lostRace(guarded))
   return found

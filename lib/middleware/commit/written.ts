@@ -73,7 +73,11 @@ export function writable<T>(guarded: GuardedRequest<T>): Attempt<T> {
       guarded,
       "the adapter writes; call commit(), or say writes: 'by-app' if the handler writes by itself.",
     )
-  if (res.headersSent) throw mistake(guarded, 'the answer has begun already.')
+  if (res.headersSent)
+    throw mistake(
+      guarded,
+      'the answer has begun already. Call written() first, and then answer: it puts the new ETag on the answer.',
+    )
   if (progress.at === 'committed') throw mistake(guarded, 'it was called before; one request writes once.')
   if (guarded.isNew) mustLeadBack(guarded)
   return attempt

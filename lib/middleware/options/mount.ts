@@ -91,7 +91,7 @@ interface Stacked {
   readonly stack?: readonly { readonly handle: unknown; readonly route?: unknown }[]
 }
 
-function standsIn(route: Stacked | undefined, middleware: unknown): boolean {
+export function standsIn(route: Stacked | undefined, middleware: unknown): boolean {
   return route?.stack?.some(({ handle }) => handle === middleware) ?? false
 }
 

@@ -76,13 +76,14 @@ const NO_VERSIONS = new Set(['', 'undefined', 'null', 'NaN', '[object Object]', 
 
 function whatIsWrongWith(state: unknown): string | undefined {
   if (state === null) return 'null; give undefined when nothing is stored.'
+  if (Array.isArray(state)) return 'an array; give { value, version } of one row, or undefined when there is none.'
   if (typeof state !== 'object') return `${show(state)}; give { value, version }, or undefined when nothing is stored.`
   const { value, version, lastModified, gone } = state as Partial<ResourceState<unknown>>
+  if (value === undefined && !gone) return noValueIn(state)
   if (typeof version !== 'string') return `the version ${show(version)}; give String(version).`
   if (NO_VERSIONS.has(version))
     return `the version ${show(version)}, which comes of a row that was not there: is an await missing in front of the query?`
   if (value instanceof Promise) return 'a promise as the value; await it first.'
-  if (value === undefined && !gone) return 'no value; give { value, version }.'
   if (lastModified !== undefined && !(lastModified instanceof Date && !Number.isNaN(lastModified.getTime())))
     return `the lastModified ${show(lastModified)}; give a Date, or leave it out.`
   return undefined
@@ -98,6 +99,14 @@ export function checkedResult<R extends { readonly ok: boolean }>(result: R, cal
   throw new TypeError(
     `The adapter of the ${name} gave ${show(result)} from ${call}(); give ${right}, or { ok: false, current } when another version is stored (docs/adapters.md).`,
   )
+}
+
+/** A row, or what the driver wraps it in. The names of its members show which; their values may be secret. */
+function noValueIn(state: object): string {
+  const names = Object.keys(state)
+  const shown = names.length > 5 ? `${names.slice(0, 5).join(', ')}, …` : names.join(', ')
+  const right = '{ value: { … }, version: String(row.version) }'
+  return `an object with ${shown}, and no value; give ${right}${'rows' in state ? ' of rows[0]' : ''}, or undefined when there is none.`
 }
 
 /** What was written has a state; without it nobody could name its version. */
