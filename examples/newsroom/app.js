@@ -13,6 +13,7 @@ const {
 const { dashboard } = require('express-conflict/dashboard')
 const { guardedPaths, problemPages } = require('express-conflict/openapi')
 const { article } = require('./articles')
+const { showMetrics } = require('./metrics')
 const { list } = require('./storage')
 
 const app = express()
@@ -71,8 +72,10 @@ app.get('/articles/:id/changes', changes)
 // GET, PUT, PATCH and DELETE of /articles/:id, and of /articles/:id/lock: who is editing.
 app.use('/articles', resourceRouter(article))
 
-// Where people collide, and what would help. In a real newsroom it stands behind a login.
-app.use('/conflicts', dashboard())
+// Where people collide, and what would help. In a real newsroom both stand behind a login.
+const collisions = dashboard()
+app.use('/conflicts', collisions)
+app.get('/metrics', showMetrics)
 
 // What each kind of problem means, and what the API looks like to a program.
 app.use('/problems', problemPages())
@@ -91,4 +94,10 @@ app.use((error, _req, res, next) => {
   res.status(status).json({ status, title: STATUS_CODES[status] ?? 'Error' })
 })
 
-module.exports = { app }
+/** Ends the streams, which would keep the server open. Their clients come back, to the next process. */
+function stop() {
+  changes.stop()
+  collisions.stop()
+}
+
+module.exports = { app, stop }

@@ -1,7 +1,7 @@
 // Two people edit one article, and nobody's work is lost: npm start, or node examples/newsroom/server.js
 
 const { createServer } = require('node:http')
-const { app } = require('./app')
+const { app, stop } = require('./app')
 const { seed } = require('./seed')
 const { prepare } = require('./storage')
 const { openAgain, thingsToTry } = require('./things-to-try')
@@ -27,6 +27,13 @@ async function start() {
     console.log(isNew ? await thingsToTry(url) : openAgain(url))
   })
 }
+
+// What is on its way is still answered.
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.once(signal, () => {
+    stop()
+    server.close(() => process.exit())
+  })
 
 start().catch((error) => {
   console.error(error.message)

@@ -15,7 +15,7 @@ export async function openNewsroom(databaseUrl?: string, nodeOptions = ''): Prom
   const folder = mkdtempSync(join(tmpdir(), 'newsroom-'))
   const url = databaseUrl ?? `sqlite:${join(folder, 'newsroom.db')}`
   const newsroom = await opened({ DATABASE_URL: url, NODE_OPTIONS: nodeOptions })
-  const close = () => newsroom.close().then(() => rmSync(folder, { recursive: true }))
+  const close = () => newsroom.close().then(() => rmSync(folder, { recursive: true, force: true }))
   return { ...newsroom, close }
 }
 

@@ -16,7 +16,7 @@ let newsroom: Newsroom
 beforeAll(async () => {
   newsroom = await openNewsroom()
 })
-afterAll(() => newsroom.close())
+afterAll(() => newsroom?.close())
 
 testWithCurl('each line that the terminal prints answers with the status that is printed above it', async () => {
   const lines = newsroom.text.split('\n')
@@ -45,4 +45,17 @@ test('a port that is taken is named, with the way out', () => {
       stdio: 'pipe',
     })
   expect(run).toThrow(`Port ${port} is taken. Choose another one`)
+})
+
+test('metrics are there for Prometheus', async () => {
+  await fetch(`${newsroom.url}/articles/none`)
+  const text = await (await fetch(`${newsroom.url}/metrics`)).text()
+  expect(text).toMatch(/^express_conflict_conflicts_total\{.*error_type="not_found".*\} \d+$/m)
+})
+
+test('it ends when it is told to, although somebody has an article open', async () => {
+  const changes = await fetch(`${newsroom.url}/articles/harbour-bridge/changes`)
+  const dashboard = await fetch(`${newsroom.url}/conflicts/live`)
+  await newsroom.close()
+  for (const { body } of [changes, dashboard]) for await (const _ of body ?? []);
 })
