@@ -1,6 +1,5 @@
 import { sameJson } from '../json/equal'
 import { refuseUnknown } from '../options'
-import { exchange, type Reply } from './exchange'
 import { changeCondition, type Memory, memoryOf, readCondition, type Seen, seenIn } from './memory'
 import {
   type Answer,
@@ -11,6 +10,7 @@ import {
   type RequestOptions,
 } from './options'
 import { type ProblemError, refusalWith, unknownOutcome } from './problem-error'
+import { type Reply, sendWithRetries } from './send-with-retries'
 
 /** A state that was read, with its validators and the answer that showed it. */
 export interface Read {
@@ -64,7 +64,10 @@ export function requestsOf(options: ClientOptions): Requests {
     if (method !== 'GET') headers.set('Prefer', 'return=representation')
     for (const [name, text] of Object.entries({ ...fields, ...own.headers })) headers.set(name, text)
     const message = { method, url, headers, body: JSON.stringify(value), signal: own.signal }
-    const reply = await exchange(options.fetch ?? fetch, message, { tries, deadlineMs: own.deadlineMs ?? deadlineMs })
+    const reply = await sendWithRetries(options.fetch ?? fetch, message, {
+      tries,
+      deadlineMs: own.deadlineMs ?? deadlineMs,
+    })
     if (isGone(reply)) memory.forget(url)
     return reply
   }

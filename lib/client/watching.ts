@@ -1,8 +1,8 @@
 import { mergeThreeWay, type ThreeWayOptions } from '../json/three-way'
-import { pause, retryDelayMs } from './exchange'
 import type { Seen } from './memory'
 import type { Answer, WatchEvent } from './options'
 import { ProblemError, refusalOf } from './problem-error'
+import { pause, retryDelayMs } from './send-with-retries'
 
 export interface Watching {
   /** What the app has of the resource. */

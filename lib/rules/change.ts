@@ -55,13 +55,18 @@ export function proposeNew(sent: unknown, readOnly: Marks | undefined, rules: Me
 }
 
 /** PUT and PATCH: members that the client may not see stay as they were. */
-export function withStoredHidden(next: unknown, stored: unknown, rules: MemberRules): unknown {
+export function carryHidden(next: unknown, stored: unknown, rules: MemberRules): unknown {
   const own = rules.versionField === undefined ? next : withoutValueAt(next, rules.versionField)
   return carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys)
 }
 
 /** Carries over what the client may not set (`readOnly`), and, where it left them out, members that it is never shown. */
-export function withStoredMembers(next: unknown, stored: unknown, marks: SchemaMarks, rules: MemberRules): unknown {
+export function carryReadOnlyAndWriteOnly(
+  next: unknown,
+  stored: unknown,
+  marks: SchemaMarks,
+  rules: MemberRules,
+): unknown {
   const fixed = carryMembers(marks.readOnly, stored, next, rules.arrayKeys)
   return carryMembers(marks.writeOnly, stored, fixed, rules.arrayKeys, 'kept')
 }

@@ -24,3 +24,13 @@ test('the symbols under which facts hang stand where the page says', () => {
   )
   expect(lost.map(([row]) => row)).toEqual([])
 })
+
+test('what the page says where to find is there', () => {
+  const rows = [...page.prose.matchAll(/^\| [^|]+ \| `(lib\/[^`]+)` +\| `(\w+)` +\|$/gm)]
+  expect(rows.length).toBeGreaterThan(5)
+  const lost = rows.filter(
+    ([, path = '', name = '']) =>
+      !new RegExp(`(?:function|const) ${name}\\b`).test(readFileSync(join(ROOT, path), 'utf8')),
+  )
+  expect(lost.map(([row]) => row)).toEqual([])
+})

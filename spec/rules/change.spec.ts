@@ -2,14 +2,14 @@ import { type Marks, marksOf } from '../../lib/json/marks'
 import { alike, parseArrayKeys } from '../../lib/json/members'
 import { parsePointer } from '../../lib/json/pointer'
 import {
+  carryHidden,
+  carryReadOnlyAndWriteOnly,
   changesIn,
   forbiddenChanges,
   type MemberRules,
   namesOtherKey,
   proposeNew,
   withKey,
-  withStoredHidden,
-  withStoredMembers,
 } from '../../lib/rules/change'
 
 const at = (...pointers: string[]) => marksOf(pointers.map(parsePointer))
@@ -30,7 +30,7 @@ function proposeNext(
   own: MemberRules,
 ) {
   const marks = { readOnly: alike(readOnly), writeOnly: alike(undefined) }
-  const kept = withStoredMembers(withStoredHidden(next, stored, own), stored, marks, own)
+  const kept = carryReadOnlyAndWriteOnly(carryHidden(next, stored, own), stored, marks, own)
   return withKey(kept, stored, key, own)
 }
 const rules = (more: Partial<MemberRules>): MemberRules => ({ ...none, ...more })

@@ -6,14 +6,14 @@ import { alike, carryMembers, pairOf } from '../../json/members'
 import { applyMergePatch, applyPatch, type PatchFailure, removeNulled } from '../../json/patch'
 import { show } from '../../options'
 import {
+  carryHidden,
+  carryReadOnlyAndWriteOnly,
   type MemberRules,
   misplacedUnseen,
   proposeNew,
   revealedMembers,
   type SchemaMarks,
   withKey,
-  withStoredHidden,
-  withStoredMembers,
 } from '../../rules/change'
 import type { Checked, SchemaError } from '../../schema/schema-check'
 import { belowRequest, type Definition } from '../options/definition'
@@ -86,9 +86,9 @@ function proposeUpdate<T>(
   // A merge patch adds only what one side had. A JSON Patch can combine harmless parts into something unsafe.
   const unsafe = sent.format === 'json-patch' ? unsafeDocument('The patched resource', next.value) : undefined
   if (unsafe) return { ...NOTHING, conflict: unsafe, tellsState: true }
-  const whole = withStoredHidden(next.value, current.value, members)
+  const whole = carryHidden(next.value, current.value, members)
   const marks = schema ? marksOfSchema(schema, current.value, whole) : NO_MARKS
-  const kept = withStoredMembers(whole, current.value, marks, members)
+  const kept = carryReadOnlyAndWriteOnly(whole, current.value, marks, members)
   // In a merge patch null removes a member, even one that the client cannot see.
   const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly?.before) : kept
   const tellsState = sent.format !== 'value'

@@ -1,5 +1,5 @@
-import { retryDelayMs } from '../../lib/client/exchange'
 import { memoryOf } from '../../lib/client/memory'
+import { retryDelayMs } from '../../lib/client/send-with-retries'
 
 const NOW = Date.parse('Sun, 06 Nov 1994 08:49:37 GMT')
 const most = (attempt: number, retryAfter = '') => retryDelayMs(attempt, retryAfter, NOW, () => 1)

@@ -27,7 +27,7 @@ interface Bounds {
 }
 
 /** Sends a request, and repeats it while that can help and cannot do harm. The reply may still be a refusal. */
-export async function exchange(send: typeof fetch, message: Message, bounds: Bounds): Promise<Reply> {
+export async function sendWithRetries(send: typeof fetch, message: Message, bounds: Bounds): Promise<Reply> {
   const endsAt = Date.now() + bounds.deadlineMs
   const signal = deadline(bounds.deadlineMs, message.signal)
   let afterUnknown = false
