@@ -1,7 +1,6 @@
 import { ConflictError, isConflictError } from '../../conflicts/conflicts'
 import { publish } from '../../conflicts/events'
 import { retryAfterS } from '../../timing/retry-after'
-import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { lostRace, takenKey } from '../preconditions/refusals'
 import { type Attempt, type GuardedRequest, leasesOn } from '../request/guarded-request'
@@ -19,7 +18,7 @@ import {
   tooMany,
   withAnotherKey,
 } from './lost-race'
-import { swap } from './swap'
+import { type Intent, intendedChange, swap } from './swap'
 import { commitInTransaction } from './transaction'
 
 /**

@@ -3,12 +3,12 @@ import type { ResourceState } from '../../contracts/adapter'
 import { type LockQueue, lockQueue } from '../../timing/lock-queue'
 import { pause } from '../../timing/pause'
 import { retryAfterS } from '../../timing/retry-after'
-import type { Intent } from '../change/intended-change'
 import { conditionsOf, versionNamedBy } from '../preconditions/conditions'
 import { firstConflict, newAttempt } from '../request/attempt'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { settledOf } from '../request/settled'
 import { readState } from '../state/store-call'
+import type { Intent } from './swap'
 
 /** Where a lost race is judged again: runs the checks on the state that won. Throws what they find, and the request ends with it. */
 export async function judgedAgain<T>(

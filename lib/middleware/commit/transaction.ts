@@ -1,7 +1,6 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { retryAfterS } from '../../timing/retry-after'
-import { type Intent, intendedChange } from '../change/intended-change'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { conditionsOf, NO_CONDITIONS, versionNamedBy } from '../preconditions/conditions'
 import { lostRace, takenKey } from '../preconditions/refusals'
@@ -15,7 +14,7 @@ import { mustHaveState, readAhead, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
 import { type Committed, committed, noteChange, recordChange, unchanged } from './after-change'
 import { judgedAgain, withAnotherKey } from './lost-race'
-import { swap } from './swap'
+import { type Intent, intendedChange, swap } from './swap'
 
 /**
  * In front of `checkPreconditions`: a request that its conditions refuse opens no transaction, and locks no row. The state
