@@ -219,6 +219,7 @@ export function conflictOf(error: unknown): ConflictError | undefined {
 
 /**
  * The problem to send to the client. `typePrefix` is put in front of the kind, unless the conflict has its own type.
+ * Members may be `undefined`, which JSON leaves out.
  */
 export function toProblem(error: ConflictError, typePrefix: string, instance: string): Problem {
   const { facts } = error
@@ -243,7 +244,6 @@ export function toProblem(error: ConflictError, typePrefix: string, instance: st
     holder: facts.holder,
     state: facts.state,
   }
-  for (const name of Object.keys(problem)) if (problem[name] === undefined) delete problem[name]
   return problem as unknown as Problem
 }
 

@@ -116,10 +116,8 @@ export function withKey(value: unknown, stored: unknown, key: string | undefined
 /** The pointers to members that a change touches although it may not. */
 export function forbiddenChanges(before: unknown, after: unknown, rules: MemberRules): MemberChange[] {
   const { immutable, writeOnce, arrayKeys } = rules
-  return [
-    ...changesIn(alike(immutable), before, after, arrayKeys),
-    ...changesIn(alike(writeOnce), before, after, arrayKeys, isUnset),
-  ]
+  const fixed = changesIn(alike(immutable), before, after, arrayKeys)
+  return writeOnce ? [...fixed, ...changesIn(alike(writeOnce), before, after, arrayKeys, isUnset)] : fixed
 }
 
 function isUnset(member: unknown): boolean {

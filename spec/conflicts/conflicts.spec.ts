@@ -157,7 +157,7 @@ describe('isConflictError', () => {
 
 describe('toProblem', () => {
   const problem = (kind: ConflictKind, facts?: ConflictFacts) =>
-    toProblem(new ConflictError(kind, facts), 'urn:p:', 'urn:uuid:1')
+    JSON.parse(JSON.stringify(toProblem(new ConflictError(kind, facts), 'urn:p:', 'urn:uuid:1')))
 
   test('has these members when nothing more is known', () => {
     expect(problem('gone')).toStrictEqual({

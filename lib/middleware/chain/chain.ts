@@ -26,8 +26,9 @@ export function chainOf<T>(
   const middleware: ConflictMiddleware<T> = conflictMiddleware(
     name,
     (req, res, next) => {
-      run(req, res, placement, stages, next).then((goesOn) => {
-        if (goesOn) next()
+      run(req, res, placement, stages, next).then((outcome) => {
+        if (outcome === 'goes-on') next()
+        else if (outcome !== 'answered') next(outcome)
       }, failing(next))
     },
     { stages: stages.map((stage) => stage.name), resource: definition },
@@ -36,33 +37,36 @@ export function chainOf<T>(
   return middleware
 }
 
-/** Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. */
+/**
+ * Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. A refusal is returned, for each
+ * throw in an async function costs as much as a check.
+ */
 async function run<T>(
   req: Request,
   res: Response,
   placement: Placement<T>,
   stages: readonly Stage[],
   next: (error?: unknown) => void,
-): Promise<boolean> {
+): Promise<'goes-on' | 'answered' | ConflictError> {
   const [first] = stages
   const guarded = first?.role === 'judges' ? goOn(req, placement, first.name) : begin(req, res, placement)
-  if (guarded === undefined) return true
+  if (guarded === undefined) return 'goes-on'
   // In one function: each await that is nested costs a turn of the microtask queue more.
   try {
     for (const stage of stages) {
       const conflict = stage.prepare?.(guarded)
-      if (conflict) throw conflict
+      if (conflict) return refusal(guarded, conflict)
     }
     for (const stage of stages) {
       const entered = stage.enter && (await stage.enter(guarded, next))
-      if (entered === 'answered') return false
-      if (entered) throw entered
+      if (entered === 'answered') return entered
+      if (entered) return refusal(guarded, entered)
     }
     guarded.stages.push(...stages)
     if (stages.some(({ role }) => role === 'reads'))
       guarded.attempt = newAttempt(guarded, await readState(guarded, guarded.isSafe ? 'maybe-old' : 'current'), false)
     let { attempt } = guarded
-    if (attempt === undefined) return true
+    if (attempt === undefined) return 'goes-on'
     const checked = firstConflict(guarded, attempt, stages)
     let conflict: ConflictError | undefined = checked instanceof Promise ? await checked : checked
     if (conflict && guarded.isSafe && guarded.settings.adapter.readCurrent) {
@@ -71,11 +75,12 @@ async function run<T>(
       guarded.attempt = attempt
       conflict = await firstConflict(guarded, attempt, guarded.stages)
     }
-    if (conflict) throw conflict
-    return !(attempt.verdict && isAnswered(guarded, attempt.verdict.outcome))
+    if (conflict) return refusal(guarded, conflict)
+    return attempt.verdict && isAnswered(guarded, attempt.verdict.outcome) ? 'answered' : 'goes-on'
   } catch (error) {
     const conflict = conflictOf(error) ?? (await chainsConflict(guarded, error))
-    throw conflict ? await refusal(guarded, conflict) : error
+    if (conflict) return refusal(guarded, conflict)
+    throw error
   }
 }
 

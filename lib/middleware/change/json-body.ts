@@ -14,7 +14,7 @@ import { inexactNumber, shortened } from '../../json/text'
  * is right is taken here: whatever is wrong with a body, Express's parser sees it, and its own error is passed on.
  */
 export const parseJsonBody: RequestHandler = (req, res, next) => {
-  if (req.readableDidRead) return next()
+  if (req.readableDidRead || hasNone(req)) return next()
   const length = plainLength(req)
   if (length === undefined) return parse(req, res, next)
 
@@ -34,8 +34,8 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
       const read = received === length ? exactJson(textIn(chunks, length)) : undefined
       if (read === undefined) return parseAgain((body) => body.push(null))
       req.body = read.value
-      // For a parser of Express 4 behind this one.
-      Object.assign(req, { _body: true })
+      // For a parser behind this one. On a request each new member makes room for many.
+      if (isExpress4) Object.assign(req, { _body: true })
       note(req, read)
       next()
     })
@@ -65,6 +65,13 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
     })
   }
 }
+
+/** Express 4 leaves `{}` for no body at all, and handlers of the app see it. */
+function hasNone({ headers }: Request): boolean {
+  return !isExpress4 && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
+}
+
+const isExpress4 = 'lazyrouter' in express.application
 
 /** The longest body that Express's parser takes by default. */
 const LIMIT = 100 * 1024

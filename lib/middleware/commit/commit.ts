@@ -54,7 +54,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       if (leftMs <= 0) throw tooMany()
       const result = await swap(guarded, attempt, change, leftMs)
       if (result.ok) {
-        if (result.state === undefined) await endLockOfRemoved(guarded, attempt)
+        if (result.state === undefined && attempt.editLock) await endLockOfRemoved(guarded, attempt)
         noteChange(guarded, change, result.state)
         return committed(guarded, change, result.state, tries)
       }

@@ -111,16 +111,17 @@ function ofDatabase(req: Request, error: unknown): Promise<ConflictError | undef
  * What was set for the answer that a problem takes the place of. `Transfer-Encoding` beside a length breaks the
  * framing.
  */
-const OF_ANOTHER_ANSWER =
-  'Transfer-Encoding Trailer ETag Last-Modified Expires Content-Encoding Content-Range Content-Language Content-Location Content-Disposition Content-Digest Repr-Digest Accept-Ranges Location'.split(
+const OF_ANOTHER_ANSWER: ReadonlySet<string> = new Set(
+  'transfer-encoding trailer etag last-modified expires content-encoding content-range content-language content-location content-disposition content-digest repr-digest accept-ranges location'.split(
     ' ',
-  )
+  ),
+)
 
 /**
  * Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD.
  */
 function answer(res: Response, conflict: ConflictError, body: string): void {
-  for (const field of OF_ANOTHER_ANSWER) res.removeHeader(field)
+  for (const field of res.getHeaderNames()) if (OF_ANOTHER_ANSWER.has(field)) res.removeHeader(field)
   res.statusCode = conflict.status
   for (const [field, value] of Object.entries(conflict.headers)) res.setHeader(field, value)
   res.setHeader('Content-Type', PROBLEM_JSON)

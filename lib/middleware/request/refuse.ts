@@ -9,15 +9,23 @@ import type { GuardedRequest } from './guarded-request'
 import { aboutResource } from './route'
 
 /** The conflict as the client gets it, with the state that `expose` shows. `onConflict` and subscribers are notified. */
-export async function refusal<T>(guarded: GuardedRequest<T>, conflict: ConflictError): Promise<ConflictError> {
-  return announced(guarded, await withExposedState(guarded, conflict))
+export function refusal<T>(
+  guarded: GuardedRequest<T>,
+  conflict: ConflictError,
+): ConflictError | Promise<ConflictError> {
+  const { expose } = guarded.settings.options
+  const current = guarded.attempt?.change.current
+  // Shows nothing to a caller that `allow` refused, even if the app shows the state to others.
+  if (expose === undefined || current === undefined || conflict.code === 'denied' || conflict.code === 'not_found')
+    return announced(guarded, conflict)
+  return exposed(guarded, conflict, () => expose(current, guarded.req))
 }
 
 /** Notifies listeners of a conflict once, although both the chain and the responder see it. */
 export function announced<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
   const { req } = guarded
   noteConflict(req, conflict)
-  if (latest.get(req)?.conflict === conflict) return conflict
+  if (latestOn(req)?.conflict === conflict) return conflict
   const { instance } = occurrenceOf(req, conflict)
   notifyListeners(guarded, { conflict, instance, enforced: true })
   return conflict
@@ -59,7 +67,7 @@ export function instanceOf(req: Request, conflict: ConflictError): string {
 
 /** Publishes what a body parser refused in front of every chain, because no chain has done so. */
 export function publishUnguarded(req: Request, conflict: ConflictError): void {
-  if (latest.get(req)?.conflict === conflict) return
+  if (latestOn(req)?.conflict === conflict) return
   const { instance } = occurrenceOf(req, conflict)
   const { method } = req
   publish('conflict', () => ({
@@ -70,7 +78,7 @@ export function publishUnguarded(req: Request, conflict: ConflictError): void {
 
 /** The conflict that the request was refused with last. */
 export function conflictOn(req: Request): ConflictError | undefined {
-  return latest.get(req)?.conflict
+  return latestOn(req)?.conflict
 }
 
 const MOST_POINTERS = 20
@@ -80,14 +88,26 @@ interface Occurrence {
   readonly instance: string
 }
 
-/** By request, because an app may throw the same error object for many requests. */
-const latest = new WeakMap<Request, Occurrence>()
+const REFUSED = Symbol.for('express-conflict.refused')
+
+interface Carrier {
+  [REFUSED]?: Occurrence
+}
+
+/**
+ * By request, because an app may throw the same error object for many requests. Hung on it, because a WeakMap of
+ * requests makes the garbage collector work more: 4 % of a 412.
+ */
+function latestOn(req: Request): Occurrence | undefined {
+  return (req.rawHeaders as Carrier)[REFUSED]
+}
 
 function occurrenceOf(req: Request, conflict: ConflictError): Occurrence {
-  const known = latest.get(req)
+  const known = latestOn(req)
   if (known?.conflict === conflict) return known
   const occurrence = { conflict, instance: newInstance() }
-  latest.set(req, occurrence)
+  const carrier = req.rawHeaders as Carrier
+  carrier[REFUSED] = occurrence
   return occurrence
 }
 
@@ -105,17 +125,13 @@ export function callListener(listener: () => unknown): void {
   }
 }
 
-async function withExposedState<T>(
-  { req, settings, attempt }: GuardedRequest<T>,
+async function exposed<T>(
+  guarded: GuardedRequest<T>,
   conflict: ConflictError,
+  expose: () => unknown,
 ): Promise<ConflictError> {
-  const { expose } = settings.options
-  const current = attempt?.change.current
-  // Shows nothing to a caller that `allow` refused, even if the app shows the state to others.
-  if (expose === undefined || current === undefined || conflict.code === 'denied' || conflict.code === 'not_found')
-    return conflict
-  const state = await expose(current, req)
-  return state === undefined ? conflict : answerOf(conflict.code, { ...conflict.facts, state })
+  const state = await expose()
+  return announced(guarded, state === undefined ? conflict : answerOf(conflict.code, { ...conflict.facts, state }))
 }
 
 /**

@@ -46,7 +46,8 @@ function judgeProposal<T>(
   proposal: Proposal,
 ): ConflictError | undefined | Promise<ConflictError | undefined> {
   if (proposal.conflict && !proposal.tellsState) return proposal.conflict
-  attempt.change = { ...attempt.change, proposed: proposal.value as T }
+  const { action, current } = attempt.change
+  attempt.change = { action, current, proposed: proposal.value as T }
   attempt.incomplete = proposal.incomplete
   const verdict = verdictOf(guarded, attempt)
   if (verdict.outcome === 'already-applied') return undefined
