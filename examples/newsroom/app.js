@@ -65,7 +65,7 @@ app.post(
 // What would happen? The same checks, and nothing is written.
 app.route('/articles/:id/dry-run').put(guard, reportChange()).patch(guard, reportChange())
 
-// Whoever has an article open is told when somebody else saves it, or begins to edit.
+// People who have an article open are told when somebody else saves it or begins to edit it.
 const changes = changeStream(article)
 app.get('/articles/:id/changes', changes)
 

@@ -82,7 +82,7 @@ ${closing()}
 `
 }
 
-/** The same where articles are left from before: what the lines would answer then, nobody knows. */
+/** The same if articles are left from before: then the answers to these lines cannot be predicted. */
 function openAgain(url) {
   return `
 The newsroom is open again, with what was left in it.

@@ -30,7 +30,7 @@ export async function serve(mount: (app: express.Express) => void): Promise<Serv
   }
 }
 
-/** As every tutorial has it: read, change, save, and whoever comes last wins. */
+/** As every tutorial has it: read, change, save, and the last one wins. */
 export function plainArticles(app: express.Express): void {
   const articles = new Map<string, object>([['1', { id: '1', title: 'first' }]])
   app.use(express.json())

@@ -3,7 +3,7 @@ import { redisAdapter } from '../../lib/backends/redis'
 import { sqlAdapter } from '../../lib/backends/sql'
 import type { ResourceAdapter } from '../../lib/contracts/adapter'
 
-/** Each process counts its own part too: whoever is started again goes on where it was killed. */
+/** Each process counts its own part too: a process that is started again goes on where it was killed. */
 export interface Count {
   readonly total: number
   readonly by: Readonly<Record<string, number>>
@@ -50,7 +50,7 @@ async function count(adapter: ResourceAdapter<Count>, me: string, goal: number):
     const result = await adapter.write?.('a/count', next, state?.version ?? null)
     if (!result?.ok) continue
     last = mine + 1
-    // One count ahead of whoever kills it, and no further: the kill falls into the next one, however fast that is.
+    // One count ahead of the process that kills it, and no further: the kill falls into the next one, however fast that is.
     await heard
     heard = new Promise((resolve) => process.once('message', () => resolve()))
     process.send?.({ counted: last })

@@ -138,7 +138,7 @@ test('one that is not there is told as removed', async () => {
   expect((await told.next()).event).toBe('removed')
 })
 
-test('whoever may not watch is told so, once', async () => {
+test('a client that may not watch is told so, once', async () => {
   const server = await notes(() => false)
   const refused = await new Promise<ProblemError>((onRefused) =>
     createClient().watch(server.url, () => {}, { onRefused }),

@@ -22,7 +22,7 @@ test.each([
   ['a condition that is false', () => new ConflictError('precondition_failed')],
   ['a 412, whatever is said of it', () => new ConflictError('weak_validator', { retryable: true })],
   ['an old version', () => new ConflictError('stale_version')],
-  ['an outcome that nobody knows', () => new ConflictError('outcome_unknown', { retryable: true })],
+  ['an unknown outcome', () => new ConflictError('outcome_unknown', { retryable: true })],
   ['a rule', () => new ConflictError('rule_violation')],
   ['any other error', () => new Error('a mistake')],
 ])('%s is thrown as it came', async (_, make) => {

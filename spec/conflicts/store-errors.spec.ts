@@ -43,13 +43,13 @@ const drivers: readonly Row[] = [
   ['mysql2: a lock wait time-out', mysql(1205, 'ER_LOCK_WAIT_TIMEOUT'), no('lock-timeout')],
   // RAISE EXCEPTION with a code of the app's own.
   ['pg: a trigger, with a code of its own', pg('AB123', 'x', { routine: 'exec_stmt_raise' }), no('rule')],
-  ['pg: a code that nobody knows', pg('AB123'), no('mistake')],
+  ['pg: an unknown code', pg('AB123'), no('mistake')],
   ['pg: a row policy', pg('42501', 'new row violates row-level security policy for table "a"'), no('denied')],
   ['pg: a privilege', pg('42501', 'permission denied for table a'), no('mistake')],
   ['pg: read-only after a fail-over', pg('25006'), no('busy')],
-  ['pg: a commit that nobody knows of', pg('40003'), unknown('ambiguous')],
+  ['pg: a commit with an unknown outcome', pg('40003'), unknown('ambiguous')],
   ['mysql2: SIGNAL with a number of its own', mysql(30001, 'ER_X', 'x', '45000'), no('rule')],
-  ['mysql2: a number that nobody knows', mysql(9999, 'ER_X', 'x', 'HY000'), no('mistake')],
+  ['mysql2: an unknown number', mysql(9999, 'ER_X', 'x', 'HY000'), no('mistake')],
   [
     'mysql2: read-only after a fail-over',
     mysql(1290, 'ER_OPTION_PREVENTS_STATEMENT', 'The MySQL server is running with the --read-only option so it cannot'),

@@ -14,7 +14,7 @@ describeInBrowser('an article that somebody else saves while it is open', () => 
   const news = (page: Page, words: string) => page.locator('#news-text', { hasText: words }).waitFor()
   const stored = async () => (await fetch(`${around.newsroom.url}/articles/harbour-bridge`)).json()
 
-  test('whoever is typing is told who saved and what, keeps the focus, and can bring both together before saving', async () => {
+  test('a person who is typing is told who saved and what, keeps the focus, and can bring both together before saving', async () => {
     const [anna, ben] = [await around.open(), await around.open()]
     await anna.bringToFront()
     await anna.locator('#title').fill('Bridge shut')

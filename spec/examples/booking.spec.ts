@@ -54,7 +54,7 @@ describe('the booking example, in memory', () => {
     hotel = await openExample('booking/server.js')
   })
 
-  test('no room is booked twice, whoever races', guestsRace)
+  test('no room is booked twice in a race', guestsRace)
 
   test('a refusal says which nights are taken, and not by whom', async () => {
     await make('a', stay('10', '14', 'Secret Guest'))
@@ -93,7 +93,7 @@ describeWith('PostgreSQL', 'the booking example, with an exclusion constraint', 
     await pool.end()
   })
 
-  test('no room is booked twice, whoever races', guestsRace)
+  test('no room is booked twice in a race', guestsRace)
 
   test('a refusal names the members, and neither the constraint nor the other guest', async () => {
     await make('x', stay('10', '14', 'Secret Guest'), 'red')

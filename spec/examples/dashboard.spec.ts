@@ -23,7 +23,7 @@ describeInBrowser('the dashboard of the newsroom', () => {
       const hottest = page.getByRole('article').first()
       await hottest.getByText("merge: 'disjoint'").waitFor()
       expect(await hottest.textContent()).toMatch(/would have helped 1 time/)
-      // Whoever is in the middle of it stays there when something new comes in.
+      // A reader in the middle of the page stays there when something new comes in.
       const inFocus = () => page.evaluate<string | null>("document.activeElement.getAttribute('aria-label')")
       for (let at = 0; at < 5 && (await inFocus()) !== 'Last refusals'; at++) await page.keyboard.press('Tab')
       await save({ body: 'Mine again.' })

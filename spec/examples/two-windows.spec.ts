@@ -96,7 +96,7 @@ describeInBrowser('two windows on one article', () => {
     expect(await stored()).toMatchObject({ ...mine, editedBy: 'Anna' })
   })
 
-  test('different fields are merged without a question, and whoever saves second sees what came in', async () => {
+  test('different fields are merged without a question, and the person who saves second sees what came in', async () => {
     const [first, second] = [await open(), await open()]
     await write(first, { title: 'Bridge shut' })
     await write(second, { teaser: 'From April on there is no way but the old tunnel.' })

@@ -11,7 +11,7 @@ test.each([
   expect(cacheGroup('article', key)).toBe(group)
 })
 
-test('the groups of a new resource whose key nobody knows: what shows several', () => {
+test('the groups of a new resource without a known key: those of representations of several resources', () => {
   expect(staleGroups('article', undefined)).toEqual(['article'])
   expect(staleGroups('article', '1')).toEqual(['article:1', 'article'])
 })

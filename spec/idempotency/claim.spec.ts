@@ -215,7 +215,7 @@ test('a claim of which nothing was heard in time is taken back when it turns out
   expect(await inner.read('k')).toBeUndefined()
 })
 
-describe('a claim of which nobody knows whether it was made is taken back', () => {
+describe('a claim that may have been made is taken back', () => {
   /** Its first claim is made, and the answer to that comes when `end` is called. */
   function cut(end: Promise<unknown>) {
     const inner = memoryStore()

@@ -76,7 +76,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
     if (isFaulty ? !isTold : true) ledger.blame(`${method}: ${answer.status} ${code}`)
   }
 
-  /** Each of these is refused by whoever looks, whatever is stored. */
+  /** Each of these is refused whatever is stored. */
   async function probe(key: string, etag: string): Promise<void> {
     const value = { count: -1, last: `${name}.${turn}.probe` }
     const probes: Array<readonly [key: string, headers: Record<string, string>, status: number]> = [

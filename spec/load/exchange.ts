@@ -10,7 +10,7 @@ export interface Answer {
 /** Longer than the deadlines of a read and a write, also on a machine that is busy. */
 const ANSWER_MS = 30_000
 
-/** One request. `undefined`: nobody knows what became of it. */
+/** One request. `undefined`: its outcome is unknown. */
 export function exchange(
   agent: Agent,
   port: number,

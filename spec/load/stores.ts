@@ -71,7 +71,7 @@ const redis: Store = {
   open: (at) => redisAdapterOver(at, {}),
 }
 
-/** Its client does not send a command again when the connection ends: then the app is told that nobody knows. */
+/** Its client does not send a command again when the connection ends: then the app is told that the outcome is unknown. */
 const strictRedis: Store = { ...redis, open: (at) => redisAdapterOver(at, { autoResendUnfulfilledCommands: false }) }
 
 /** Acknowledges what it keeps in memory alone: what a setting can take away from any adapter. */

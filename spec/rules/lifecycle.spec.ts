@@ -89,7 +89,7 @@ describe('transitionConflict', () => {
       'It cannot go from "draft" to "published".',
     ],
     [
-      'a step into what nobody knows',
+      'a step into an unknown state',
       at('draft'),
       at('x'),
       { from: 'draft', to: 'x', allowed: ['review', 'deleted'] },

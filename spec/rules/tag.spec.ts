@@ -49,7 +49,7 @@ describe('contentHash', () => {
     expect(tags(contentHash(), source({ value }))[0]).toMatch(/^"[^"]+"$/)
   })
 
-  test('is the same for the same content, whoever stored it and in whatever order', () => {
+  test('is the same for the same content, by any author and in any order', () => {
     const [one] = tags(contentHash(), source({ value: { a: 1, b: 2 }, version: '1' }))
     expect(tags(contentHash(), source({ value: { b: 2, a: 1 }, version: '2', etag: '"own"' }))).toEqual([one])
     expect(tags(contentHash(), source({ value: { b: 2, a: '1' } }))).not.toEqual([one])

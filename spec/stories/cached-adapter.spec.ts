@@ -67,7 +67,7 @@ test('a read that the copy would refuse is looked at again before the refusal is
   })
   await byAnother({ title: 'hidden' })
   const put = () => request(app).put('/articles/1').set('If-Match', '*').send({ title: 'x' })
-  // What this process has just seen is what its copy holds.
+  // The copy holds the state that this process has just seen.
   await put().expect(403)
   await byAnother({ title: 'shown' })
   await request(app).get('/articles/1').expect(200)

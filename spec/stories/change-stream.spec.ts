@@ -166,7 +166,7 @@ describe('who may watch', () => {
     expect(body.code).toBe('not_found')
   })
 
-  test('allow is asked again: whoever may no longer see it is not told what happened, and the stream ends', async () => {
+  test('allow is asked again: a client that may no longer see it is not told what happened, and the stream ends', async () => {
     const { open, save, adapter } = await newsroom(hides)
     await adapter.write('1', { for: 'all' }, (await adapter.read('1'))?.version ?? '')
     const [ann, bob] = [await open({ User: 'ann' }), await open({ User: 'bob' })]
@@ -222,7 +222,7 @@ describe('who may watch', () => {
   })
 })
 
-test('a removal is told, and ends the stream; whoever comes back is answered 410', async () => {
+test('a removal is told, and ends the stream; a client that comes back is answered 410', async () => {
   const { open, server } = await newsroom()
   const stream = await open()
   await stream.next()

@@ -98,12 +98,15 @@ test.each<[string, Partial<ConflictOptions<Doc>>, Doc]>([
     { generateKey: ({ slug }) => (slug as string).trim(), keyPointer: '/id' },
     {},
   ],
-])('where generateKey %s for what the schema refuses, it is the schema that is told of', async (_, options, sent) => {
-  const schema = { type: 'object', required: ['slug'], properties: { slug: { type: 'string' } } }
-  const { post, count } = await articles({ ...options, schema })
-  const { status, body } = await post(sent)
-  expect([status, body.code, await count()]).toEqual([422, 'schema_invalid', 1])
-})
+])(
+  'where generateKey %s for a value that the schema refuses, the answer has the errors of the schema',
+  async (_, options, sent) => {
+    const schema = { type: 'object', required: ['slug'], properties: { slug: { type: 'string' } } }
+    const { post, count } = await articles({ ...options, schema })
+    const { status, body } = await post(sent)
+    expect([status, body.code, await count()]).toEqual([422, 'schema_invalid', 1])
+  },
+)
 
 test('a schema that requires the key is asked when the key is in the value', async () => {
   const { post } = await articles({ ...bySlug, keyPointer: '/id', schema: { type: 'object', required: ['id'] } })

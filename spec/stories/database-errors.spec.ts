@@ -250,8 +250,8 @@ test('a malformed value in the handler of a resource that is there is the app’
 describe('a statement that no database carries out is never called retryable', () => {
   test.each([
     ['a table that is missing', pg('42P01')],
-    ['a code that nobody knows', pg('AB123')],
-    ['a number that nobody knows', Object.assign(mysql(9999), { sqlState: 'HY000' })],
+    ['an unknown code', pg('AB123')],
+    ['an unknown number', Object.assign(mysql(9999), { sqlState: 'HY000' })],
     ['a fault that wraps it', storeFault(pg('42P01'), { applied: 'no' })],
   ])('%s: the app’s own error handler gets it, and the log says what to mend', async (_what, error) => {
     const fail = () => Promise.reject(error)

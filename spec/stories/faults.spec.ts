@@ -76,7 +76,7 @@ test('an adapter that gives its results at once is as good as any', async () => 
   expect([put.status, put.body]).toEqual([200, { title: 'second' }])
 })
 
-describe('a write of which nobody knows whether it was made', () => {
+describe('a write that may have been made', () => {
   const unknown: [string, NonNullable<ResourceAdapter<Doc>['write']>][] = [
     ['rejects', rejects(new Error('ECONNRESET'))],
     ['rejects with a store fault that says so', rejects(lost)],

@@ -91,7 +91,7 @@ test.each(['Set-Cookie', 'WWW-Authenticate', 'Date', 'content-length'])(
   },
 )
 
-test('what says who is meant, and when, is never given again', async () => {
+test('fields about the caller or the moment are never given again', async () => {
   it = await till({ replayHeaders: ['X-Payment'] })
   it.handler = (_req, res) => {
     res.cookie('session', 'secret').set('WWW-Authenticate', 'Basic').set('Authentication-Info', 'x')

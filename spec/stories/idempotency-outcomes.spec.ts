@@ -57,7 +57,7 @@ describe('what becomes of the key', () => {
     ['503', (_, status) => status(503)],
   ]
   test.each(unknown)(
-    '%s: nobody knows what was done; in progress, then outcome_unknown, never run again',
+    '%s: what was done is unknown; in progress, then outcome_unknown, never run again',
     async (_, end) => {
       it = await till({ leaseMs: 1000 })
       it.handler = (_req, res, next) => end(next, (status) => res.status(status).json({}))
@@ -119,7 +119,7 @@ describe('a handler whose own statement fails has been at work', () => {
     ['a deadlock', deadlock, '503 outcome_unknown'],
     ['a server that is not there', refused, '503 outcome_unknown'],
     ['a unique index', unique, '409 unique_violation'],
-  ])('%s: what it did before nobody knows, and it is never run again', async (_, error, expected) => {
+  ])('%s: what it did before is unknown, and it is never run again', async (_, error, expected) => {
     it = await till({ leaseMs: 1000 })
     it.handler = (_req, _res, next) => next(error)
     const first = await it.ask()

@@ -358,7 +358,7 @@ describe('merge: disjoint', () => {
     ['two tags', (tag: string) => `${tag}, "other"`],
     ['a tag that was never given', () => '"other"'],
     ['a weak tag', (tag: string) => `W/${tag}`],
-  ])('%s: nobody knows what the change was made from', async (_, match) => {
+  ])('%s: the base of the change is unknown', async (_, match) => {
     const { patch, tag } = await notes({ title: 'theirs' })
     const answer = await patch({ body: 'mine' }, match(tag))
     expect(answer.status).toBe(412)

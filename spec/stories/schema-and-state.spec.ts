@@ -527,7 +527,7 @@ describe('members that are required, and only the server sets', () => {
     })
     expect((await (await open())({ title: 'a' })).body).toMatchObject(error('made'))
     expect((await (await open((value) => ({ ...value })))({ title: 'a' })).body).toMatchObject(error('made'))
-    // What the client has left out is what it is told.
+    // The client is told what it left out.
     expect((await (await open((value) => ({ ...value, made: 'now' })))({})).body).toMatchObject(error('title'))
   })
 

@@ -21,7 +21,7 @@ async function articles(options: Partial<ConflictOptions<Doc>> = {}) {
 }
 
 describe('how the version is shown', () => {
-  test('contentHash: the same content is the same tag, whoever wrote it', async () => {
+  test('contentHash: the same content has the same tag, by any author', async () => {
     const { app, change, stored } = await articles({ tag: contentHash() })
     const { headers } = await request(app).get('/articles/1')
     await change({ secret: 's', title: 'first' })

@@ -338,7 +338,7 @@ describe('faults', () => {
       503,
       'backend_unavailable',
     ],
-    ['after it nobody knows', { commit: () => Promise.reject(LOST) }, 503, 'outcome_unknown'],
+    ['after it the outcome is unknown', { commit: () => Promise.reject(LOST) }, 503, 'outcome_unknown'],
     [
       'what the store says of a COMMIT counts',
       { commit: () => Promise.reject(storeFault(LOST, { applied: 'no' })) },

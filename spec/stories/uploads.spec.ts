@@ -214,7 +214,7 @@ describe('what is refused', () => {
   test.each([
     ['as long as it may be', { maxBytes: 44 }, {}],
     ['the digest', {}, { 'Content-Digest': `${digestOf(TEXT)}, ${digestOf(TEXT, 'sha-512')}, md5=:AAAA:` }],
-    ['algorithms that nobody knows', {}, { 'Content-Digest': 'unixsum=30637, x=(1 "a");q=1, y, z=:AA==:' }],
+    ['unknown algorithms', {}, { 'Content-Digest': 'unixsum=30637, x=(1 "a");q=1, y, z=:AA==:' }],
     ['no digest', {}, { 'Content-Digest': '' }],
     ['a string as a parameter', {}, { 'Repr-Digest': `${digestOf(TEXT)};by="me, you";at=@1;s=%"%c3%a9"` }],
     ['no coding', {}, { 'Content-Encoding': 'identity' }],

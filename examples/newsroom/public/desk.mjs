@@ -8,8 +8,8 @@ import { myName } from './name.mjs'
 export const BLANK = { title: '', teaser: '', body: '', status: 'draft' }
 
 /**
- * `etag` is undefined for an article that is new, `base` when the desk is empty. `sent` is a save of which nobody knows
- * yet whether it was carried out: `{ value, key }`. `merged` are the differences that others made, and that are in mine.
+ * `etag` is undefined for an article that is new, `base` when the desk is empty. `sent` is a save whose outcome is not
+ * known yet: `{ value, key }`. `merged` are the differences that others made, and that are in mine.
  */
 export const desk = { base: undefined, etag: undefined, sent: undefined, merged: [] }
 

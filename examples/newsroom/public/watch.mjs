@@ -1,4 +1,4 @@
-// Somebody else saves while this article is open: whoever only reads gets the newest, and whoever writes is told what changed.
+// Somebody else saves while this article is open: a reader gets the latest version, and a writer is told what changed.
 
 import { watch } from './api.mjs'
 import { desk, isDirty, put } from './desk.mjs'

@@ -49,7 +49,7 @@ test('a second read comes from memory, and readCurrent never does', async () => 
   expect([(await cached.read('1'))?.value, reads()]).toEqual([{ n: 2 }, 2])
 })
 
-test('a change whose outcome nobody knows leaves no copy, not even of a read during it', async () => {
+test('a change whose outcome is unknown leaves no copy, not even of a read during it', async () => {
   const stored = memoryAdapter<Doc>()
   const first = await stored.write('1', { n: 1 }, null)
   let during: () => Promise<unknown> = async () => undefined

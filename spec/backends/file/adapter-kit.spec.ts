@@ -16,7 +16,7 @@ afterAll(() => rmSync(root, { recursive: true }))
 let count = 0
 const newFolder = () => join(root, String(++count))
 
-/** Where nobody knows what became of a change, its marker is left to the next sweep. */
+/** If the outcome of a change is unknown, its marker is left to the next sweep. */
 const swept = new Set<string>()
 
 describe.each([

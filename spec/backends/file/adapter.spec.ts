@@ -357,7 +357,7 @@ describe('a process that is killed', () => {
       const next = uploadAdapter({ folder })
       jest.restoreAllMocks()
       seen.push({ stored: await textOf(next), left: filesIn(folder) })
-      // And whoever comes next can go on.
+      // And the next change can go on.
       const current = await next.read('a')
       await writeText(next, 'next', current?.version ?? null)
       expect(await textOf(next)).toBe('next')

@@ -203,7 +203,7 @@ function runSpecs(server: SqlServer, url: string): void {
       expect(tombstone).toMatchObject({ gone: true, lastModified: expect.any(Date) })
     })
 
-    test('is what was replaced, whoever wrote it, and begins when history is turned on', async () => {
+    test('holds every row that was replaced, by any statement, and begins when history is turned on', async () => {
       const { history, ...options } = await made()
       const [first = '', second = ''] = await written(over(options), 'a', 'one', 'two')
       await one.run(`update ${options.table} set value = '{"title":"by hand"}', version = 'h'`)

@@ -127,7 +127,7 @@ for (const server of SQL_SERVERS) {
 
     const tagOf = async (app: express.Express, path = '/rows/a') => String((await request(app).get(path)).headers.etag)
 
-    /** What is answered is what is stored: the next change with its tag goes through, and so does the one after. */
+    /** The answer shows the stored row: the next change with its tag goes through, and so does the one after. */
     async function goesOn(app: express.Express, id: string): Promise<void> {
       let answer = await request(app).put(`/rows/${id}`).send({ title: 'one' })
       expect(answer.status).toBe(201)
