@@ -6,6 +6,7 @@ const { parsing } = require('./parsing')
 const { race } = require('./race')
 const { sqlThroughput } = require('./sql')
 const { stages } = require('./stages')
+const { events, watchers } = require('./watching')
 
 /** In CI everything runs once through: wrong answers and lost updates fail it, a slow machine does not. */
 const isSmoke = process.argv.includes('--smoke')
@@ -20,6 +21,8 @@ const size = isSmoke
       sql: { rounds: 2, requests: 40 },
       overhead: { generations: 1, rounds: 2, requests: 50 },
       correctness: { rounds: 3, duplicates: 10 },
+      events: { rounds: 2 },
+      watchers: { clients: 100, changes: 2 },
     }
   : {
       http: { generations: 3, rounds: 16, requests: 400 },
@@ -31,6 +34,8 @@ const size = isSmoke
       sql: { rounds: 30, requests: 400 },
       overhead: { generations: 4, rounds: 30, requests: 200 },
       correctness: { rounds: 50, duplicates: 20 },
+      events: { rounds: 40 },
+      watchers: { clients: 10_000, changes: 10 },
     }
 
 /** By name: `npm run bench -- http race` measures those alone. */
@@ -55,6 +60,10 @@ const MEASUREMENTS = {
   http: async () => {
     const contenders = 'two handlers written by hand and against express-preconditions'
     show(`Requests over HTTP, against ${contenders}: CPU, and bytes of the heap`, await compareHttp(size.http))
+  },
+  watching: async () => {
+    show('What listeners of events cost', await events(size.events))
+    show('What open change streams cost', await watchers(size.watchers))
   },
   sql: async () =>
     show('A guarded PUT on a database, against the same statements written by hand', await sqlThroughput(size.sql)),
