@@ -49,7 +49,7 @@ export function requestsOf(options: ClientOptions): Requests {
   const memory = memoryOf(maxRemembered)
   const underWay = new Map<string, Promise<unknown>>()
   // As people write it, with or without a slash at its end.
-  const base = options.baseUrl && new URL(options.baseUrl.replace(/\/?$/, '/'), pageUrl())
+  const base = options.baseUrl && absoluteUrl('baseUrl', options.baseUrl.replace(/\/?$/, '/'), pageUrl())
 
   async function send(
     method: string,
@@ -60,6 +60,7 @@ export function requestsOf(options: ClientOptions): Requests {
   ): Promise<Reply> {
     refuseUnknown(`${method} ${url}`, own, REQUEST_OPTIONS)
     const headers = new Headers({ Accept: 'application/json, application/problem+json', ...options.headers })
+    mustBeJson(method, url, value)
     if (value !== undefined) headers.set('Content-Type', typeOf(method, value))
     if (method !== 'GET') headers.set('Prefer', 'return=representation')
     for (const [name, text] of Object.entries({ ...fields, ...own.headers })) headers.set(name, text)
@@ -127,7 +128,7 @@ export function requestsOf(options: ClientOptions): Requests {
 
   return {
     memory,
-    absolute: (url) => new URL(url, base ?? pageUrl()).href,
+    absolute: (url) => absoluteUrl('url', url, base || pageUrl()),
     seenBy: (url, { from }) => (from ? seenIn(from.headers, JSON.stringify(from.value) ?? '') : memory.get(url)),
     read,
 
@@ -213,6 +214,21 @@ function typeOf(method: string, value: unknown): string {
 /** 128 random bits. `crypto.randomUUID` is missing in pages that were not loaded over TLS. */
 function randomKey(): string {
   return crypto.getRandomValues(new Uint32Array(4)).join('-')
+}
+
+function absoluteUrl(name: string, url: string, base: string | undefined): string {
+  try {
+    return new URL(url, base).href
+  } catch {
+    throw new TypeError(`${name} ${url}: give an absolute URL; there is no page here to which it is relative.`)
+  }
+}
+
+/** `JSON.stringify` makes nothing of a function, and `{}` of a promise. */
+function mustBeJson(method: string, url: string, value: unknown): void {
+  const isMissing = /^P[UA]/.test(method) && JSON.stringify(value) === undefined
+  if (isMissing || value instanceof Promise)
+    throw new TypeError(`${method} ${url}: the value is ${isMissing ? `${value}` : 'a promise; await it'}.`)
 }
 
 function pageUrl(): string | undefined {

@@ -294,6 +294,31 @@ describe('options', () => {
     await expect(client.put(served.url, { title: 'b' }, { resolve: mergeDisjoint as never })).rejects.toThrow(said)
   })
 
+  test('a relative URL where there is no page says what to give', async () => {
+    const cure = 'give an absolute URL; there is no page here to which it is relative.'
+    expect(() => createClient({ baseUrl: '/api/articles' })).toThrow(`baseUrl /api/articles/: ${cure}`)
+    await expect(createClient().get('/api/articles')).rejects.toThrow(`url /api/articles: ${cure}`)
+    await expect(createClient().get(undefined as never)).rejects.toThrow(`url undefined: ${cure}`)
+  })
+
+  test.each<[string, unknown, string]>([
+    ['undefined', undefined, 'the value is undefined'],
+    ['a function', () => ({}), 'the value is ()'],
+    ['a promise', Promise.resolve({}), 'the value is a promise; await it'],
+  ])('%s in place of a value is refused, and nothing is sent', async (_name, value, message) => {
+    let sent = 0
+    const fetched = async () => {
+      sent += 1
+      return new Response()
+    }
+    const client = createClient({ baseUrl: 'https://api.example/', fetch: fetched })
+    await expect(client.put('1', value as never)).rejects.toThrow(`PUT https://api.example/1: ${message}`)
+    await expect(client.patch('1', value as never, { condition: '*' })).rejects.toThrow(
+      `PATCH https://api.example/1: ${message}`,
+    )
+    expect(sent).toBe(0)
+  })
+
   test('baseUrl is relative to the page, with or without a slash at its end', async () => {
     const asked: string[] = []
     const fetched: typeof fetch = async (url) => {
