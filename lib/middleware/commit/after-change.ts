@@ -16,13 +16,13 @@ import { aboutResource } from '../request/route'
 import { representationOf, show, showValidators, tagsFor } from '../request/validators'
 import { purgeOf } from './purge'
 
-/** What a commit came to. `unchanged`: the change had been made before; nothing was written. */
+/** The result of a commit. `unchanged`: the change had been made before, so nothing was written. */
 export type Committed<T> =
   | {
       readonly outcome: 'created' | 'replaced' | 'unchanged'
       readonly key: string
       readonly state: ResourceState<T>
-      /** The new value as clients see it: hidden members out, the version field in. What an answer should show. */
+      /** The new value as clients see it, without hidden members and with the version field. Use it for the answer. */
       readonly representation: unknown
       /** Where a resource that was just created is found. */
       readonly location?: string
@@ -56,7 +56,7 @@ export function committed<T>(
   }
   publishCommit(guarded, change, state, { outcome, tries, purge })
   const representation = state && representationOf(guarded, state)
-  // Another layer may have answered meanwhile, for a time-out perhaps: it is committed all the same.
+  // Another layer may have answered in the meantime, for example after a time-out. The change is still committed.
   if (!res.headersSent) {
     if (state) showAfterChange(guarded, state, representation)
     if (location !== undefined) res.setHeader('Location', location)
@@ -150,8 +150,8 @@ function mayShow<T>(guarded: GuardedRequest<T>, representation: unknown): boolea
 }
 
 /**
- * In the transaction of a change: it counts together with the record that says so, or neither does. Where the store has no
- * `within` nothing happens here, and the two are stored one after the other.
+ * Stores the record of an Idempotency-Key in the transaction of the change, so that both are committed or neither is.
+ * If the store has no `within`, this does nothing, and the record is stored after the change.
  */
 export async function recordChange<T>(
   guarded: GuardedRequest<T>,
@@ -164,7 +164,7 @@ export async function recordChange<T>(
   if (!claimed?.claim || !store) return
   const answer = answerOfChange(guarded, change, state)
   if (await claimed.claim.commit(answer, store)) return
-  // Another request took this one for dead and ran: what this one did must not count.
+  // Another request considered this one dead and ran in its place, so this one must not commit.
   throw new ConflictError('idempotency_in_progress', { retryAfterS: retryAfterS() })
 }
 
@@ -178,7 +178,7 @@ export function noteChange<T>(
   if (claimed) claimed.committed = () => answerOfChange(guarded, change, state)
 }
 
-/** What a repetition is told of a change when there is no answer: that it was made, the new tag, and where it is. */
+/** The answer for a repetition if the change's own answer is not known: the status, the new tag and the location. */
 function answerOfChange<T>(
   guarded: GuardedRequest<T>,
   change: Change<T>,

@@ -22,15 +22,15 @@ import { type Intent, intendedChange, swap } from './swap'
 import { commitInTransaction } from './transaction'
 
 /**
- * Compare-and-swap with the version that the checks were made against. After a lost race the checks run on the state
- * that won, and their answer is the one that the request would have had if it had come later.
+ * Compare-and-swap with the version that was checked. After a lost race the checks run again on the state that won, so
+ * the request gets the answer that it would have got if it had come later.
  *
- * A request that can still win tries until the deadline. Requests of this process that collide take turns.
+ * A request that can still succeed retries until the deadline. Colliding requests of this process take turns.
  */
 export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): Promise<Committed<T>> {
   let attempt = begun(guarded)
   guarded.progress = COMMITTING
-  // A failure in there is final.
+  // A failure in a transaction is final.
   if (guarded.transaction) return commitInTransaction(guarded, attempt, intent, guarded.transaction)
   const { deadlineMs } = guarded.settings
   let until: number | undefined
@@ -48,7 +48,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       const change = intended instanceof Promise ? await intended : intended
       if (leasesOn(guarded.req).some(({ signal }) => signal.aborted))
         throw new ConflictError('lock_lost', { retryAfterS: retryAfterS() })
-      // Counts from the first write: the time that the handler takes to make a value does not count.
+      // The time starts with the first write, so the time that the handler takes to make a value is not included.
       const leftMs = until === undefined ? deadlineMs : until - Date.now()
       until ??= Date.now() + deadlineMs
       if (leftMs <= 0) throw tooMany()
@@ -66,7 +66,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       }
       attempt = await judgedAgain(guarded, result.current)
       if (attempt.verdict?.outcome === 'already-applied') continue
-      // The handler made its value from the state that lost, and nobody here can make a new one.
+      // The handler made its value from the state that lost, and only the handler can make a new one.
       if (intent.from === 'value') {
         if (!guarded.settings.reportsOnly) throw end(guarded, lostRace(guarded))
         report(guarded, lostRace(guarded))
@@ -79,7 +79,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
       publish('retry', () => ({ ...aboutResource(guarded), tries }))
     }
   } catch (error) {
-    // Nothing was lost yet: the handler may try again, with another value perhaps.
+    // No race was lost, so the handler may try again, perhaps with another value.
     if (guarded.progress === COMMITTING) guarded.progress = OPEN
     throw error
   } finally {

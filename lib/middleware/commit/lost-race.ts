@@ -10,7 +10,10 @@ import { settledOf } from '../request/settled'
 import { readState } from '../state/store-call'
 import type { Intent } from './swap'
 
-/** Where a lost race is judged again: runs the checks on the state that won. Throws what they find, and the request ends with it. */
+/**
+ * Judges a request again after a lost race: runs the checks on the state that won, and throws the conflict that they
+ * find.
+ */
 export async function judgedAgain<T>(
   guarded: GuardedRequest<T>,
   stored: ResourceState<T> | undefined,
@@ -29,13 +32,14 @@ export async function readAgain<T>(guarded: GuardedRequest<T>, before: Attempt<T
   return stored?.version === before.stored?.version ? before : judgedAgain(guarded, stored)
 }
 
-/** How many keys are made for one new resource. */
+/** The most keys that are tried for one new resource. */
 const MOST_KEYS = 5
 
 /**
- * Makes another key for a new resource whose first one was taken: the client chose none, so it cannot choose better.
- * `undefined` when that leads nowhere: a value of the handler's own may hold the old key, and a key that is made from the
- * value is the same every time. Rejects with what the checks say about the value with its new key.
+ * Makes another key for a new resource if the first one was taken: the client did not choose the key, so it cannot
+ * choose another. `undefined` if that cannot help: the handler's own value may contain the old key, and a key that is
+ * derived from the value is always the same. Rejects with the conflict that the checks find for the value with its new
+ * key.
  */
 export async function withAnotherKey<T>(
   guarded: GuardedRequest<T>,
@@ -44,7 +48,7 @@ export async function withAnotherKey<T>(
 ): Promise<Attempt<T> | undefined> {
   const { key: taken, settings, headers, stages } = guarded
   if (intent.from === 'value' || tries >= MOST_KEYS || settings.adapter.create) return undefined
-  // A client that says "only if it is not there" has one resource in mind.
+  // A client that sends If-None-Match: * means one particular resource.
   if (headers['if-none-match'] !== undefined && !settings.reportsOnly) return undefined
   for (let made = tries; made < MOST_KEYS; made++) {
     guarded.key = undefined
@@ -52,7 +56,7 @@ export async function withAnotherKey<T>(
     guarded.attempt = attempt
     const conflict = await firstConflict(guarded, attempt, stages)
     if (conflict) throw conflict
-    // If the same key comes out again, it is known to be taken.
+    // The same key again would also be taken.
     if (guarded.key !== taken) return attempt
   }
   guarded.key = taken
@@ -61,24 +65,24 @@ export async function withAnotherKey<T>(
 
 /** The turn of a request that collided with others of this process. */
 export interface Turn {
-  /** Whether others had their turn first, and have probably changed the state. */
+  /** Whether others went first, and have probably changed the state. */
   readonly hasWaited: boolean
   end(): void
 }
 
-/** How many requests of this process wait to change one resource. */
+/** How many requests of this process may wait to change one resource. */
 const MOST_WAITING = 1000
 
 const lines = new WeakMap<object, LockQueue>()
 
-/** Whether requests of this process are colliding on the resource: then a first try would only add to it. */
+/** Whether requests of this process are already colliding on the resource. A first try would only add to that. */
 export function isContended<T>({ settings, key }: GuardedRequest<T>): boolean {
   return key !== undefined && lines.get(settings.adapter)?.isBusy(key) === true
 }
 
 /**
- * Waits for the turn to change the resource. Requests that collide would lose most of their races against each other;
- * in turn, each writes about once. A resource on which nothing collides has no line.
+ * Waits in line to change the resource. Colliding requests would lose most races against each other; in line, each of
+ * them writes about once. A resource without collisions has no line.
  */
 export async function lineUp<T>(guarded: GuardedRequest<T>, untilMs: number): Promise<Turn> {
   const { settings, key = '', res } = guarded
@@ -93,8 +97,8 @@ export async function lineUp<T>(guarded: GuardedRequest<T>, untilMs: number): Pr
 }
 
 /**
- * Whether a lost race can still be won. A value of the handler's own was made from the state that lost, and a version or
- * date that the client named has passed: waiting would only make them older.
+ * Whether the request can still succeed after a lost race. It cannot if the handler made its own value from the state
+ * that lost, or if the client named a version or date: these are out of date now.
  */
 export function outlastsOthers<T>(guarded: GuardedRequest<T>, intent: Intent<T>): boolean {
   if (guarded.isNew) return false

@@ -77,8 +77,8 @@ export function answerOf(res: ServerResponse): Answer {
 }
 
 /**
- * The same, but in front of every layer that has replaced the methods since, such as `compression`: it sees the answer as
- * the handler writes it.
+ * The same, but in front of every layer that has replaced the methods since, such as `compression`: it sees the answer
+ * as the handler writes it.
  */
 export function answerOnTop(res: ServerResponse): Answer {
   const answer = answerOf(res)
@@ -96,7 +96,7 @@ export function pass({ res, onHead, installed }: Answer): Methods {
 
 const NONE: readonly Veto[] = []
 
-/** A request that a test has made up may have none. */
+/** A mock request in a test may have none. */
 function carrierOf({ req }: ServerResponse): Carrier | undefined {
   return req?.rawHeaders as Carrier | undefined
 }
@@ -105,8 +105,8 @@ function carrierOf({ req }: ServerResponse): Carrier | undefined {
 let latest: { readonly prototype: unknown; readonly installed: Installed } | null = null
 
 /**
- * Once for each app, on the prototype that it gives its answers, for methods of its own on each answer are expensive. The
- * apps that are mounted below inherit it.
+ * Installed once for each app, on the prototype of its answers, because own methods on every answer are expensive. Apps
+ * that are mounted below inherit it.
  */
 function installedFor(res: ServerResponse): Installed {
   const prototype: unknown = Object.getPrototypeOf(res)
@@ -118,11 +118,11 @@ function installedFor(res: ServerResponse): Installed {
   const installed = answers[INSTALLED] ?? install(answers)
   answers[INSTALLED] = installed
   latest = { prototype, installed }
-  // The first request comes too late for that where a layer in front has kept the methods, as `compression` does.
+  // On the first request, a layer in front such as `compression` has already kept the old methods.
   return isFirst && !isPlain ? install(res) : installed
 }
 
-/** What all answers of the app inherit from, and those of the apps that are mounted below it. */
+/** The object from which all answers of the app inherit, and those of the apps that are mounted below it. */
 function answersOf(req: Request | undefined): ExpressApp['response'] | undefined {
   let root = req?.app as unknown as ExpressApp | undefined
   while (root?.parent) root = root.parent
@@ -160,7 +160,7 @@ function install(target: ServerResponse): Installed {
       const answer = answerHere(this)
       if (answer === undefined) return end.apply(this, args)
       if (isKeptBack(answer, this.statusCode)) return veto(answer, args)
-      // What throws has not ended anything: the error handler is still to answer.
+      // If it throws, the answer has not ended: the error handler still has to answer.
       const result = answer.capture ? answer.capture.end(args) : end.apply(this, args)
       answer.onEnd?.()
       return result
@@ -183,8 +183,9 @@ function sendHead(
 }
 
 /**
- * From the first byte of the answer to its end; the answer that follows, to the error, passes. Looked at here and not at
- * the head: there the status could still be changed, but not the body that says otherwise.
+ * Keeps back everything from the first byte to the end of the answer; the error's answer, which follows, passes.
+ * Checked here and not when the head is written: then the status could still be changed, but not the body that
+ * contradicts it.
  */
 function isKeptBack(answer: Answer, status: number): boolean {
   const { vetoes, isVetoed, keptBack, res } = answer
@@ -203,7 +204,7 @@ function veto(answer: Answer, args: readonly unknown[]): ServerResponse {
   return callBack(args, res)
 }
 
-/** The others may be of middleware in front: they are kept. */
+/** Other fields are kept, because middleware in front may have set them. */
 const OF_THE_ANSWER =
   'Content-Type Content-Length Content-Encoding Content-Disposition ETag Last-Modified Location'.split(' ')
 

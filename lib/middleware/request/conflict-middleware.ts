@@ -4,8 +4,8 @@ import { aFunction, show } from '../../options'
 import type { ResourceDefinition } from '../options/definition'
 
 /**
- * Typed by what Node gives, so that handlers which follow keep the types they infer, under the types of Express 4 and
- * of Express 5 alike.
+ * Uses the types of Node, so that the handlers behind it keep their inferred types with the types of Express 4 and of
+ * Express 5.
  */
 export interface ConflictMiddleware<T = unknown, Handle = unknown> {
   (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
@@ -63,8 +63,8 @@ type Next = (error?: unknown) => void
 type Handler<Req, Res> = (req: Req, res: Res, next: Next) => unknown
 
 /**
- * Passes what an async handler rejects with to the error handlers, as Express 5 does by itself. Express 4 does not: there
- * a refusal that nobody catches ends the process.
+ * Passes the rejection of an async handler to the error handlers, as Express 5 does by itself. In Express 4 an uncaught
+ * rejection ends the process.
  */
 export function asyncHandler<Req = Request, Res = Response>(
   handler: Handler<Req, Res>,

@@ -10,7 +10,7 @@ import type { Definition } from '../options/definition'
 import type { EditLock } from '../options/edit-locks'
 import type { OpenTransaction } from './open-transaction'
 
-/** One resource that is guarded on one request: what the stages share. */
+/** A resource that is guarded on a request: the data that the stages share. */
 export interface GuardedRequest<T> extends RequestFacts<T> {
   // What changes on the way. Each member names the rooms that write it; a spec compares that with the sources.
 
@@ -20,7 +20,7 @@ export interface GuardedRequest<T> extends RequestFacts<T> {
   attempt: Attempt<T> | undefined
   /** By `preconditions`. */
   conditions: ParsedConditions | undefined
-  /** The body as the client meant it; `undefined` until stage 4 has looked. By `stages`. */
+  /** The body as the client meant it; `undefined` until stage 4 has read it. By `stages`. */
   sent: Sent | undefined
   /** With `isolation: 'transaction'`, on a request that may change something. By `commit`. */
   transaction: OpenTransaction<T> | undefined
@@ -28,7 +28,7 @@ export interface GuardedRequest<T> extends RequestFacts<T> {
   progress: Progress
   /** The new representation as JSON, if that was written to compare it with what was sent. By `commit`. */
   newText: string | undefined
-  /** What was read before the state is asked for, for the next read. By `state`. */
+  /** A state that was read early, for the next read. By `state`. */
   readAhead: { readonly state: ResourceState<T> | undefined } | undefined
   /** The handler runs before the answer becomes 304. By `chain`. */
   notModifiedLate: boolean
@@ -36,11 +36,11 @@ export interface GuardedRequest<T> extends RequestFacts<T> {
   isReported: boolean
 }
 
-/** What is fixed when the chain begins, and three lists that grow. */
+/** The members that are fixed when the chain begins, and three lists that grow. */
 export interface RequestFacts<T> {
   readonly req: Request
   readonly res: Response
-  /** Copied from the request, which has a shape of its own in Express: one read there costs as much as many here. */
+  /** Copied from the request: every Express request has its own hidden class, so reading from it is slow. */
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly settings: Definition<T>
@@ -51,13 +51,13 @@ export interface RequestFacts<T> {
   readonly isNew: boolean
   /** The stages that have run, in order. A commit that lost its race runs them again. */
   readonly stages: Stage[]
-  /** The locks that are held for it. */
+  /** The locks that are held for the request. */
   readonly leases: Lease[]
   /** The validators that were put on the answer, so that they can be removed if the status does not allow them. */
   readonly shown: { readonly field: string; readonly value: string }[]
 }
 
-/** How far the change has come. `ended`: without being committed, and for good. */
+/** How far the change has come. `ended`: it was not committed, and never will be. */
 export type Progress =
   | { readonly at: 'open' | 'committing' | 'committed' | 'reported' }
   | { readonly at: 'ended'; readonly error: unknown }
@@ -82,7 +82,10 @@ export interface Attempt<T> {
   incomplete?: ConflictError | undefined
   /** The tag of the state that the change was merged with, when it was made from an older one. By `change`. */
   mergedWith?: string | undefined
-  /** The states since the one that the change was made from: the handler's own value must keep their changes. By `change`. */
+  /**
+   * The states since the one that the change was made from: the handler's own value must keep their changes. By
+   * `change`.
+   */
   mergedFrom?: { readonly since: readonly ResourceState<T>[]; readonly refusal: ConflictError } | undefined
   /** By `request`. */
   tags: readonly EntityTag[] | undefined
@@ -100,18 +103,18 @@ export type Verdict =
 export interface Stage {
   readonly name: string
   /**
-   * `enters`: before the state is read. `reads`: the state is read for it. Both may stand in front of the chain of a
-   * nested resource. `judges`: the request is about this resource, and stages in front of it have read the state.
+   * `enters`: runs before the state is read. `reads`: has the state read. Both can stand in front of the chain of a
+   * nested resource. `judges`: the request is about this resource, and an earlier stage has read its state.
    */
   readonly role: 'enters' | 'reads' | 'judges'
-  /** What can be said before anything was read. */
+  /** Refuses what can be refused before anything is read. */
   prepare?<T>(guarded: GuardedRequest<T>): ConflictError | undefined
-  /** What has to be waited for before the state is read. `'answered'`: there is nothing left to do. */
+  /** Waits for something, such as a lock, before the state is read. `'answered'`: there is nothing left to do. */
   enter?<T>(
     guarded: GuardedRequest<T>,
     next: (error?: unknown) => void,
   ): Promise<ConflictError | 'answered' | undefined>
-  /** What can be said of one state. Runs again after a lost race. */
+  /** Checks one state. Runs again after a lost race. */
   check?<T>(
     guarded: GuardedRequest<T>,
     attempt: Attempt<T>,
@@ -119,9 +122,9 @@ export interface Stage {
 }
 
 /**
- * A request that a chain let through. `skipped`: by its method, by `skip`, or because it names no resource.
- * `elsewhere`: its path is another one than the chain's, and nothing was decided about it. `misplaced`: the same, from a
- * chain that passes all that is below its mount.
+ * A request that a chain let through. `skipped`: because of its method, of `skip`, or because it names no resource.
+ * `elsewhere`: because its path is not that of the chain, which decided nothing about it. `misplaced`: the same, and
+ * the chain would let everything below its mount through.
  */
 export interface Passed<T> {
   readonly passed: Definition<T>
@@ -130,8 +133,9 @@ export interface Passed<T> {
 
 type Entry<T> = GuardedRequest<T> | Passed<T>
 
-// Shared with other copies of this package, which are loaded sooner than one thinks. It hangs on an array of the
-// request: a member more on the request itself was measured at 10 µs, for each request has a shape of its own.
+// Shared with other copies of this package in the same process. It is set on an array of the request: a new member on
+// the
+// request itself costs 10 µs, because every request has its own hidden class.
 const GUARDED = Symbol.for('express-conflict.guarded')
 
 interface Carrier {
@@ -139,12 +143,12 @@ interface Carrier {
 }
 
 function entriesOn(req: Request): Entry<unknown>[] | undefined {
-  // A request that a test has made up may have none.
+  // A mock request in a test may have none.
   return (req?.rawHeaders as Carrier | undefined)?.[GUARDED]
 }
 
 export function remember<T>(req: Request, entry: Entry<T>): void {
-  // Stored without its T: `find` gives it back by the definition, which is the only thing that knows it.
+  // Stored without its T: `find` restores it from the definition, which knows it.
   const untyped = entry as unknown as Entry<unknown>
   const carrier = req.rawHeaders as Carrier
   if (carrier[GUARDED]) carrier[GUARDED].push(untyped)
@@ -157,7 +161,7 @@ export function find<T>(req: Request, definition: Definition<T>): Entry<T> | und
   return entries?.findLast((each) => ('passed' in each ? each.passed : each.settings) === definition)
 }
 
-/** The name of the chain that stands above the resource of a request which none has guarded, if there is one. */
+/** The name of a misplaced chain above the resource, if no chain guards the request. */
 export function misplacedOn(req: Request): string | undefined {
   const entries = entriesOn(req) ?? NONE
   if (!entries.every((each) => 'passed' in each)) return undefined
@@ -177,8 +181,8 @@ export function leasesOn(req: Request): Lease[] {
 const NONE: Entry<unknown>[] = []
 
 /**
- * What the request changes: the resource of the innermost chain. A parent is not, not even when the chain of the child
- * let the request pass.
+ * The resource that the request changes: that of the innermost chain. It is never a parent, not even if the child's
+ * chain let the request through.
  */
 export function findTarget(req: Request): GuardedRequest<unknown> | undefined {
   const entry = entriesOn(req)?.findLast((each) => ('passed' in each ? each.because === 'skipped' : !isParent(each)))
@@ -190,7 +194,7 @@ export function isDone<T>({ progress }: GuardedRequest<T>): boolean {
   return progress.at === 'committed' || progress.at === 'reported'
 }
 
-/** A resource that was locked, or whose state was fetched, for the sake of another one below it. */
+/** A resource that was only locked or fetched for the sake of a resource below it. */
 export function isParent<T>({ stages }: GuardedRequest<T>): boolean {
   return !stages.some(({ role }) => role === 'judges')
 }

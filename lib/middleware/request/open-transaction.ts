@@ -2,27 +2,27 @@ import type { ResourceAdapter, TransactionalAdapter } from '../../contracts/adap
 import { noAnswerWithin } from '../../contracts/store-fault'
 import { withDeadline } from '../../timing/deadline'
 
-/** An adapter's transaction, turned inside out: it stays open until one of its ends is called. */
+/** An adapter's transaction that stays open until one of the methods that end it is called. */
 export interface OpenTransaction<T> {
   readonly adapter: TransactionalAdapter<T>
   isOpen: boolean
-  /** COMMIT is on its way, or was: only before that it is certain that nothing is written. */
+  /** COMMIT was sent. Until then it is certain that nothing is written. */
   isSent: boolean
   commit(): Promise<void>
-  /** Nothing is done where it has ended already. */
+  /** Does nothing if the transaction has already ended. */
   rollBack(): Promise<void>
-  /** Ends it, whatever still runs in it. */
+  /** Ends the transaction, even if statements are still running in it. */
   abandon(): void
-  /** Aborted when it was held for too long, and ended. */
+  /** Aborted when the transaction was ended because it was open for too long. */
   readonly lost: AbortSignal
-  /** Ends it when it is held for longer than that. `done`: it is over, and the time does not matter any more. */
+  /** Ends the transaction after that time. `done` stops the timer. */
   holdFor(maxHoldMs: number): { done(): void }
 }
 
-/** What `run` rejects with. Nobody else sees it. */
+/** The reason with which `run` rejects. It is only used internally. */
 const GIVEN_UP = new Error('The transaction was rolled back.')
 
-/** Rejects when the adapter does, or when it takes longer than `ms`: then it is rolled back as soon as it opens. */
+/** Rejects if the adapter does, or after `ms`. In that case the transaction is rolled back as soon as it opens. */
 export async function openTransaction<T>(
   transaction: NonNullable<ResourceAdapter<T>['transaction']>,
   ms: number,

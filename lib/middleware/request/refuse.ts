@@ -8,7 +8,9 @@ import { noteConflict } from './claimed-request'
 import type { GuardedRequest } from './guarded-request'
 import { aboutResource } from './route'
 
-/** The conflict as the client gets it, with the state that `expose` shows. `onConflict` and subscribers are notified. */
+/**
+ * The conflict as the client gets it, with the state that `expose` shows. `onConflict` and subscribers are notified.
+ */
 export function refusal<T>(
   guarded: GuardedRequest<T>,
   conflict: ConflictError,
@@ -32,8 +34,8 @@ export function announced<T>(guarded: GuardedRequest<T>, conflict: ConflictError
 }
 
 /**
- * Report mode: tells what would have refused the request, which goes on. Once for each request, for one refusal would have
- * ended it.
+ * In report mode: reports the conflict that would have ended the request, which goes on. Only the first one is
+ * reported, because it would have been the only one.
  */
 export function report<T>(guarded: GuardedRequest<T>, conflict: ConflictError): void {
   if (guarded.isReported) return
@@ -60,7 +62,7 @@ function notifyListeners<T>(
   })
 }
 
-/** The `instance` of a refusal: the same in events, log and problem. */
+/** The `instance` of a conflict, which is the same in events, log and problem. */
 export function instanceOf(req: Request, conflict: ConflictError): string {
   return occurrenceOf(req, conflict).instance
 }
@@ -76,7 +78,7 @@ export function publishUnguarded(req: Request, conflict: ConflictError): void {
   }))
 }
 
-/** The conflict that the request was refused with last. */
+/** The latest conflict of the request. */
 export function conflictOn(req: Request): ConflictError | undefined {
   return latestOn(req)?.conflict
 }
@@ -143,7 +145,7 @@ export interface ConflictLogger {
   error(fields: object, message: string): void
 }
 
-/** By the responder that was given it. */
+/** Loggers by the responder that they were given to. */
 const loggers = new WeakMap<object, ConflictLogger>()
 
 export function keepLogger(responder: object, logger: ConflictLogger): void {
@@ -161,8 +163,8 @@ interface Stacked {
 }
 
 /**
- * The logger of the responder that would have answered the request, for what goes through and never gets there. It stands
- * in the app of the request, or in one that this is mounted in.
+ * The logger of the responder that would have answered, for requests that are let through and never reach it. The
+ * responder is mounted in the app of the request, or in an app above it.
  */
 function loggerFor(req: Request): ConflictLogger | undefined {
   let app = req.app as unknown as App | undefined

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { ResourceMessage } from '../../conflicts/events'
 import type { GuardedRequest } from './guarded-request'
 
-/** What a message says about the resource of a request. Made only where somebody listens. */
+/** The part of a message that describes the resource of a request. Only computed if somebody has subscribed. */
 export function aboutResource<T>(guarded: GuardedRequest<T>): ResourceMessage {
   const { req, settings, key, method } = guarded
   return { name: settings.name, key, method, route: routeOf(guarded), request: req }
@@ -15,13 +15,13 @@ interface RoutedRequest extends IncomingMessage {
 }
 
 /**
- * The path of the request with names in place of parameters. Express keeps the pattern of a route, but not those of the
- * mounts above it, so the values that are known are replaced in what the client sent.
+ * The path of the request with the names of parameters. Express keeps the pattern of a route, but not those of the
+ * mounts above it, so known parameter values are replaced in the path that the client sent.
  */
 function routeOf<T>({ req, settings, key, isNew }: GuardedRequest<T>): string | undefined {
   const { originalUrl, route, params = {} } = req as RoutedRequest
   if (typeof originalUrl !== 'string') return undefined
-  // In lower case, as Express matches by default: a client must not make routes by the way it writes them.
+  // In lower case, as Express matches by default, so that the client's spelling does not make a new route.
   const sent = segmentsOf(originalUrl.split('?', 1)[0] ?? '')
   const own = isNew ? undefined : settings.options.path
   const tail = [own, route?.path].filter((path) => typeof path === 'string').map((path) => segmentsOf(path))
@@ -38,7 +38,7 @@ function segmentsOf(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '')
 }
 
-/** A route that passed the request on leaves its pattern behind, so it has to fit what was asked for. */
+/** A route that passed the request on leaves its pattern behind, so check that the pattern fits the path. */
 function fits(pattern: readonly string[], sent: readonly string[]): boolean {
   const tail = sent.slice(sent.length - pattern.length)
   return (
@@ -47,7 +47,7 @@ function fits(pattern: readonly string[], sent: readonly string[]): boolean {
   )
 }
 
-/** Anything else is probably a parameter of a mount further up: literals in routes are short and have few digits. */
+/** Literals in routes are short and have few digits. Anything else is probably a parameter of a mount further up. */
 function bounded(segment: string): string {
   const literal = segment.toLowerCase()
   return /^(?:v\d{1,2}|[a-z][a-z_.-]{0,39})$/.test(literal) ? literal : ':param'

@@ -4,21 +4,24 @@ import { answerOnTop } from './answer'
 /** `ended`: `res.end()` was called. `abandoned`: the client left, and the time for the handler ran out. */
 export type Settlement = 'ended' | 'abandoned'
 
-/** When a request is over, as told by the one signal that can be trusted. */
+/** Tells when a request is over, by the only signal that can be trusted. */
 export interface Settled {
-  /** Aborted when the client left before the answer was ended. The handler may still be writing: nothing is freed by it. */
+  /**
+   * Aborted when the client leaves before the answer has ended. The handler may still be writing, so nothing is freed
+   * yet.
+   */
   readonly left: AbortSignal
-  /** Calls back once: when the answer is ended, or `abandonAfterMs` after the client left without one. */
+  /** Calls back once: when the answer has ended, or `abandonAfterMs` after the client left without one. */
   onSettled(abandonAfterMs: number, callback: (how: Settlement) => void): void
 }
 
 const SETTLED = Symbol.for('express-conflict.settled')
 
 /**
- * Watches an answer, once however often it is asked for.
+ * Watches an answer. Further calls for the same answer return the same watcher.
  *
- * `finish` never comes after an early close, and `close` comes while the handler is still at work. That `end` was
- * called is the only sign that it is not.
+ * `finish` is never emitted after an early close, and `close` is emitted while the handler is still at work. Only a
+ * call of `end` shows that the handler is done.
  */
 export function settledOf(res: ServerResponse): Settled {
   const carrier = res as ServerResponse & { [SETTLED]?: Settled }

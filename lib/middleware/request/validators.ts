@@ -5,7 +5,7 @@ import { withoutMembers } from '../../json/members'
 import { withValueAt } from '../../json/pointer'
 import type { Attempt, GuardedRequest } from './guarded-request'
 
-/** The tags that are current for the state of an attempt; the first one is shown. */
+/** The current tags of the state of an attempt. The first one is shown to clients. */
 export function tagsOf<T>(
   guarded: Pick<GuardedRequest<T>, 'key' | 'settings'>,
   attempt: Attempt<T>,
@@ -19,7 +19,7 @@ export function tagsFor<T>(
   { settings, key = '' }: Pick<GuardedRequest<T>, 'key' | 'settings'>,
   state: ResourceState<T>,
 ): readonly EntityTag[] {
-  // Without the version field: a hash that covers it would change with every write.
+  // Without the version field, because a hash that includes it would change with every write.
   return settings.tag.tagsFor({
     name: settings.name,
     key,
@@ -28,13 +28,13 @@ export function tagsFor<T>(
   })
 }
 
-/** What clients see of a value: everything but the hidden members, and those that they only send. */
+/** The part of a value that clients see: without hidden members, and without write-only ones. */
 export function shownMembers<T>({ settings }: Pick<GuardedRequest<T>, 'settings'>, value: unknown): unknown {
   const seen = withoutMembers(value, settings.schema?.writeOnlyIn(value))
   return withoutMembers(seen, settings.members.hidden)
 }
 
-/** The representation: what clients see, with the version where they look for it. */
+/** The representation: the part that clients see, with the version in its field. */
 export function representationOf<T>(
   guarded: Pick<GuardedRequest<T>, 'key' | 'settings'>,
   state: ResourceState<T>,
