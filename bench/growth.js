@@ -244,6 +244,13 @@ const ROWS = {
       return () => send('PUT', { ...json, 'if-match': field }, { a: 2 })
     },
   ],
+  'Prefer: quotes behind backslashes': [
+    1_700,
+    async (n) => {
+      const send = await served({ a: 1 })
+      return () => send('PUT', { ...json, 'if-match': '*', prefer: `"${'\\"'.repeat(n)}` }, { a: 2 })
+    },
+  ],
   'header lines': [
     100,
     async (n) => {

@@ -51,6 +51,10 @@ describe('Prefer (RFC 7240)', () => {
   test.each([
     ['respond-async, return=minimal', 204],
     ['return="minimal"', 204],
+    ['return="minimal', 200],
+    ['foo="a, return=minimal', 200],
+    ['foo="\\", return=minimal', 200],
+    ['foo="\\\\", return=minimal', 204],
     ['Return = minimal; foo', 204],
     ['return=minimal, return=representation', 204],
     ['return=other, return=minimal', 200],

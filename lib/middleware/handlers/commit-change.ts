@@ -98,14 +98,19 @@ function answerChange<T>(
   res.end()
 }
 
-/** RFC 9110 §5.6.4: a quote behind a backslash ends nothing. */
-const QUOTED = /"((?:[^"\\]|\\.)*)"/g
+/**
+ * RFC 9110 §5.6.4: a quote behind a backslash ends nothing. What no quote ends goes on to the end: looked for again from
+ * each quote in it, it would take time by the square of its length.
+ */
+const QUOTED = /"((?:[^"\\]|\\.)*)("|\\?$)/g
 
 /** RFC 7240 §2: of a preference that is named twice the first one counts, whether its value is understood or not. */
 function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'representation' | undefined {
   if (prefer === undefined) return undefined
   // A comma in a quoted value separates nothing, and what stands behind a semicolon belongs to another preference.
-  const unquoted = String(prefer).replace(QUOTED, (_, text: string) => (/^\w+$/.test(text) ? text : '""'))
+  const unquoted = String(prefer).replace(QUOTED, (_, text: string, end: string) =>
+    end === '"' && /^\w+$/.test(text) ? text : '""',
+  )
   const [, value] = /(?:^|,)[ \t]*return[ \t]*(?:=[ \t]*([^,; \t]*))?[ \t]*(?:$|[,;])/i.exec(unquoted) ?? []
   const preferred = value?.toLowerCase()
   return preferred === 'minimal' || preferred === 'representation' ? preferred : undefined
