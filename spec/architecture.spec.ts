@@ -234,7 +234,8 @@ function writersSaid(name: string): Map<string, readonly string[]> {
     members
       .filter((member) => !(ts.isPropertySignature(member) && member.modifiers))
       .map((member) => {
-        const [, said = ''] = /By (`[^.]*)\.$/.exec(String(ts.getJSDocCommentsAndTags(member)[0]?.comment ?? '')) ?? []
+        const [, said = ''] =
+          /By\s+(`[^.]*)\.$/.exec(String(ts.getJSDocCommentsAndTags(member)[0]?.comment ?? '')) ?? []
         return [member.name?.getText() ?? '', [...said.matchAll(/`([a-z-]+)`/g)].map(([, room = '']) => room)]
       }),
   )

@@ -82,10 +82,7 @@ export interface Attempt<T> {
   incomplete?: ConflictError | undefined
   /** The tag of the state that the change was merged with, when it was made from an older one. By `change`. */
   mergedWith?: string | undefined
-  /**
-   * The states since the one that the change was made from: the handler's own value must keep their changes. By
-   * `change`.
-   */
+  /** The states since the base of the change, whose changes the handler's own value must keep. By `change`. */
   mergedFrom?: { readonly since: readonly ResourceState<T>[]; readonly refusal: ConflictError } | undefined
   /** By `request`. */
   tags: readonly EntityTag[] | undefined
