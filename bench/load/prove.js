@@ -1,15 +1,36 @@
 // The long form of spec/load: node bench/load/prove.js [--seconds 60] [--processes 8] [--clients 32] [store… | flaws]
+// For postgres: [--pool 4] [--isolation serializable] [--statement-timeout 100ms] [--pgbouncer]
 require('../../spec/ts-hook.js')
 const { parseArgs } = require('node:util')
+
+const POSTGRES = {
+  pool: { type: 'string' },
+  isolation: { type: 'string' },
+  'statement-timeout': { type: 'string' },
+  pgbouncer: { type: 'boolean' },
+}
+const number = (value) => ({ type: 'string', default: value })
+const { values, positionals } = parseArgs({
+  options: {
+    seconds: number('60'),
+    processes: number('8'),
+    clients: number('32'),
+    flaw: { type: 'string' },
+    ...POSTGRES,
+  },
+  allowPositionals: true,
+})
+const server = {
+  ...(values.isolation && { default_transaction_isolation: values.isolation }),
+  ...(values['statement-timeout'] && { statement_timeout: values['statement-timeout'] }),
+}
+const pool = values.pool && Number(values.pool)
+// Before the stores are loaded, here and in the processes of a trial.
+process.env.CONFLICT_PROVE_POSTGRES = JSON.stringify({ ...(pool && { pool }), server, pgbouncer: values.pgbouncer })
 const { FLAWS } = require('../../spec/load/flaws')
 const { STORES } = require('../../spec/load/stores')
 const { FLAW_MS, runFlaw, runTrial } = require('../../spec/load/trial')
 
-const number = (value) => ({ type: 'string', default: value })
-const { values, positionals } = parseArgs({
-  options: { seconds: number('60'), processes: number('8'), clients: number('32'), flaw: { type: 'string' } },
-  allowPositionals: true,
-})
 const processes = Number(values.processes)
 const clients = Number(values.clients)
 const SOUND = Object.keys(STORES).filter((name) => !/^[a-z]+Redis$/.test(name))

@@ -9,6 +9,8 @@ export interface OwnDatabase {
   start(): Promise<void>
   /** SIGKILL, to all its processes. What it has acknowledged is in its folder. */
   kill(): Promise<void>
+  /** What stands in front of it, and is not killed with it. */
+  end?(): Promise<void>
 }
 
 interface Recipe {

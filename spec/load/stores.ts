@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ResourceAdapter } from '../../lib/contracts/adapter'
+import { ownPgbouncer } from '../backends/sql/own-pgbouncer'
 import { type OwnDatabase, ownDatabase } from './own-databases'
 
 export interface Counter {
@@ -19,6 +20,18 @@ interface Store {
   open(at: string): ResourceAdapter<Counter>
 }
 
+/** How PostgreSQL is set up, for bench/load/prove.js. The processes of a trial inherit it. */
+interface PostgresSettings {
+  /** Connections a process. */
+  readonly pool?: number
+  /** What `alter system` sets. */
+  readonly server?: Readonly<Record<string, string>>
+  /** With pgbouncer in transaction mode in front. */
+  readonly pgbouncer?: boolean
+}
+
+const settings: PostgresSettings = JSON.parse(process.env.CONFLICT_PROVE_POSTGRES ?? '{}')
+
 const TABLE = { table: 'counters', json: 'value', lastModified: 'modified' }
 const CONNECTIONS = 4
 
@@ -35,12 +48,20 @@ const sqlite: Store = {
 }
 
 const postgres: Store = {
-  server: (folder) => ownDatabase('postgres', folder),
+  async server(folder) {
+    const database = await ownDatabase('postgres', folder)
+    if (!settings.pgbouncer) return database
+    const { url, stop } = await ownPgbouncer(`postgres://postgres@127.0.0.1:${database.port}/postgres`, CONNECTIONS)
+    return { ...database, port: Number(new URL(url).port), end: stop }
+  },
   at: (_, port) => `postgres://postgres@127.0.0.1:${port}/postgres`,
   async prepare(at) {
     const { createTableStatements } = await import('../../lib/backends/sql')
     const pool = postgresPool(at)
     for (const statement of createTableStatements('postgres', TABLE)) await whenReady(() => pool.query(statement))
+    for (const [name, value] of Object.entries(settings.server ?? {}))
+      await pool.query(`alter system set ${name} = '${value}'`)
+    await pool.query('select pg_reload_conf()')
     await pool.end()
   },
   open: (at) => sqlAdapterOver(postgresPool(at)),
@@ -109,7 +130,7 @@ function sqliteAt(at: string) {
 
 function postgresPool(at: string) {
   const { Pool } = require('pg') as typeof import('pg')
-  const pool = new Pool({ connectionString: at, max: CONNECTIONS })
+  const pool = new Pool({ connectionString: at, max: settings.pool ?? CONNECTIONS })
   // A connection that ends while it is idle is news for the pool alone.
   pool.on('error', () => {})
   return pool

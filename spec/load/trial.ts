@@ -45,7 +45,11 @@ export async function runTrial(options: TrialOptions): Promise<Result> {
   try {
     const { server, at, prepare } = STORES[store]
     const database = await server?.(folder)
-    if (database) closing.push(() => database.kill())
+    if (database)
+      closing.push(
+        () => database.end?.(),
+        () => database.kill(),
+      )
     await database?.start()
     await prepare?.(at(folder, database?.port ?? 0))
 

@@ -71,6 +71,11 @@ export function unstorable(what: string, who: string, member?: string): Error {
   return asPostgresSaysIt('22000', what, who, pointers)
 }
 
+/** A unique index of the database takes for the same what is not. */
+export function takenByAnother(what: string, who: string): Error {
+  return asPostgresSaysIt('23505', what, who)
+}
+
 /** A row policy or a trigger lets the change pass by without a word: it is refused as a policy refuses that speaks. */
 export function forbidden(what: string, who: string): Error {
   return asPostgresSaysIt('42501', `${what}: a row policy or a trigger keeps it from that.`, who)

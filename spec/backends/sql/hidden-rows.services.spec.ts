@@ -43,6 +43,25 @@ describeWith('PostgreSQL', 'rows that the database hides, or lets nobody change'
     await client.end()
   })
 
+  test.each(['compare-and-swap', 'transaction'] as const)(
+    'a value that takes the row out of its view is refused, %s',
+    async (isolation) => {
+      await run(`create view ${table}_view as select * from ${table} where title <> 'gone'`)
+      try {
+        const app = express()
+        const adapter = sqlAdapter({ client: admin, table: `${table}_view`, columns: ['title', 'owner'] })
+        app.use('/rows', resourceRouter({ name: 'row', adapter, isolation }))
+        app.use(respondToConflicts({ logger: { warn: () => {}, error: () => {} } }))
+        const change = (title: string) =>
+          request(app).put('/rows/mine').set('If-Match', '"v"').send({ title, owner: 'me' })
+        expect((await change('gone')).body.code).toBe('check_violation')
+        expect((await change('kept')).status).toBe(200)
+      } finally {
+        await run(`drop view ${table}_view`)
+      }
+    },
+  )
+
   const ways = [
     ['plain', {}, {}],
     ['in a transaction', { isolation: 'transaction' }, {}],

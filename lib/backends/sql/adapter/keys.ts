@@ -16,6 +16,8 @@ export interface KeyOptions {
 export interface Keys {
   readonly columns: readonly string[]
   where(key: string): RawBuilder<unknown> | undefined
+  /** What the database itself takes for the same key: a collation may do so with another one. */
+  alike(key: string): RawBuilder<unknown> | undefined
   /** For an INSERT, in the order of `columns`. */
   values(key: string): unknown[] | undefined
   /** The same without the scope. */
@@ -54,6 +56,15 @@ export function keysOf({ columns, types, separator, scope }: KeyOptions, fragmen
         return sql`${fragments.nameOf(column)} = ${bound(part, index)} and ${fragments.isExactly(column, part)}`
       })
       return sql.join([...inScope, ...matches], sql` and `)
+    },
+    alike(key) {
+      const parts = partsOf(key)
+      if (!parts) return undefined
+      const inSame = scope.map(([column, value]) => sql`${fragments.nameOf(column)} = ${value}`)
+      const same = columns.map(
+        (column, index) => sql`${fragments.nameOf(column)} = ${bound(parts[index] ?? '', index)}`,
+      )
+      return sql.join([...inSame, ...same], sql` and `)
     },
     values: (key) => {
       const parts = partsOf(key)

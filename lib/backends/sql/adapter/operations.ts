@@ -3,7 +3,7 @@ import { recogniseStoreError } from '../../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../../contracts/adapter'
 import { pause } from '../../../timing/pause'
 import type { Execute, SqlDialect } from '../client'
-import { forbidden, MOST_TRIES, refusalOf, unstorable } from '../faults'
+import { forbidden, MOST_TRIES, refusalOf, takenByAnother, unstorable } from '../faults'
 import type { Catalogue } from './catalogue/catalogue'
 import type { TablePlan } from './plan'
 import type { Assignments, rowsOf } from './rows'
@@ -108,10 +108,10 @@ export function operationsAt<T>(
 
   /** What a change made of the row. MySQL gives no row back, and triggers change it after it was given: then it is read. */
   async function written(execute: Execute, key: string, row: Row | undefined, value: T, version: string | undefined) {
-    const { isFinal, isDeferred } = catalogue()
+    const { isFinal, isDeferred, isView } = catalogue()
     if (row && isFinal) return rows.stateOf(row)
     if (isDeferred && isOurs) await execute(sql`set constraints all immediate`)
-    if (!isFinal || version === undefined) return (await read(key, execute)) ?? gone()
+    if (!isFinal || version === undefined) return (await read(key, execute)) ?? gone(isView)
     const seen = await read(key).catch(() => undefined)
     if (seen?.version === version) return seen
     // Another writer came in between, or the read failed. The change was made all the same, and this is the result,
@@ -152,14 +152,19 @@ export function operationsAt<T>(
       if (outcome.state) return { ok: true, state: outcome.state }
       const current = await read(key)
       if (current) return { ok: false, current }
-      // Another writer made the key and removed it again; or another unique index is in the way, a row that a policy
-      // hides, or a trigger.
-      if (tries === MOST_TRIES)
-        throw 'taken' in outcome
-          ? outcome.taken
-          : forbidden(`the database does not let "${plan.table}" take this row`, WHO)
+      // Another writer made the key and removed it again; or another unique index is in the way, a row whose key a
+      // collation takes for this one, a row that a policy hides, or a trigger.
+      if (tries === MOST_TRIES) throw 'taken' in outcome ? outcome.taken : await notTaken(key)
       await pause(tries, { firstMs: 1, longestMs: 256 })
     }
+  }
+
+  async function notTaken(key: string): Promise<Error> {
+    const alike = keys.alike(key)
+    const { rows: found } = alike ? await executeHere(rows.select(alike)) : { rows: [] }
+    return found.length > 0
+      ? takenByAnother(`another key of "${plan.table}" is the same for its unique index.`, WHO)
+      : forbidden(`the database does not let "${plan.table}" take this row`, WHO)
   }
 
   async function create(value: T): Promise<{ key: string; state: ResourceState<T> }> {
@@ -205,6 +210,8 @@ function rethrow(error: unknown): never {
   throw error
 }
 
-function gone(): never {
+/** What was written is taken back. */
+function gone(isView: boolean): never {
+  if (isView) throw unstorable('a row with this value would not be in the view any more.', WHO)
   throw new TypeError(`${WHO}: a row that was just written is not there; a trigger may have removed it.`)
 }

@@ -19,6 +19,8 @@ export interface ColumnFacts {
   readonly generated: ReadonlySet<string>
   /** Columns whose contents the driver gives and takes as arrays. */
   readonly arrays: ReadonlySet<string>
+  /** Columns whose contents come back as numbers of JavaScript, texts that look like one too. Not in PostgreSQL. */
+  readonly numeric: ReadonlySet<string>
 }
 
 /** How a value becomes columns and comes back. */
@@ -66,7 +68,8 @@ export function columnValues(
       Object.fromEntries(
         members.map((member, index) => [member.member, fromColumn(row[`c${index}`], member, dialect)]),
       ),
-    columnsOf(value, isNew, { arrays, generated }) {
+    columnsOf(value, isNew, facts) {
+      const { generated } = facts
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
       if (stranger !== undefined)
@@ -77,7 +80,7 @@ export function columnValues(
             !own.includes(column) && !generated.has(column) && !(isNew && object[member] === undefined),
         )
         .map((named) => {
-          const content = toColumn(object[named.member], named, dialect, arrays.has(named.column))
+          const content = toColumn(object[named.member], named, dialect, facts)
           const keepsNull = content === null && named.type === 'json' && !isNew
           return [named.column, keepsNull ? nullIn(named.column) : content]
         })
@@ -92,19 +95,39 @@ function objectOf(value: unknown): Record<string, unknown> {
   return value as Record<string, unknown>
 }
 
-function toColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect, isArray: boolean): unknown {
+function toColumn(
+  content: unknown,
+  { member, column, type }: MemberColumn,
+  dialect: SqlDialect,
+  { arrays, numeric }: ColumnFacts,
+): unknown {
   if (content === undefined || content === null) return null
   if (type === 'json') return jsonText(content, WHO)
   if (typeof content === 'number' && !Number.isFinite(content)) jsonText(content, WHO)
   if (type === 'date') return toDate(content, member, dialect)
-  if (isArray && type === 'plain') return toArray(content, member)
+  if (arrays.has(column) && type === 'plain') return toArray(content, member)
   if (!FITS[type](content)) throw unstorable(`the member ${JSON.stringify(member)} is no ${type}.`, WHO, member)
   if (content instanceof Date) return content.toJSON()
   // An object would be the text [object Object], or in some drivers a piece of SQL.
   if (typeof content === 'object')
     throw unstorable(`the member ${JSON.stringify(member)} is no text, number or boolean.`, WHO, member)
+  if (type === 'number' || (type === 'plain' && (typeof content === 'number' || numeric.has(column))))
+    checkNumber(content, member, dialect === 'mysql' && numeric.has(column))
   if (typeof content === 'number' && dialect === 'sqlite') return wholeNumber(content)
   return typeof content === 'boolean' && dialect !== 'postgres' ? Number(content) : content
+}
+
+const NUMBER = /^\s*[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/
+
+/** What could be written and never be read again, or what MySQL would round to an integer without a word. */
+function checkNumber(content: unknown, member: string, isInteger: boolean): void {
+  if (typeof content === 'string' && !NUMBER.test(content)) return
+  const number = Number(content)
+  const isKept =
+    Number.isFinite(number) && !isRounded(number) && (typeof content === 'number' || isExact(String(content)))
+  if (!isKept) throw unstorable(`the member ${JSON.stringify(member)} is more than a number can keep.`, WHO, member)
+  if (isInteger && !Number.isInteger(number))
+    throw unstorable(`the member ${JSON.stringify(member)} is no integer.`, WHO, member)
 }
 
 /** The driver writes an array of JavaScript as one of PostgreSQL, and an object in it as its JSON. */
@@ -131,10 +154,17 @@ function toDate(content: unknown, member: string, dialect: SqlDialect): unknown 
   if (typeof content !== 'string' && typeof content !== 'number' && !(content instanceof Date))
     throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO, member)
   const date = new Date(content as string)
-  if (Number.isNaN(date.getTime())) throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO, member)
+  if (Number.isNaN(date.getTime()) || (typeof content === 'string' && isNoDay(content)))
+    throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO, member)
   // MySQL knows no Z; its driver writes a Date as it has to be.
   if (dialect === 'mysql') return date
   return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()
+}
+
+/** JavaScript takes 30 February for 1 March. */
+function isNoDay(text: string): boolean {
+  const [day] = /^\d{4}-\d\d-\d\d/.exec(text) ?? []
+  return day !== undefined && !new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day)
 }
 
 export function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect): unknown {
@@ -178,9 +208,12 @@ function fromPlain(content: unknown, member: string, dialect: SqlDialect): unkno
 /** Where integers may have 64 bits, the driver may have rounded this one already. */
 function keptNumber(number: number, member: string): number {
   if (!Number.isFinite(number)) throw unkept(member, `${number}, which JSON has not; say { type: 'text' }`)
-  const isRounded = Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) <= 2 ** 64
-  if (isRounded) throw unkept(member, `about ${number}, more than a number can keep; say { type: 'text' }`)
+  if (isRounded(number)) throw unkept(member, `about ${number}, more than a number can keep; say { type: 'text' }`)
   return number
+}
+
+function isRounded(number: number): boolean {
+  return Number.isInteger(number) && !Number.isSafeInteger(number) && Math.abs(number) <= 2 ** 64
 }
 
 function unkept(member: string, what: string): TypeError {

@@ -13,6 +13,8 @@ export interface Catalogue extends ColumnFacts {
   readonly isFinal: boolean
   /** What changes it does so at COMMIT, unless it is asked to hurry. */
   readonly isDeferred: boolean
+  /** It may show less than what was written. */
+  readonly isView: boolean
   /** JSON Pointers to the members whose contents an INSERT or UPDATE was refused for, as far as the database says so. */
   refusedMembers(error: unknown, contents: Contents): readonly string[]
   /** Why the table cannot be used as it was described. */
@@ -22,9 +24,11 @@ export interface Catalogue extends ColumnFacts {
 const NOTHING_KNOWN: Catalogue = {
   isFinal: true,
   isDeferred: false,
+  isView: false,
   refusedMembers: () => [],
   generated: new Set(),
   arrays: new Set(),
+  numeric: new Set(),
   problem: undefined,
 }
 
@@ -107,6 +111,7 @@ async function catalogueFrom(
   return {
     isFinal: after === 0,
     isDeferred: after === 2,
+    isView: after === 3,
     refusedMembers(error, contents) {
       const refused = refusedColumns(error, table, contents, dialect)
       return plan.members
@@ -126,12 +131,12 @@ async function constraintRows(plan: TablePlan, dialect: SqlDialect, execute: Exe
 
 type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
 
-/** `after`: 0 nothing, 1 something changes rows behind a statement, 2 at COMMIT. Bits of tgtype: 2 is BEFORE, 64 INSTEAD OF. */
+/** `after`: 0 nothing, 1 something changes rows behind a statement, 2 at COMMIT, 3 it is a view. Bits of tgtype: 2 is BEFORE, 64 INSTEAD OF. */
 const postgres: Ask = (table, dialect) => sql`
   select a.attname as name, coalesce(base.typname, own.typname) as type, format_type(a.atttypid, null) as cast,
     case when own.typtype = 'd' then format_type(own.typbasetype, own.typtypmod) else format_type(a.atttypid, a.atttypmod) end as full,
     case when a.attgenerated <> '' or a.attidentity = 'a' then 1 else 0 end as generated,
-    case when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
+    case when c.relkind = 'v' then 3 when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
       select max(case when t.tgdeferrable then 2 else 1 end) from pg_catalog.pg_trigger t
       where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled <> 'D' and t.tgtype & 66 = 0
     ) end as after
@@ -159,7 +164,7 @@ const mysql: Ask = (name) => {
     select c.column_name as name,
       case when c.column_type = 'json' /*M! or ${json} */ then 'json' else c.column_type end as type,
       case when c.extra like '%GENERATED%' and c.extra not like '%DEFAULT_GENERATED%' then 1 else 0 end as generated,
-      case when t.table_type <> 'BASE TABLE' or exists (
+      case when t.table_type = 'VIEW' then 3 when t.table_type <> 'BASE TABLE' or exists (
         select 1 from information_schema.triggers
         where event_object_schema = ${here} and event_object_table = ${table}
       ) then 1 else 0 end as after

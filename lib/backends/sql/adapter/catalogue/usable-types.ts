@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Execute, SqlDialect } from '../../client'
 import type { TablePlan } from '../plan'
-import { fromColumn, type MemberColumn } from '../values'
+import { type ColumnFacts, fromColumn, type MemberColumn } from '../values'
 
 /** A column as the catalogue names its type, in small letters: `_text` is an array of PostgreSQL. */
 export interface Column {
@@ -22,7 +22,7 @@ export async function usableTypes(
   dialect: SqlDialect,
   columns: ReadonlyMap<string, Column>,
   execute: Execute,
-): Promise<{ readonly arrays: ReadonlySet<string>; readonly problem: string | undefined }> {
+): Promise<Pick<ColumnFacts, 'arrays' | 'numeric'> & { readonly problem: string | undefined }> {
   const typed = members.flatMap((member) => {
     const column = columns.get(member.column)
     return column ? [{ member, type: column.type, cast: column.cast }] : []
@@ -31,13 +31,14 @@ export async function usableTypes(
     `the column of ${JSON.stringify(member.member)} holds ${contentOf(type)}; ${wayOut}`
   for (const each of typed) {
     const wayOut = wayOutOf(each, dialect)
-    if (wayOut !== undefined) return { arrays: new Set(), problem: named(each, wayOut) }
+    if (wayOut !== undefined) return { arrays: new Set(), numeric: new Set(), problem: named(each, wayOut) }
   }
+  const numeric = await numericColumns(typed, dialect, execute)
   const sampled = typed.flatMap((each) => {
     const sample = each.member.type === 'plain' ? sampleOf(each, dialect) : undefined
     return sample ? [{ ...each, sample }] : []
   })
-  if (sampled.length === 0) return { arrays: new Set(), problem: undefined }
+  if (sampled.length === 0) return { arrays: new Set(), numeric, problem: undefined }
   const selection = sampled.map(({ sample }, index) => sql`${sample} as ${sql.ref(`c${index}`)}`)
   const { rows } = await execute(sql<Record<string, unknown>>`select ${sql.join(selection)}`)
   const wrong = sampled.find(({ member }, index) => !isPlain(rows[0]?.[`c${index}`], member, dialect))
@@ -46,8 +47,26 @@ export async function usableTypes(
     arrays: new Set(
       sampled.flatMap(({ member }, index) => (Array.isArray(rows[0]?.[`c${index}`]) ? member.column : [])),
     ),
+    numeric,
     problem: wrong && named(wrong, wayOut),
   }
+}
+
+/** By the type in MySQL, by the affinity that SQLite makes of it. */
+const NUMERIC: Readonly<Partial<Record<SqlDialect, RegExp>>> = {
+  mysql: /^(?:tiny|small|medium|big)?int/,
+  sqlite: /int|^(?!any$)(?!.*(?:char|clob|text|blob)).+/,
+}
+
+/** None where an option of the driver has it give large integers with all their digits. */
+async function numericColumns(typed: readonly Typed[], dialect: SqlDialect, execute: Execute) {
+  const found = typed.filter(({ type }) => NUMERIC[dialect]?.test(type))
+  if (found.length === 0) return new Set<string>()
+  const asked = execute(sql<{ n: unknown }>`select 9223372036854775807 as n`)
+  // node:sqlite gives none at all.
+  const { rows } = await asked.catch(() => ({ rows: [] }))
+  const isWhole = rows.length > 0 && typeof rows[0]?.n !== 'number'
+  return new Set(isWhole ? [] : found.map(({ member }) => member.column))
 }
 
 interface Typed {
