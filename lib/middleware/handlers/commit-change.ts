@@ -111,7 +111,8 @@ function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'represen
   const unquoted = String(prefer).replace(QUOTED, (_, text: string, end: string) =>
     end === '"' && /^\w+$/.test(text) ? text : '""',
   )
-  const [, value] = /(?:^|,)[ \t]*return[ \t]*(?:=[ \t]*([^,; \t]*))?[ \t]*(?:$|[,;])/i.exec(unquoted) ?? []
-  const preferred = value?.toLowerCase()
+  const preferences = unquoted.split(',').map((preference) => (preference.split(';', 1)[0] ?? '').split('='))
+  const [, value] = preferences.find(([name]) => name?.trim().toLowerCase() === 'return') ?? []
+  const preferred = value?.trim().toLowerCase()
   return preferred === 'minimal' || preferred === 'representation' ? preferred : undefined
 }
