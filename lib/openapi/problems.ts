@@ -143,8 +143,9 @@ function languageOf(field: string | undefined, known: readonly string[]): string
   const wanted = (field ?? '')
     .split(',', 20)
     .map((part) => {
-      const [tag = '', q] = part.trim().split(/\s*;\s*q=/)
-      return { tag: tag.toLowerCase(), quality: q === undefined ? 1 : Number(q) }
+      const [tag = '', ...parameters] = part.split(';').map((piece) => piece.trim().toLowerCase())
+      const q = parameters.find((parameter) => parameter.startsWith('q='))
+      return { tag, quality: q === undefined ? 1 : Number(q.slice(2)) }
     })
     .filter(({ quality }) => quality > 0)
     .sort((one, two) => two.quality - one.quality)

@@ -119,6 +119,8 @@ describe('the pages of the problem types', () => {
     ['fr, de;q=0.3, en;q=0.2', 'de'],
     ['de;q=0, fr', 'en'],
     ['', 'en'],
+    ['de ; Q=0.5, en;q=0.4', 'de'],
+    ['de; x=1; q=0.1, en; q=0.4', 'en'],
   ])('Accept-Language "%s": %s', async (field, language) => {
     const { text, headers } = await request(app).get('/problems/gone').set('Accept-Language', field)
     expect(headers['content-language']).toBe(language)
