@@ -17,7 +17,9 @@ export function laterDate(beforeMs: number | undefined, nowMs: number): number {
   const before = Math.floor(beforeMs / 1000)
   const aheadS = before - Math.floor(nowMs / 1000)
   if (aheadS < 0) return nowMs
-  return aheadS < FURTHEST_AHEAD_S ? (before + 1) * 1000 : before * 1000 + SHARED_MS
+  if (aheadS < FURTHEST_AHEAD_S) return (before + 1) * 1000
+  // Where it is kept without its milliseconds it never says so, and goes on with each change.
+  return isShared(beforeMs) ? beforeMs : (before + 1) * 1000 + SHARED_MS
 }
 
 /** Whether the second of a date may be that of several states. */

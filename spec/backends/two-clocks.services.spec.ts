@@ -7,7 +7,7 @@ import { type ConflictOptions, memoryAdapter, type ResourceAdapter, resourceRout
 import { fileAdapter } from '../../lib/backends/file'
 import { prismaAdapter } from '../../lib/backends/prisma'
 import { redisAdapter } from '../../lib/backends/redis'
-import { createTableStatements, sqlAdapter } from '../../lib/backends/sql'
+import { createTableStatements, type SqlDialect, sqlAdapter } from '../../lib/backends/sql'
 import { describeWith, ownName } from '../services'
 import { appOf, type Doc } from '../stories/app'
 import { SQL_SERVERS } from './sql/servers'
@@ -17,7 +17,8 @@ type Clocked = (now: () => number) => ResourceAdapter<Doc>
 /** An hour ago: every date that comes of it can be shown. */
 const START = Math.floor(Date.now() / 1000) * 1000 - 3_600_000
 
-function twoClocksKeepDatesApart(open: () => Clocked): void {
+/** `hasMs`: dates are kept with their milliseconds, and so say that states share a second. Without, each has its own. */
+function twoClocksKeepDatesApart(open: () => Clocked, hasMs = true): void {
   const appOver = (adapter: ResourceAdapter<Doc>) => {
     const options: ConflictOptions<Doc> = { name: ownName('doc'), adapter, preconditions: { required: false } }
     return appOf((all) => all.use('/docs', resourceRouter<Doc>(options)))
@@ -47,12 +48,19 @@ function twoClocksKeepDatesApart(open: () => Clocked): void {
     }
     const dates = seen.flatMap((date) => date ?? [])
     expect(dates.map((date) => Date.parse(date))).toEqual(dates.map((date) => Date.parse(date)).sort())
-    expect([new Set(dates).size, dates.length]).toEqual([shown, shown])
+    expect([new Set(dates).size, dates.length]).toEqual(hasMs ? [shown, shown] : [4, 4])
     const current = seen[3]
     for (const old of dates.filter((date) => date !== current))
       await put(two, 'stale').set('If-Unmodified-Since', old).expect(412)
     if (current !== undefined) await put(two, 'fifth').set('If-Unmodified-Since', current).expect(200)
   })
+}
+
+/** What makes a column of dates one without milliseconds. SQLite keeps any text. */
+const WHOLE_SECONDS: Readonly<Record<SqlDialect, readonly string[]>> = {
+  postgres: ['alter column modified type timestamptz(0)'],
+  mysql: ['modify modified datetime not null'],
+  sqlite: [],
 }
 
 describe('in memory', () => {
@@ -98,7 +106,11 @@ describe.each(SQL_SERVERS)('in SQL', (server) => {
       await close()
       rmSync(path, { recursive: true, force: true })
     })
-    describe.each(['date', 'ms'] as const)('with a column of %s', (type) => {
+    describe.each([
+      ['dates', 'date', []],
+      ['milliseconds', 'ms', []],
+      ['whole seconds', 'date', WHOLE_SECONDS[server.dialect]],
+    ] as const)('with a column of %s', (_, type, changes) => {
       const made = new Map<string, Promise<unknown>>()
       twoClocksKeepDatesApart(() => {
         const table = ownName('clocks')
@@ -106,6 +118,7 @@ describe.each(SQL_SERVERS)('in SQL', (server) => {
         tables.push(table)
         const ready = (async () => {
           for (const statement of createTableStatements(server.dialect, options)) await run(statement)
+          for (const change of changes) await run(`alter table ${table} ${change}`)
         })()
         made.set(table, ready)
         return (now) => {
@@ -115,7 +128,7 @@ describe.each(SQL_SERVERS)('in SQL', (server) => {
             read: async (key) => ready.then(() => inner.read(key)),
           }
         }
-      })
+      }, changes.length === 0)
     })
   })
 })

@@ -38,7 +38,10 @@ local modified = tonumber(ARGV[4])
 local before = tonumber(stored[3] or 0)
 local ahead = math.floor(before / 1000) - math.floor(modified / 1000)
 if stored[3] and ahead >= 0 then
-  modified = math.floor(before / 1000) * 1000 + (ahead < ${FURTHEST_AHEAD_S} and 1000 or ${SHARED_MS})
+  local next = (math.floor(before / 1000) + 1) * 1000
+  if ahead < ${FURTHEST_AHEAD_S} then modified = next
+  elseif before % 1000 == ${SHARED_MS} then modified = before
+  else modified = next + ${SHARED_MS} end
 end
 modified = string.format('%.0f', modified)`
 

@@ -49,8 +49,9 @@ export function fragmentsOf(dialect: SqlDialect): Fragments {
 
 function laterMs(before: Fragment, value: unknown, second: unknown, seconds: (ms: Fragment) => Fragment): Fragment {
   const ahead = sql`(${seconds(sql`(${before} - ${second})`)})`
-  const shared = sql`(${seconds(before)} * 1000 + ${sql.lit(SHARED_MS)})`
-  return laterOf([before, second], value, ahead, sql`(${seconds(before)} + 1) * 1000`, shared)
+  const next = sql`(${seconds(before)} + 1) * 1000`
+  const isShared = sql`${before} % 1000 = ${sql.lit(SHARED_MS)}`
+  return laterOf([before, second], value, ahead, next, [isShared, before, sql`${next} + ${sql.lit(SHARED_MS)}`])
 }
 
 /** NULL is not later than anything. */
@@ -59,10 +60,11 @@ function laterOf(
   value: unknown,
   ahead: Fragment,
   next: Fragment,
-  shared: Fragment,
+  [isShared, same, shared]: readonly [Fragment, Fragment, Fragment],
 ): Fragment {
   const isNear = sql`${ahead} < ${sql.lit(FURTHEST_AHEAD_S)}`
-  return sql`case when ${was} >= ${is} then case when ${isNear} then ${next} else ${shared} end else ${value} end`
+  const later = sql`case when ${isNear} then ${next} when ${isShared} then ${same} else ${shared} end`
+  return sql`case when ${was} >= ${is} then ${later} else ${value} end`
 }
 
 type Names = ReturnType<typeof namesIn>
@@ -89,8 +91,13 @@ const postgres = (nameOf: Names): Fragments => ({
     if (type === 'ms') return laterMs(before, value, second, (ms) => sql`${ms} / 1000`)
     const ahead = sql`cast(extract(epoch from date_trunc('second', ${before}) - ${second}) as bigint)`
     const at = sql`date_trunc('second', ${before})`
-    const shared = sql`${at} + ${sql.lit(SHARED_MS)} * interval '1 millisecond'`
-    return laterOf([before, second], value, ahead, sql`${at} + interval '1 second'`, shared)
+    const part = sql`${sql.lit(SHARED_MS)} * interval '1 millisecond'`
+    const next = sql`${at} + interval '1 second'`
+    return laterOf([before, second], value, ahead, next, [
+      sql`${before} = ${at} + ${part}`,
+      before,
+      sql`${next} + ${part}`,
+    ])
   },
 })
 
@@ -129,8 +136,10 @@ const mysql = (nameOf: Names): Fragments => ({
     const before = nameOf(column)
     if (type === 'ms') return laterMs(before, value, second, (ms) => sql`${ms} div 1000`)
     const ahead = sql`timestampdiff(second, ${second}, ${before})`
-    const shared = sql`timestampadd(microsecond, ${sql.lit(SHARED_MS * 1000)}, timestampadd(second, ${ahead}, ${second}))`
-    return laterOf([before, second], value, ahead, sql`timestampadd(second, ${ahead} + 1, ${second})`, shared)
+    const next = sql`timestampadd(second, ${ahead} + 1, ${second})`
+    const isShared = sql`microsecond(${before}) = ${sql.lit(SHARED_MS * 1000)}`
+    const shared = sql`timestampadd(microsecond, ${sql.lit(SHARED_MS * 1000)}, ${next})`
+    return laterOf([before, second], value, ahead, next, [isShared, before, shared])
   },
 })
 
@@ -159,8 +168,9 @@ const sqlite = (nameOf: Names): Fragments => ({
     // As numbers: the app's own statements may write a date with a space in place of the T.
     const [was, is] = [sql`cast(strftime('%s', ${before}) as integer)`, sql`cast(strftime('%s', ${second}) as integer)`]
     const next = sql`strftime('%Y-%m-%dT%H:%M:%S.000Z', ${was} + 1, 'unixepoch')`
-    const shared = sql`strftime(${sql.lit(`%Y-%m-%dT%H:%M:%S.${SHARED_MS}Z`)}, ${was}, 'unixepoch')`
-    return laterOf([was, is], value, sql`(${was} - ${is})`, next, shared)
+    const sharedAt = (s: Fragment) => sql`strftime(${sql.lit(`%Y-%m-%dT%H:%M:%S.${SHARED_MS}Z`)}, ${s}, 'unixepoch')`
+    const isShared = sql`strftime('%f', ${before}) like ${sql.lit(`%.${SHARED_MS}`)}`
+    return laterOf([was, is], value, sql`(${was} - ${is})`, next, [isShared, sharedAt(was), sharedAt(sql`${was} + 1`)])
   },
 })
 
