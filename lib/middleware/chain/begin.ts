@@ -5,14 +5,14 @@ import { isMount, type Mount } from '../options/mount'
 import { find, type GuardedRequest, type Passed, remember } from '../request/guarded-request'
 import { guardHead, keepOffExpressTag } from './head'
 
-/** A chain at its place in the app: its resource, and how it finds out which one a request is about. */
+/** A mounted chain: its definition, and how it finds the resource that a request is about. */
 export interface Placement<T> {
   readonly definition: Definition<T>
   readonly mount: Mount
   readonly key: Definition<T>['key']
-  /** For a parent: requests to paths below its mount need its consent, and it decides nothing else about them. */
+  /** For a parent: it also checks requests below its mount, but only whether they may see the parent. */
   readonly guardsBelow: boolean
-  /** What stands in the stack of Express. */
+  /** The function that is in the stack of Express. */
   readonly middleware: unknown
 }
 
@@ -27,7 +27,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   const isSafe = definition.safeMethods.has(method)
   if (params === undefined) {
     const isMisplaced = canNeverMatch(req, definition)
-    // A guard that guards nothing must not look like one that lets pass.
+    // A chain with `allow` that can never match must fail and not let requests through.
     if (isMisplaced && definition.options.allow) mustBeKey(undefined, definition, req)
     if (isMisplaced && !isSafe) guardHead(res)
     return letPass(req, definition, isMisplaced && !isSafe ? 'misplaced' : 'elsewhere')
@@ -37,7 +37,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
     return letPass(req, definition, 'skipped')
   if (key !== undefined || method !== 'POST' || isAbove) mustBeKey(key, definition, req)
   const begun = find(req, definition)
-  // An earlier stage has only waited, perhaps for a lock. With another key, it is another resource.
+  // An earlier stage began it, and has only waited so far, perhaps for a lock. With another key it is another resource.
   if (begun && !('passed' in begun) && begun.attempt === undefined && keyInRequest(begun) === key) return begun
   const guarded: GuardedRequest<T> = {
     req,
@@ -68,7 +68,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   return guarded
 }
 
-/** The chain is mounted above the resources, and nothing says where their key is: it would let all of them pass. */
+/** The chain is mounted above the resources and cannot find their key, so it would let all requests through. */
 function canNeverMatch<T>({ params }: Request, { options }: Definition<T>): boolean {
   return options.path === undefined && options.key === undefined && !('id' in params)
 }
@@ -78,18 +78,21 @@ function letPass<T>(req: Request, passed: Definition<T>, because: Passed<T>['bec
   return undefined
 }
 
-/** The key that the request itself names: a new resource gets its own key later. */
+/** The key in the request. A new resource gets its key later. */
 function keyInRequest<T>({ key, isNew }: GuardedRequest<T>): string | undefined {
   return isNew ? undefined : key
 }
 
-/** Continues what an earlier stage began. Without one, this stage would let everything pass, so it throws instead. */
+/**
+ * Continues what an earlier stage began. If there was none, it throws, because otherwise everything would be let
+ * through.
+ */
 export function goOn<T>(req: Request, placement: Placement<T>, stage: string): GuardedRequest<T> | undefined {
   const { definition } = placement
   const { name } = definition
   const begun = find(req, definition)
   const params = placement.mount(req, placement.middleware)
-  // The earlier stage stands elsewhere too, or has looked at `skip`.
+  // The path is not that of the earlier stage either, or the earlier stage checked `skip`.
   if (begun && isUndecided(begun) && (params === undefined || ('passed' in begun && begun.because === 'skipped')))
     return undefined
   if (begun === undefined || isUndecided(begun) || begun.attempt === undefined)
@@ -115,7 +118,9 @@ function isAboutState(method: string): boolean {
   return method !== 'OPTIONS' && method !== 'TRACE'
 }
 
-/** Below a mount the collection itself is matched too, for POST. What else is sent there is about no resource. */
+/**
+ * With `path`, the chain also matches the collection, for POST. Other requests to the collection are about no resource.
+ */
 function isOnCollection<T>(req: Request, { options }: Definition<T>): boolean {
   return options.path !== undefined && isMount(req.path) && req.method !== 'POST'
 }

@@ -10,7 +10,7 @@ import { readState } from '../state/store-call'
 import { chainsConflict } from '../state/store-conflict'
 import { begin, goOn, type Placement } from './begin'
 
-/** Where a chain knows better than its definition what a request is about. */
+/** Overrides of the definition for a chain that is mounted in a known place. */
 export type Place<T> = Partial<Pick<Placement<T>, 'mount' | 'key' | 'guardsBelow'>>
 
 /**
@@ -38,8 +38,8 @@ export function chainOf<T>(
 }
 
 /**
- * Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. A refusal is returned, for each
- * throw in an async function costs as much as a check.
+ * Express 4 hangs a request whose middleware rejects: nothing here throws past `chainOf`. A refusal is returned, for
+ * each throw in an async function costs as much as a check.
  */
 async function run<T>(
   req: Request,
@@ -51,7 +51,7 @@ async function run<T>(
   const [first] = stages
   const guarded = first?.role === 'judges' ? goOn(req, placement, first.name) : begin(req, res, placement)
   if (guarded === undefined) return 'goes-on'
-  // In one function: each await that is nested costs a turn of the microtask queue more.
+  // All in one function, because each nested await costs another turn of the microtask queue.
   try {
     for (const stage of stages) {
       const conflict = stage.prepare?.(guarded)
@@ -70,7 +70,7 @@ async function run<T>(
     const checked = firstConflict(guarded, attempt, stages)
     let conflict: ConflictError | undefined = checked instanceof Promise ? await checked : checked
     if (conflict && guarded.isSafe && guarded.settings.adapter.readCurrent) {
-      // It may be about a state that is no more.
+      // The conflict may be about an outdated state.
       attempt = newAttempt(guarded, await readState(guarded), false)
       guarded.attempt = attempt
       conflict = await firstConflict(guarded, attempt, guarded.stages)
@@ -84,7 +84,9 @@ async function run<T>(
   }
 }
 
-/** Answers 304, or a change that the app would write a second time. Returns whether nothing is left to do. */
+/**
+ * Answers with 304, or with 204 for a change that the app would write a second time. Returns whether it has answered.
+ */
 function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
   const { res, settings, attempt } = guarded
   if (outcome === 'not-modified') {
@@ -96,8 +98,8 @@ function isAnswered<T>(guarded: GuardedRequest<T>, outcome: string): boolean {
     res.end()
     return true
   }
-  // If `commit` writes, the handler goes on, and `commit` finds nothing to do. An app that writes by itself would write
-  // again.
+  // If `commit` writes, the handler runs and `commit` finds nothing to do. An app that writes by itself would write
+  // twice.
   if (outcome !== 'already-applied' || !settings.byApp || attempt === undefined) return false
   unchanged(guarded, attempt)
   res.statusCode = 204

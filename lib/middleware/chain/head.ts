@@ -17,8 +17,8 @@ import {
 import { conflictOn } from '../request/refuse'
 
 /**
- * Looks at the head of an answer at the last moment, when its status is known: a validator that was put there for a
- * state is wrong on an error, and Express's own weak tag hashes the answer, which no later `If-Match` can name.
+ * Corrects the head of an answer just before it is sent, when its status is known. The validators of a state are wrong
+ * on an error, and Express's own weak tag is a hash of the answer, which no later `If-Match` can use.
  */
 export function guardHead(res: Response): void {
   answerOf(res).onHead = correctHeads
@@ -53,15 +53,18 @@ function correctHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status:
 }
 
 /**
- * With `Last-Modified` and nothing about freshness, browsers and proxies keep an answer by a rule of thumb (RFC 9111
- * §4.2.2), and a client that is told to read again would get the old state from them.
+ * If an answer has `Last-Modified` but no freshness, browsers and proxies cache it heuristically (RFC 9111 §4.2.2), and
+ * a client that has to read again would get the old state from them.
  */
 function demandRevalidation<T>({ method, shown }: GuardedRequest<T>, res: ServerResponse): void {
   if (!isRetrieval(method) || shown.length === 0) return
   if (!res.hasHeader('Cache-Control') && !res.hasHeader('Expires')) res.setHeader('Cache-Control', 'no-cache')
 }
 
-/** RFC 9875: a read says what it belongs to, a change what is stale. One that failed after its commit has changed something. */
+/**
+ * RFC 9875: a read says what it belongs to, a change what is stale. One that failed after its commit has changed
+ * something.
+ */
 function showGroups<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): void {
   const { settings, key, method, shown, isSafe, progress, stages } = guarded
   const { name } = settings
@@ -77,12 +80,13 @@ function showGroups<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: 
 const GROUPS = 'Cache-Groups'
 const STALE_GROUPS = 'Cache-Group-Invalidation'
 
-/** Stands in for a tag until the head is written: where there is one, Express makes none. */
+/** A placeholder until the head is written: Express makes no tag if there is one. */
 const NO_TAG = '"no tag"'
 
 /**
- * With `app.set('etag', 'strong')`, or a function, Express gives the answer to a change a strong tag: a hash of the
- * answer, which no later `If-Match` can name. Its weak ones can be told apart at the head; these cannot.
+ * With `app.set('etag', 'strong')` or a function, Express gives the answer to a change a strong tag: a hash of the
+ * answer, which no later `If-Match` can use. Its weak tags can be recognised when the head is written; its strong ones
+ * cannot.
  */
 export function keepOffExpressTag(req: Request, res: Response): void {
   const setting: unknown = req.app?.get('etag')
@@ -90,8 +94,8 @@ export function keepOffExpressTag(req: Request, res: Response): void {
 }
 
 /**
- * Only the answer shows that the app has removed the resource. 202 means that it has not done so yet (RFC 9110
- * §15.3.3).
+ * If the app writes by itself, only the answer shows that it has removed the resource. 202 means that it has not done
+ * so yet (RFC 9110 §15.3.3).
  */
 function isRemovedByApp<T>(
   guarded: GuardedRequest<T>,
@@ -113,8 +117,8 @@ function warnOfMisplaced(req: Request): void {
 }
 
 /**
- * A client that is told of a fault tries again, or gives up; one that gets a page cannot read it. Neither learns that it
- * has to fetch the new state.
+ * A client that is told of a fault tries again, or gives up; one that gets a page cannot read it. Neither learns that
+ * it has to fetch the new state.
  */
 function warnOfHiddenConflict(req: Request, res: ServerResponse, status: number): void {
   const conflict = conflictOn(req)
@@ -135,7 +139,9 @@ function warnOfHiddenConflict(req: Request, res: ServerResponse, status: number)
     )
 }
 
-/** What no error handler has taken is answered by `finalhandler`, which sets these two and no others beside a length. */
+/**
+ * What no error handler has taken is answered by `finalhandler`, which sets these two and no others beside a length.
+ */
 function isPageOfExpress(res: ServerResponse): boolean {
   return (
     res.getHeader('Content-Security-Policy') === "default-src 'none'" &&
@@ -161,7 +167,7 @@ const warned = new Set<string>()
 function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   const { settings, req } = guarded
   if (isDone(guarded) || settings.byApp || !isToBeCommitted(guarded) || warned.has(settings.name)) return
-  // The request was guarded twice, and committed once.
+  // The request went through two chains of this definition, and one of them has committed.
   if (find(req, settings) !== guarded) return
   warned.add(settings.name)
   const isUnderWay = guarded.progress.at === 'committing'
@@ -175,7 +181,7 @@ function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   )
 }
 
-/** What an action does is up to its handler. */
+/** An action proposes nothing: its handler decides what to do. */
 function isToBeCommitted<T>(guarded: GuardedRequest<T>): boolean {
   const { proposed, action } = guarded.attempt?.change ?? {}
   return !isParent(guarded) && (proposed !== undefined || action === 'remove')

@@ -5,7 +5,7 @@ import { readState } from './store-call'
 
 export type Allow<T> = NonNullable<ConflictOptions<T>['allow']>
 
-/** What the answer of `allow` comes to. */
+/** The conflict that a result of `allow` stands for, if any. */
 export function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
   if (answer === undefined || answer === null || answer === true) return undefined
   const {
@@ -16,12 +16,12 @@ export function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictErr
   return answerOf(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
 }
 
-/** Where the request skips the state checks: may the caller see the resource? */
+/** Asks `allow` whether the caller may see the resource, for requests that skip the state checks. */
 export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined> {
   const { allow } = guarded.settings.options
   if (allow === undefined) return undefined
   const stored = await readState(guarded)
-  // Without a resource there is nothing to ask about, unless `allow` is asked for what is to be created.
+  // Without a resource there is nothing to ask about, unless the request may create one.
   if (stored === undefined && !mayCreate(guarded)) return undefined
   return denial(await allow(guarded.req, stored))
 }

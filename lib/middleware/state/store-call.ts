@@ -8,7 +8,7 @@ import { withDeadline } from '../../timing/deadline'
 import type { GuardedRequest } from '../request/guarded-request'
 import { findsNothing, storeRefusal } from './store-conflict'
 
-/** Where the request reads and writes: in its transaction, while that is open. */
+/** The adapter of the request, or that of its transaction while one is open. */
 export function storeOf<T>({ transaction, settings }: GuardedRequest<T>): Omit<ResourceAdapter<T>, 'transaction'> {
   return transaction?.isOpen ? transaction.adapter : settings.adapter
 }
@@ -49,7 +49,7 @@ export async function readState<T>(
   }
 }
 
-/** Keeps a state that was read already: the next `readState` gives it without a call. */
+/** Keeps a state that was already read, for the next `readState`. */
 export function readAhead<T>(guarded: GuardedRequest<T>, state: ResourceState<T> | undefined): void {
   guarded.readAhead = { state }
 }
@@ -63,7 +63,7 @@ export async function writeState<T, R>(guarded: GuardedRequest<T>, ms: number, c
   }
 }
 
-/** A state without a version would make every condition on it pass or fail by accident. */
+/** Checks a state that an adapter returned: without a version, conditions would pass or fail by accident. */
 export function checkedState<T>(state: ResourceState<T> | undefined, name: string): ResourceState<T> | undefined {
   if (state === undefined) return state
   const wrong = whatIsWrongWith(state)
@@ -90,8 +90,8 @@ function whatIsWrongWith(state: unknown): string | undefined {
 }
 
 /**
- * A write that says neither that it stored something nor that it did not would be taken for a lost race, again and
- * again.
+ * Checks the result of a write: if it did not say whether it stored something, it would be mistaken for a lost race,
+ * over and over.
  */
 export function checkedResult<R extends { readonly ok: boolean }>(result: R, call: string, name: string): R {
   if (typeof result === 'object' && result !== null && typeof result.ok === 'boolean') return result
@@ -109,7 +109,7 @@ function noValueIn(state: object): string {
   return `an object with ${shown}, and no value; give ${right}${'rows' in state ? ' of rows[0]' : ''}, or undefined when there is none.`
 }
 
-/** What was written has a state; without it nobody could name its version. */
+/** Checks that a write returned a state: without one its version would not be known. */
 export function mustHaveState<T>(state: ResourceState<T> | undefined, name: string): ResourceState<T> {
   const checked = checkedState(state, name)
   if (checked) return checked
@@ -117,8 +117,8 @@ export function mustHaveState<T>(state: ResourceState<T> | undefined, name: stri
 }
 
 /**
- * Another value under the version that was read: a client that saves from the old state would overwrite the new one
- * unseen.
+ * Whether a write stored another value without changing the version: a client that saves from the old state would then
+ * overwrite the new one unseen.
  */
 export function keepsVersion<T>(before: ResourceState<T> | undefined, written: ResourceState<T>): boolean {
   return before?.version === written.version && !sameJson(before.value, written.value)

@@ -10,7 +10,7 @@ import { lostRace, takenKey } from '../preconditions/refusals'
 import { claimOn } from '../request/claimed-request'
 import { type GuardedRequest, isDone } from '../request/guarded-request'
 
-/** What to throw for an error of the back end: the conflict that the client is told of, or a mistake as it is. */
+/** What to throw for an error of the back end: a conflict for the client, or the error itself if it is a mistake. */
 export async function storeRefusal<T>(
   guarded: GuardedRequest<T>,
   error: unknown,
@@ -19,14 +19,14 @@ export async function storeRefusal<T>(
   return isMistake(error) ? error : ((await storeConflict(guarded, error, during)) ?? error)
 }
 
-/** What an error of the back end means for the client. `undefined`: the app's mistake, for its own error handler. */
+/** The conflict that an error of the back end means. `undefined`: a mistake of the app, for its own error handler. */
 export async function storeConflict<T>(
   guarded: GuardedRequest<T>,
   error: unknown,
   during: 'read' | 'write',
 ): Promise<ConflictError | undefined> {
   const known = recogniseStoreError(error)
-  // The adapter knows more than the driver's error says.
+  // The adapter knows more than the error of the driver.
   const applied = isStoreFault(error) ? error.applied : (known?.applied ?? 'unknown')
   const isUnknown = !(await isUndone(guarded, applied)) && during === 'write' && applied === 'unknown'
   if (isUnknown) return unknownOutcome(guarded, error)
@@ -41,20 +41,23 @@ export async function storeConflict<T>(
   return new ConflictError(code, { cause: error, retryAfterS: retryAfterS() })
 }
 
-/** A key that its column cannot hold, such as `abc` for an integer, names nothing; nor does a row that had to be there. */
+/**
+ * The error means "not found": the key does not fit its column, such as `abc` for an integer, or an expected row is
+ * missing.
+ */
 export function findsNothing({ kind }: StoreError): boolean {
   return kind === 'malformed' || kind === 'stale'
 }
 
-/** Where the chain has found the resource, a value of the handler's own is malformed, not the key. */
+/** If the chain has found the resource, the key is fine, and a value of the handler's own is malformed. */
 function isNotFound<T>({ attempt }: GuardedRequest<T>, known: StoreError): boolean {
   return findsNothing(known) && attempt?.change.current === undefined
 }
 
-/** What failed in a transaction has failed with all of it, as long as COMMIT was not sent. */
+/** In a transaction nothing is applied as long as COMMIT was not sent. */
 async function isUndone<T>({ transaction }: GuardedRequest<T>, applied: 'no' | 'unknown'): Promise<boolean> {
   if (transaction === undefined || transaction.isSent) return false
-  // The statement may still be running; do not wait for it.
+  // The statement may still be running, so do not wait for it.
   if (applied === 'unknown') transaction.abandon()
   else await transaction.rollBack()
   return true
@@ -73,14 +76,14 @@ export function handlersConflict<T>(
   guarded: GuardedRequest<T>,
   error: unknown,
 ): Promise<ConflictError | undefined> | undefined {
-  // The commit stands, whatever fails after it, and no conflict can say that.
+  // The commit stands, whatever fails after it. A conflict would say the opposite.
   if (isDone(guarded) || !isStores(error)) return undefined
   return storeConflict(guarded, error, guarded.isSafe ? 'read' : 'write').then((conflict) =>
     conflict && isInDoubt(guarded) ? inDoubt(conflict) : conflict,
   )
 }
 
-/** One statement that failed says nothing of what the handler did before it, unless all of it was rolled back. */
+/** The handler may have done something before the statement that failed, unless all of it was rolled back. */
 function isInDoubt<T>({ req, transaction }: GuardedRequest<T>): boolean {
   const claimed = claimOn(req)
   if (!claimed?.claim || transaction) return false
@@ -102,7 +105,7 @@ function isStores(error: unknown): boolean {
 
 type Codes = Readonly<Partial<Record<StoreErrorKind, ConflictKind>>>
 
-/** The value is refused, whenever it comes. */
+/** The value is refused, however often it is sent. */
 const REFUSED: Codes = {
   unique: 'unique_violation',
   reference: 'reference_violation',
@@ -111,7 +114,10 @@ const REFUSED: Codes = {
   rule: 'rule_violation',
 }
 
-/** 409: other requests were in the way, as in a deadlock. A kind that is in neither table is `backend_unavailable` (503). */
+/**
+ * 409: other requests were in the way, as in a deadlock. A kind that is in neither table is `backend_unavailable`
+ * (503).
+ */
 const IN_THE_WAY: Codes = {
   serialization: 'concurrent_update',
   deadlock: 'concurrent_update',
@@ -137,14 +143,19 @@ async function refusedValue<T>(
   return new ConflictError(code, { cause, conflicts })
 }
 
-/** What the app says in `constraints` counts as it is; what the back end says must not tell of members that are kept back. */
+/**
+ * What the app says in `constraints` counts as it is; what the back end says must not tell of members that are kept
+ * back.
+ */
 function isSeen<T>({ attempt, settings }: GuardedRequest<T>, pointer: string): boolean {
   const { members, schema } = settings
   const tokens = parsePointer(pointer)
   return !isMarkedAt(members.hidden, tokens) && !isMarkedAt(schema?.writeOnlyIn(attempt?.change.proposed), tokens)
 }
 
-/** Either another request created the key first, or the constraint is on another column. Only a read can tell. */
+/**
+ * Whether another request created the key first. Otherwise the constraint is on another column. Only a read can tell.
+ */
 async function isKeyTaken<T>({ attempt, key, settings }: GuardedRequest<T>): Promise<boolean> {
   if (key === undefined || attempt?.stored !== undefined) return false
   const { adapter, deadlineMs } = settings
@@ -159,7 +170,7 @@ function unknownOutcome<T>(guarded: GuardedRequest<T>, cause: unknown): Conflict
   return new ConflictError('outcome_unknown', { cause, retryable, retryAfterS: retryable ? retryAfterS() : undefined })
 }
 
-/** Would the same request, sent again, change nothing where the first one was carried out? */
+/** Whether sending the request again would change nothing if the first one was carried out. */
 function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
   const { req, method, isNew, settings } = guarded
   if (claimOn(req)?.claim) return true
@@ -167,10 +178,10 @@ function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
   const conditions = conditionsOf(guarded)
   if (conditions instanceof ConflictError) return false
   const { ifMatch, ifNoneMatch } = conditions
-  // A condition that names the replaced version is false by now.
+  // A condition on the replaced version would now be false.
   if (Array.isArray(ifMatch) || typeof versionNamedBy(guarded) === 'string') return true
   if (ifNoneMatch === '*' && !isNew) return true
-  // RFC 9110 §9.2.2: to carry these out twice is to carry them out once.
+  // RFC 9110 §9.2.2: these methods are idempotent.
   return (method === 'PUT' || method === 'DELETE') && (ifMatch !== undefined || ifNoneMatch !== undefined)
 }
 
