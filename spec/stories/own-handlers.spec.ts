@@ -215,6 +215,46 @@ describe('statements of the app behind commitChange', () => {
     expect(body.mistake).toMatch(message)
   })
 
+  describe('after a DELETE', () => {
+    const removed = async (outcome: unknown) => {
+      const it = table()
+      const chain = detectConflicts<Note>({ name: 'note', adapter: it.adapter, writes: 'by-app' })
+      const app = express()
+      app.delete(
+        '/notes/:id',
+        chain,
+        commitChange<Note>(() => outcome as never),
+      )
+      app.use(respondToConflicts(), mistake)
+      const { status, body } = await request(app).delete('/notes/1').set('If-Match', '"1"')
+      return [status, body.mistake]
+    }
+
+    test.each([1, 2, 1n, true, { version: '1', value: { title: 'first' } }])('%p is a removal', async (outcome) => {
+      expect(await removed(outcome)).toEqual([204, undefined])
+    })
+
+    test.each([0, 0n, false, null, undefined])('%p is a lost race', async (outcome) => {
+      expect(await removed(outcome)).toEqual([412, undefined])
+    })
+
+    test.each<[string, unknown, string]>([
+      [
+        'what pg gives',
+        { rows: [], rowCount: 0 },
+        'got an object with rows, rowCount. Give the number of rows: result.rowCount.',
+      ],
+      ['what mysql2 gives', [{ affectedRows: 0 }, undefined], 'Give the number of rows'],
+      ['the header of mysql2', { affectedRows: 0 }, 'Give the number of rows: result.affectedRows.'],
+      ['what better-sqlite3 gives', { changes: 0 }, 'Give the number of rows: result.changes.'],
+      ['what Prisma gives', { count: 0 }, 'Give the number of rows: result.count.'],
+      ['Number.NaN', Number.NaN, 'got NaN. Give the number of rows'],
+      ['a text', 'DELETE 0', 'got "DELETE 0". Give the number of rows'],
+    ])('%s is refused by name, for it would pass for a removal', async (_name, outcome, message) => {
+      expect(await removed(outcome)).toEqual([500, expect.stringContaining(message)])
+    })
+  })
+
   test('a new resource without a key is refused by name', async () => {
     const it = table()
     const chain = detectConflicts<Note>({ name: 'note', adapter: it.adapter, writes: 'by-app', path: '/:id' })
@@ -298,6 +338,18 @@ describe('written, for a handler with an answer of its own', () => {
   test('is a lost race when no row matched', async () => {
     const it = table(() => it.rows.delete(1))
     await request(app(it)).put('/notes/1').set('If-Match', '"1"').send({ title: 'new' }).expect(412)
+  })
+
+  test.each(['put', 'delete'] as const)('given a promise on %s says that an await is missing', async (method) => {
+    const chain = detectConflicts<Note>({ name: 'note', adapter: table().adapter, writes: 'by-app' })
+    const all = express()
+    all.all('/notes/:id', express.json(), chain, (req, res) => {
+      resourceOf(req, chain).written(Promise.resolve(undefined) as never)
+      res.end()
+    })
+    all.use(respondToConflicts(), mistake)
+    const { status, body } = await request(all)[method]('/notes/1').set('If-Match', '"1"').send({ title: 'new' })
+    expect([status, body.mistake]).toEqual([500, expect.stringContaining('got a promise: an await is missing')])
   })
 
   test('after the answer says what comes first', async () => {

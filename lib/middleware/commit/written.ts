@@ -1,4 +1,5 @@
 import type { ResourceState, Version } from '../../contracts/adapter'
+import { isObject } from '../../json/pointer'
 import { show } from '../../options'
 import { mustLeadBack } from '../change/propose'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
@@ -19,7 +20,7 @@ export interface Written<T> {
 }
 
 /** What a statement came to: what it stored, or how many rows it removed. Nothing, `false` and 0 are a lost race. */
-export type WriteOutcome<T> = Written<T> | boolean | number | null | undefined
+export type WriteOutcome<T> = Written<T> | boolean | number | bigint | null | undefined
 
 /** Records what the handler has written, and puts the validators of the new state on the answer. */
 export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutcome<T>, tries = 1): Committed<T> {
@@ -41,12 +42,16 @@ export function stateWritten<T>(
   outcome: WriteOutcome<T>,
 ): ResourceState<T> | undefined {
   if (isLost(outcome)) throw announced(guarded, change.current === undefined ? takenKey(guarded) : lostRace(guarded))
-  if (change.action === 'remove') return undefined
+  const isState = typeof outcome === 'object' && 'version' in outcome
+  if (change.action === 'remove') {
+    if (isState || outcome === true || Number(outcome) > 0) return undefined
+    throw mistake(guarded, `${seen(outcome)}. Give the number of rows${countIn(outcome)}.`)
+  }
   const { name } = guarded.settings
-  if (typeof outcome !== 'object' || !('version' in outcome))
+  if (!isState)
     throw mistake(
       guarded,
-      `got ${show(outcome)}. Give { value, version } of what is stored now, or nothing for a lost race.`,
+      `${seen(outcome)}. Give { value, version } of what is stored now, or nothing for a lost race.`,
     )
   if (guarded.isNew) guarded.key = keyGiven(guarded, outcome.key)
   const { version, value = change.proposed as T, lastModified } = outcome
@@ -59,8 +64,21 @@ export function stateWritten<T>(
 }
 
 /** Whether the statement matched nothing: another version is stored. */
-export function isLost(outcome: WriteOutcome<unknown>): outcome is undefined | null | false | 0 {
-  return outcome === undefined || outcome === null || outcome === false || outcome === 0
+export function isLost(outcome: WriteOutcome<unknown>): outcome is undefined | null | false | 0 | 0n {
+  return outcome === undefined || outcome === null || outcome === false || outcome === 0 || outcome === 0n
+}
+
+/** Of an object its names only: what a driver gives may hold rows. */
+function seen(outcome: unknown): string {
+  if (outcome instanceof Promise) return 'got a promise: an await is missing'
+  if (!isObject(outcome)) return `got ${typeof outcome === 'number' ? outcome : show(outcome)}`
+  return `got an object with ${Object.keys(outcome).slice(0, 5).join(', ')}`
+}
+
+/** Where the usual drivers keep the number of rows. */
+function countIn(outcome: unknown): string {
+  const name = ['rowCount', 'affectedRows', 'changes', 'count'].find((each) => isObject(outcome) && each in outcome)
+  return name === undefined ? ' that it removed' : `: result.${name}`
 }
 
 /** Refuses what cannot work before the handler writes anything. */
