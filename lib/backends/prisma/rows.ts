@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../contracts/adapter'
-import { jsonText, parseJson } from '../../json/text'
-import { storableText } from '../records/stored-form'
+import { isExact, jsonText, parseJson } from '../../json/text'
+import { isNoDay, storableText } from '../records/stored-form'
 import { unstorable } from '../sql/faults'
 import type { PrismaField, PrismaPlan, PrismaVersionType } from './options'
 
@@ -34,7 +34,8 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
       if (json !== undefined) return { [json]: jsonText(value, WHO) }
       const object = objectOf(value)
       const stranger = Object.keys(object).find((name) => object[name] !== undefined && !known.has(name))
-      if (stranger !== undefined) throw unstorable(`no field is named for the member ${JSON.stringify(stranger)}.`, WHO)
+      if (stranger !== undefined)
+        throw unstorable(`no field is named for the member ${JSON.stringify(stranger)}.`, WHO, stranger)
       const written = fields.filter(({ name }) => name !== key && !(isNew && object[name] === undefined))
       return Object.fromEntries(written.map((field) => [field.name, toField(object[field.name], field)]))
     },
@@ -80,6 +81,8 @@ function fromField(content: unknown, field: PrismaField): unknown {
     // It would come back as a different value after the next write.
     throw new TypeError(`${WHO}: ${name} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
   }
+  if (type === 'number' && typeof content === 'object' && !isExact(String(content)))
+    throw new TypeError(`${WHO}: ${name} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
   if (type === 'number' || typeof content === 'bigint') return Number(content)
   if (typeof content !== 'object') return content
   // Dates, and Prisma's decimals.
@@ -105,17 +108,25 @@ function toScalar(content: unknown, { name, type, typeName = '' }: PrismaField):
   const isText = typeof content === 'string'
   if (type === 'date' && content instanceof Date) return content
   if (type === 'date' && !isText && typeof content !== 'number')
-    throw unstorable(`the member "${name}" is no date.`, WHO)
+    throw unstorable(`the member ${JSON.stringify(name)} is no date.`, WHO, name)
   if (typeof content === 'object' || content === undefined)
-    throw unstorable(`the member ${JSON.stringify(name)} is no text, number or boolean.`, WHO)
+    throw unstorable(`the member ${JSON.stringify(name)} is no text, number or boolean.`, WHO, name)
   const range = INTEGERS[typeName]
   // Prisma itself cuts off what is behind the point.
   if (range !== undefined && !isInteger(content, range))
-    throw unstorable(`the member ${JSON.stringify(name)} is no integer that ${typeName} can hold.`, WHO)
+    throw unstorable(`the member ${JSON.stringify(name)} is no integer that ${typeName} can hold.`, WHO, name)
+  // It could be written and never be read again.
+  if (
+    type === 'number' &&
+    isText &&
+    !(isExact(content) && (range === undefined || Number.isSafeInteger(Number(content))))
+  )
+    throw unstorable(`the member ${JSON.stringify(name)} is more than a number can keep.`, WHO, name)
   if (typeName === 'BigInt' && isText) return BigInt(content)
   if (type !== 'date') return content
   const date = new Date(content as string)
-  if (Number.isNaN(date.getTime())) throw unstorable(`the member ${JSON.stringify(name)} is no date.`, WHO)
+  if (Number.isNaN(date.getTime()) || (isText && isNoDay(content)))
+    throw unstorable(`the member ${JSON.stringify(name)} is no date.`, WHO, name)
   return date
 }
 

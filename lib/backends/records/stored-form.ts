@@ -32,3 +32,9 @@ const UNSTORABLE_UNIT = /[\0\uffff]|\p{Surrogate}/gu
 export function storableText(text: string): string {
   return text.replace(UNSTORABLE_UNIT, (unit) => `\uffff${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
+
+/** A text that names a day which no calendar has: JavaScript takes 30 February for 1 March. */
+export function isNoDay(text: string): boolean {
+  const [day] = /^\d{4}-\d\d-\d\d/.exec(text) ?? []
+  return day !== undefined && !new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day)
+}

@@ -171,12 +171,23 @@ describe('a model whose client says of which type its fields are', () => {
     list: 'String',
     days: 'DateTime',
     data: 'Json',
+    whole: 'BigInt',
+    price: 'Decimal',
   }
   const typed = () => ({
     ...toyModel(),
     fields: Object.fromEntries(Object.entries(TYPES).map(([name, typeName]) => [name, { name, typeName }])),
   })
-  const fields = { title: 'plain', n: 'plain', big: 'plain', list: 'json', days: 'date', data: 'json' } as const
+  const fields = {
+    title: 'plain',
+    n: 'plain',
+    big: 'plain',
+    list: 'json',
+    days: 'date',
+    data: 'json',
+    whole: 'number',
+    price: 'number',
+  } as const
   const written = async (value: object, model: object = typed()) =>
     prismaAdapter<unknown>({ model, fields })
       .write('a', { title: 'x', ...value }, null)
@@ -195,10 +206,23 @@ describe('a model whose client says of which type its fields are', () => {
     ['a text that is no BigInt', { big: '1x' }],
     ['a BigInt out of range', { big: '9223372036854775808' }],
     ['a number in a BigInt that is rounded', { big: 2 ** 53 }],
+    ['a BigInt that no read could give as a number', { whole: '9007199254740994' }],
+    ['a decimal that no read could give as a number', { price: '0.12345678901234567890' }],
+    ['a day that does not exist', { days: '2020-02-30T00:00:00Z' }],
   ])('%s is refused', async (_, value) => {
     const model = typed()
     const error = await written(value, model)
     expect([recogniseStoreError(error)?.kind, model.seen]).toEqual(['check', []])
+    expect(isStoreFault(error) && error.pointers).toEqual([`/${Object.keys(value)[0]}`])
+  })
+
+  test('a decimal that a number cannot keep is not rounded when it is read', async () => {
+    const model = typed()
+    await written({ price: 1 }, model)
+    Object.assign(model.rows[0] ?? {}, { price: { toString: () => '0.12345678901234567890', toJSON: () => '' } })
+    await expect(prismaAdapter<unknown>({ model, fields }).read('a')).rejects.toThrow(
+      'price holds 0.1234567890123456789',
+    )
   })
 
   test('without its types, what can only be an operation on a list is refused', async () => {
@@ -213,6 +237,8 @@ describe('a model whose client says of which type its fields are', () => {
       list: ['a', 'b'],
       days: ['2020-01-01T00:00:00.000Z'],
       data: { push: 'x', set: [{ increment: 1 }] },
+      whole: 5,
+      price: 1.25,
     }
     const model = typed()
     const { state } = (await written(value, model)) as { state: { value: unknown } }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { isExact, jsonText, parseJson, shortened } from '../../../json/text'
+import { isNoDay } from '../../records/stored-form'
 import type { SqlDialect } from '../client'
 import { unstorable } from '../faults'
 import { type Fragment, type Fragments, wholeNumber } from './fragments'
@@ -159,12 +160,6 @@ function toDate(content: unknown, member: string, dialect: SqlDialect): unknown 
   // MySQL knows no Z; its driver writes a Date as it has to be.
   if (dialect === 'mysql') return date
   return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()
-}
-
-/** JavaScript takes 30 February for 1 March. */
-function isNoDay(text: string): boolean {
-  const [day] = /^\d{4}-\d\d-\d\d/.exec(text) ?? []
-  return day !== undefined && !new Date(`${day}T00:00:00Z`).toJSON()?.startsWith(day)
 }
 
 export function fromColumn(content: unknown, { member, type }: MemberColumn, dialect: SqlDialect): unknown {
