@@ -45,7 +45,7 @@ async function compareHttp({ generations, rounds, requests }) {
           const those = servers.filter(({ name }) => name !== PEER || OF_PEER.includes(operation))
           await compareAnswers(those, operation)
           // After a thousand requests the compiler is still at work, and it has more to do where there is more code.
-          for (const server of those) await drive(server.clients, operation, turn * 20)
+          for (const server of those) await drive(server.clients, operation, turn * rounds)
           for (let round = 0; round < rounds; round++)
             results[operation].push(await oneRound(round % 2 ? those : those.toReversed(), operation, turn))
         }

@@ -6,8 +6,14 @@ const contenders = require('./contenders')
 const [name, resources, bytes] = process.argv.slice(2)
 
 async function serve() {
-  // A minute behind: each answer has its Last-Modified, and no measurement depends on where in its second it falls.
-  const adapter = memoryAdapter({ now: () => Date.now() - 60_000 })
+  // Each state has a second of its own, long ago: all answers have a Last-Modified, whenever they are measured.
+  let now = Date.UTC(2000, 0)
+  const adapter = memoryAdapter({
+    now: () => {
+      now += 1000
+      return now
+    },
+  })
   for (let id = 0; id < Number(resources); id++)
     await adapter.write(String(id), articleOf(String(id), Number(bytes)), null)
   const server = contenders[name](adapter).listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
