@@ -12,10 +12,10 @@ export const JSON_PATCH = 'application/json-patch+json'
 /** For `Accept-Patch` (RFC 5789 §3.1). `application/json` is read as a merge patch. */
 export const ACCEPT_PATCH = `${MERGE_PATCH}, ${JSON_PATCH}, application/json`
 
-/** Deeper than any resource, and far from where recursion overflows the stack. */
+/** Deeper than any resource, and far below the depth at which recursion overflows the stack. */
 const MAX_DEPTH = 128
 
-/** What is wrong with the type of the body, by its header alone. */
+/** The conflict for a body of an unsupported media type, by its header alone. */
 export function mediaTypeConflict<T>({ req, method, headers }: RequestFacts<T>): ConflictError | undefined {
   if (!hasBody(headers) || isStoredFile(req.body)) return undefined
   const type = mediaTypeOf(headers)
@@ -26,7 +26,10 @@ export function mediaTypeConflict<T>({ req, method, headers }: RequestFacts<T>):
   return formatOf(method, type) === undefined ? unsupported(type, { Accept: 'application/json' }) : undefined
 }
 
-/** The document that a parser left on the request. Throws when none was mounted: that is the app's mistake, not the client's. */
+/**
+ * The document that a parser left on the request. Throws when none was mounted: that is the app's mistake, not the
+ * client's.
+ */
 export function readBody<T>({ req, method, headers, settings }: RequestFacts<T>): Sent | ConflictError {
   const { versionField } = settings.members
   // RFC 9110 §14.4: a PUT with Content-Range would store a part as if it were the whole.
@@ -58,7 +61,7 @@ export function readBody<T>({ req, method, headers, settings }: RequestFacts<T>)
   return { format, document: withoutValueAt(document, versionField), version: String(version) }
 }
 
-/** What makes a document that came from a client unsafe to work on, and to store. */
+/** The conflict for a document that is not safe to process or store. */
 export function unsafeDocument(what: string, document: unknown): ConflictError | undefined {
   const unsafe = findUnsafe(document, MAX_DEPTH)
   return unsafe && malformed(`${what} ${FAULTS[unsafe]}.`)
@@ -101,12 +104,12 @@ function isEmptyObject(document: unknown): boolean {
   )
 }
 
-/** The bytes that `{}` takes in each encoding. Nothing at all takes less, and a byte order mark alone takes more. */
+/** The compressed size of `{}` in each encoding. An empty body is shorter, and a byte order mark alone is longer. */
 const SHORTEST: Readonly<Record<string, number>> = { gzip: 22, 'x-gzip': 22, deflate: 10, br: 6 }
 
 /**
- * Parsers give `{}` for a body of nothing, compressed or behind a byte order mark, and a PUT of it would empty the
- * resource. The length tells the two apart, or the request is refused.
+ * Parsers return `{}` for a compressed empty body and for a byte order mark alone, and a PUT of that would empty the
+ * resource. The length shows which one it was; if it does not, the request is refused.
  */
 function mayHaveBeenEmpty(headers: IncomingHttpHeaders): boolean {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
@@ -120,7 +123,7 @@ function mayHaveBeenEmpty(headers: IncomingHttpHeaders): boolean {
   return !/^utf-?16/i.test(charset) || length < 4
 }
 
-/** Sent in no chunks: read to its end, and nothing came. */
+/** A chunked body without any chunk: it was read to its end, and nothing came. */
 export function wasEmpty(req: Request): boolean {
   return !req.readableDidRead && req.readableEnded
 }

@@ -30,8 +30,7 @@ export function judgeChange<T>(
 }
 
 /**
- * Refuses changes to members that only the server sets. If one is missing it is carried over, unless a patch removed
- * it.
+ * Refuses changes to members that only the server sets. A missing one is carried over, unless a patch removed it.
  */
 export function foreignMembers<T>(
   guarded: GuardedRequest<T>,
@@ -47,7 +46,7 @@ export function foreignMembers<T>(
   if (proposal.revealed.length > 0) return revealedConflict(settings, proposal.revealed)
   const { readOnly } = proposal.marks
   if (readOnly === undefined && versionField === undefined) return undefined
-  // Compares both as the client sees them: hidden members were dropped from what it sent.
+  // Compares both values as the client sees them, because hidden members were dropped from what it sent.
   const changes = changesIn(
     readOnly,
     shownMembers(guarded, current.value),
@@ -66,7 +65,10 @@ export function foreignMembers<T>(
   return immutable(settings, refused)
 }
 
-/** A merge patch can only send an array as a whole (RFC 7396 §1): what its items do not have was left out, as from a PUT. */
+/**
+ * A merge patch can only replace an array as a whole (RFC 7396 §1), so members that its items lack were left out, as in
+ * a PUT.
+ */
 function isLeftOut(sent: Sent | undefined, next: unknown, pointer: string): boolean {
   if (sent?.format !== 'merge-patch') return false
   const tokens = parsePointer(pointer)
@@ -86,7 +88,7 @@ function immutable<T>(
   return answerOf('immutable_field', { status: options.status?.immutable_field, detail, conflicts })
 }
 
-/** Does not mention the hidden members: the client must not learn that there are any. */
+/** Does not mention hidden members, because the client must not learn that there are any. */
 function misplacedConflict<T>({ name, options }: Definition<T>, pointers: readonly string[]): ConflictError {
   const [first = ''] = pointers
   warnOnce(
@@ -113,7 +115,7 @@ function warnOnce(options: object, text: string): void {
 }
 
 function otherKey<T>(settings: Definition<T>, key: string | undefined, proposed: T): ConflictError | undefined {
-  // Without a key it is made from the value when that is written, unless the store makes the key later.
+  // A resource without a key gets one from its value when it is written, unless the store generates the key.
   if (key === undefined && settings.adapter.create === undefined) return undefined
   if (!namesOtherKey(proposed, key, settings.members)) return undefined
   return immutable(settings, [{ pointer: formatPointer(settings.members.keyPointer ?? []), kind: 'changed' }])

@@ -19,9 +19,9 @@ import { foreignMembers, judgeChange } from './judge-change'
 import { check, type Proposal, propose } from './propose'
 
 /**
- * For a change that was made from an older state which the adapter still has. Merges it with later changes, if `merge`
- * asks for that and nobody else has touched the same members. Otherwise returns the refusal, with the members that each
- * side changed.
+ * Merges a change that is based on an older state with later changes, if `merge` is on, the adapter still has that
+ * state, and nobody else has touched the same members. Otherwise returns the refusal, with the members that each side
+ * changed.
  */
 export async function mergeChange<T>(
   guarded: GuardedRequest<T>,
@@ -37,7 +37,7 @@ export async function mergeChange<T>(
   if (base === undefined || base.gone) return refusal
   const from = newAttempt(guarded, base, false)
   const proposal = await propose(guarded, from)
-  // If the change does not even fit the old state, it did not fail because of others.
+  // If the change does not even apply to the old state, others are not to blame.
   if (proposal.conflict) return refusal
   const mine = proposal.value === undefined ? base.value : proposal.value
   if (since && proposal.value !== undefined && (await appliesTo(guarded, attempt))) {
@@ -52,7 +52,7 @@ export async function mergeChange<T>(
   return withConflicts(guarded.settings, refusal, base.value, since?.slice(1) ?? [current], mine)
 }
 
-/** Checks the handler's own value after a merge: it has to keep what others did. */
+/** Checks the handler's own value after a merge: it has to keep the changes of others. */
 export function mergedConflict<T>(
   settings: Definition<T>,
   { mergedFrom, change }: Attempt<T>,
@@ -67,11 +67,11 @@ export function mergedConflict<T>(
 }
 
 /**
- * Whether a value that was made from `base` leaves alone whatever differs from `base` in any of the states.
+ * Whether a value that is based on `base` does not touch anything that differs from `base` in any of the states.
  *
- * The current state alone does not tell: what was changed and changed back looks untouched there, and a client that
- * repeats the first change after its answer was lost would undo the second one. Making the same of a member does not
- * count as leaving it alone either: two clients that both turn 6 into 7 are one increment short.
+ * The current state alone is not enough: a member that was changed and changed back looks untouched, and a client that
+ * repeats the first change after its answer was lost would undo the second one. Setting a member to the same value also
+ * counts as touching it: if two clients both turn 6 into 7, one increment is lost.
  */
 function isDisjoint<T>(base: T, states: readonly ResourceState<T>[], mine: unknown, members: MemberRules): boolean {
   return states.every(({ value, gone }) => {
@@ -80,7 +80,7 @@ function isDisjoint<T>(base: T, states: readonly ResourceState<T>[], mine: unkno
   })
 }
 
-/** The states from the one that the request names to the current one; `undefined` if they cannot all be told. */
+/** The states from the one that the request names to the current one; `undefined` if some are not known. */
 async function statesSince<T>(
   guarded: GuardedRequest<T>,
   version: Version,
@@ -88,17 +88,19 @@ async function statesSince<T>(
 ): Promise<readonly ResourceState<T>[] | undefined> {
   const since = await asked(guarded, 'readSince', version)
   const end = since?.findIndex((state) => state.version === current) ?? -1
-  // Later ones are told apart by the write.
+  // The write detects later states.
   return end === -1 ? undefined : since?.slice(0, end + 1)
 }
 
-/** A JSON Patch can test members that it does not change: `test` has to hold for the current state, too (RFC 6902 §4.6). */
+/**
+ * A JSON Patch can test members that it does not change: `test` has to hold for the current state, too (RFC 6902 §4.6).
+ */
 async function appliesTo<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Promise<boolean> {
   if (guarded.sent?.format !== 'json-patch') return true
   return (await propose(guarded, attempt)).conflict?.code !== 'patch_failed'
 }
 
-/** The one version that the request names. With several, the base of the change is unknown. */
+/** The version that the request names. If it names several, the base of the change is unknown. */
 function expectedVersion<T>(guarded: GuardedRequest<T>, { code, facts }: ConflictError): Version | undefined {
   if (guarded.settings.tag !== versionTag) return undefined
   const named = versionNamedBy(guarded)
@@ -115,7 +117,7 @@ function expectedVersion<T>(guarded: GuardedRequest<T>, { code, facts }: Conflic
 
 type History<T> = Required<Pick<ResourceAdapter<T>, 'readVersion' | 'readSince'>>
 
-/** Asks the history. It is only there to help: if it fails, the refusal stands as it is. */
+/** Reads from the history. It is optional: if it fails, the refusal stands unchanged. */
 async function asked<T, M extends keyof History<T>>(
   guarded: GuardedRequest<T>,
   method: M,
@@ -135,7 +137,7 @@ async function asked<T, M extends keyof History<T>>(
   }
 }
 
-/** Proposes the merged value. If a check refuses it, the answer is the stale condition. */
+/** Proposes the merged value. If a check refuses it, the request gets the refusal for its stale condition. */
 async function takes<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
@@ -155,7 +157,7 @@ async function takes<T>(
   return true
 }
 
-/** Where and by whom, never what: values are shown by `expose` alone, and hidden members not at all. */
+/** Adds which members were changed by whom, but no values: only `expose` shows those, and never hidden members. */
 function withConflicts<T>(
   settings: Definition<T>,
   refusal: ConflictError,

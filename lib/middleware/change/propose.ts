@@ -21,7 +21,7 @@ import type { Attempt, GuardedRequest, RequestFacts, Sent } from '../request/gua
 import { representationOf, shownMembers } from '../request/validators'
 import { unsafeDocument } from './body'
 
-/** What a request would make of a state. */
+/** The value that a request would make of a state. */
 export interface Proposal {
   readonly value?: unknown
   /** The value as the client sent it, before members that it may not set were put back. */
@@ -35,7 +35,7 @@ export interface Proposal {
   readonly conflict?: ConflictError | undefined
   /** What is wrong with a new resource until the handler fills in the members that only the server sets. */
   readonly incomplete?: ConflictError | undefined
-  /** For a patch: its value or conflict reveals something about a state that the client may not have seen. */
+  /** `true` for a patch: its value or conflict reveals a state that the client may not have seen. */
   readonly tellsState: boolean
 }
 
@@ -53,7 +53,7 @@ export function propose<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Pro
 function proposeCreation<T>(guarded: GuardedRequest<T>, sent: Sent): Proposal | Promise<Proposal> {
   const { settings } = guarded
   const draft = proposeNew(sent.document, settings.schema?.readOnlyIn(sent.document), settings.members)
-  // Made before the schema is asked: the value may have to name it.
+  // The key is made before the schema is checked, because the value may have to contain it.
   if (guarded.isNew && !settings.adapter.create && guarded.key === undefined) {
     try {
       guarded.key = keyOfNew(guarded, draft as T)
@@ -128,7 +128,7 @@ function patched<T>(
   return { ok: true as const, value: applyMergePatch(shownMembers(guarded, current.value), document) }
 }
 
-/** What the schema makes of a value. A schema that leaves out what it does not know loses nothing that clients never see. */
+/** Validates and converts a value. Hidden members are kept even if the schema strips members that it does not know. */
 export function check<T>(
   { schema, members }: Pick<Definition<T>, 'schema' | 'members'>,
   value: unknown,
@@ -154,7 +154,7 @@ export function schemaConflict<T>(
   return answerOf('schema_invalid', { status: options.status?.schema_invalid, detail, errors: [...errors] })
 }
 
-/** Continues at once if nothing has to be waited for, as with most schemas. */
+/** Continues synchronously unless there is something to wait for; with most schemas there is not. */
 export function after<A, B>(value: A | Promise<A>, next: (value: A) => B): B | Promise<B> {
   return value instanceof Promise ? value.then(next) : next(value)
 }
@@ -182,8 +182,8 @@ export function keyOfNew<T>({ settings, req }: RequestFacts<T>, value: T | undef
 const known = new WeakSet<object>()
 
 /**
- * Where the app has a `key` of its own, the Location of what POST creates has to lead back to it: otherwise the client gets
- * 201 and the address of nothing. Tried once, before anything is written.
+ * Where the app has a `key` of its own, the Location of what POST creates has to lead back to it: otherwise the client
+ * gets 201 and the address of nothing. Tried once, before anything is written.
  */
 export function mustLeadBack<T>({ settings, req }: RequestFacts<T>): void {
   const { options, location, name } = settings

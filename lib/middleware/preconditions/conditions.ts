@@ -8,7 +8,7 @@ import type { GuardedRequest, RequestFacts } from '../request/guarded-request'
 /** The conditions of a request without conditional fields. Compared by identity. */
 export const NO_CONDITIONS: Preconditions = {}
 
-/** The conditional fields of the request, or why they cannot be read (400). Parsed once. */
+/** The conditional fields of the request, or a 400 if they are malformed. Parsed once. */
 export function conditionsOf<T>(guarded: GuardedRequest<T>): Preconditions | ConflictError {
   guarded.conditions ??= parseConditions(guarded)
   if (guarded.conditions.outcome === 'parsed') return guarded.conditions.preconditions
@@ -48,13 +48,13 @@ function parseConditions<T>({ req, headers, isSafe }: RequestFacts<T>) {
   )
 }
 
-/** Adapters for serverless platforms fill `headers` alone: a field that stands there is never taken for absent. */
+/** Adapters for serverless platforms only fill `headers`, so a field that is there is never treated as absent. */
 function linesOf(field: unknown, distinct: readonly string[] | undefined): readonly string[] | undefined {
   if (field === undefined || (distinct && distinct.length > 0)) return distinct
   return Array.isArray(field) ? field.map(String) : [String(field)]
 }
 
-/** Some of them keep the lines of any field apart. */
+/** Some of these adapters give the lines of a field as an array. */
 function joined(field: unknown): string | undefined {
   if (field === undefined || typeof field === 'string') return field
   return Array.isArray(field) ? field.join(', ') : String(field)
@@ -91,21 +91,23 @@ export function versionNamedBy<T>({
   return inBody ?? inQuery
 }
 
-/** Clients copy the version from `ETag` too, quotes and all. No version that is shown has quotes of its own. */
+/**
+ * Some clients copy the version from `ETag` with its quotes. The versions that we show never contain quotes themselves.
+ */
 function unquoted(version: string | undefined): string | undefined {
   const tag = version === undefined ? undefined : parseEntityTag(version)
   return tag && !tag.weak ? tag.opaque : version
 }
 
-/** The body of an action is the handler's: of it the chain reads nothing but the version. */
+/** The body of an action belongs to the handler; the chain only reads the version in it. */
 function versionInAction(body: unknown, versionField: readonly string[] | undefined): string | undefined {
   const version = versionField && valueAt(body, versionField)
   return typeof version === 'string' || typeof version === 'number' ? String(version) : undefined
 }
 
 /**
- * Node 20 drops the header lines past its limit without a word (CVE-2026-58044), and an `If-Match` among them would be
- * a condition that nobody evaluates.
+ * Node 20 silently drops header lines beyond its limit (CVE-2026-58044). An `If-Match` among them would never be
+ * evaluated.
  */
 export function truncatedHeaders(req: Request): ConflictError | undefined {
   // A request that an adapter or a test has made up may have neither.

@@ -6,7 +6,7 @@ import type { GuardedRequest } from '../request/guarded-request'
 import { tagsOf } from '../request/validators'
 import { conditionsOf, versionNamedBy } from './conditions'
 
-/** `current` is the tag of the current state, if it is known. */
+/** The conflict for a false condition. `current` is the tag of the current state, if it is known. */
 export function failedCondition(
   preconditions: Preconditions,
   field: ConditionField,
@@ -46,7 +46,7 @@ function isHash(tag: string): boolean {
   return /^"[0-9a-f]+-[A-Za-z0-9+/]{27}"$/.test(tag)
 }
 
-/** The first tags that the client sent: enough to find the mistake, too little to fill a log. */
+/** The first tags that the client sent: enough to find the mistake, but not enough to flood a log. */
 function expectedBy({ ifMatch, ifNoneMatch }: Preconditions, field: ConditionField): string | undefined {
   const list = field === 'If-Match' ? ifMatch : field === 'If-None-Match' ? ifNoneMatch : undefined
   return list === undefined || list === '*' ? list : shortened(list.slice(0, 4).map(formatEntityTag).join(', '))
@@ -64,7 +64,7 @@ function shortened(text: string): string {
   return text.length > 256 ? `${text.slice(0, 255)}…` : text
 }
 
-/** What a write that found another version comes to: 412 where the client sent a condition, else 409. */
+/** The conflict for a write that found another version: 412 if the client sent a condition, else 409. */
 export function lostRace<T>(guarded: GuardedRequest<T>): ConflictError {
   const conditions = conditionsOf(guarded)
   if (conditions instanceof ConflictError) return conditions
@@ -78,14 +78,17 @@ export function lostRace<T>(guarded: GuardedRequest<T>): ConflictError {
   return answerOf('concurrent_update', { retryAfterS: retryAfterS() })
 }
 
-/** After a lost race the state that was read first is old: only the tag of the winner is shown. */
+/** After a lost race the state that was read first is outdated, so only the tag of the winner is shown. */
 function currentTag<T>(guarded: GuardedRequest<T>): string | undefined {
   const { attempt } = guarded
   const tag = attempt?.afterLostRace && attempt.change.current ? tagsOf(guarded, attempt)[0] : undefined
   return tag && formatEntityTag(tag)
 }
 
-/** The key of a new resource is taken. The request did not ask for the resource that has it, so that one is not shown. */
+/**
+ * The conflict if the key of a new resource is taken. The existing resource is not shown, because the request did not
+ * ask for it.
+ */
 export function takenKey<T>(guarded: GuardedRequest<T>): ConflictError {
   const conditions = conditionsOf(guarded)
   const isEnforced = !guarded.settings.reportsOnly

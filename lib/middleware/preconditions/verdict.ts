@@ -14,15 +14,15 @@ import { failedCondition, staleVersionConflict } from './refusals'
 const PROCEED: Verdict = { outcome: 'proceed' }
 const ALREADY_APPLIED: Verdict = { outcome: 'already-applied' }
 
-/** What the conditions of the request say about one state. It depends on nothing else, so it is evaluated once. */
+/** The result of the request's conditions for a state. It depends on nothing else, so it is only evaluated once. */
 export function verdictOf<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   attempt.verdict ??= judge(guarded, attempt)
   return attempt.verdict
 }
 
 /**
- * Enforces a refusal by conditions or versions. In report mode it is only reported, and the request goes on to the
- * checks that come after conditions: 410 for removing a tombstone.
+ * Enforces a refusal by conditions or versions. In report mode the refusal is only reported, and the request goes on to
+ * the checks that come after conditions, such as 410 for removing a tombstone.
  */
 export function enforced<T>(
   guarded: GuardedRequest<T>,
@@ -36,7 +36,7 @@ export function enforced<T>(
   return change.action === 'remove' && stored && !change.current ? answerOf('gone') : undefined
 }
 
-/** Lets an attempt through whose refusal was met in another way, by a merge or in report mode. */
+/** Drops the refusal of an attempt, after a merge or in report mode. */
 export function waiveRefusal<T>(attempt: Attempt<T>): void {
   attempt.verdict = PROCEED
 }
@@ -67,14 +67,16 @@ function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
 }
 
 /**
- * GET and HEAD show the resource. QUERY (RFC 10008) and other safe methods answer with a result of their own, so the
- * tag of the resource is neither put on it nor compared with its conditions.
+ * GET and HEAD show the resource. QUERY (RFC 10008) and other safe methods answer with a result of their own, so their
+ * answers do not get the tag of the resource, and their conditions are not compared with it.
  */
 export function isRetrieval(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** 428 (RFC 6585 §3). A creation needs no condition: the write succeeds only if nothing is there. */
+/**
+ * Where 428 is decided (RFC 6585 §3). A creation needs no condition, because the write only succeeds if nothing exists.
+ */
 function missingCondition<T>(
   required: boolean | 'version',
   { action, current }: Change<T>,
@@ -95,7 +97,7 @@ function hasCondition<T>(
   { ifMatch, ifNoneMatch, ifUnmodifiedSince }: Preconditions,
   current: ResourceState<T> | undefined,
 ): boolean {
-  // An If-None-Match that lists nothing excludes nothing.
+  // An empty If-None-Match excludes nothing.
   if (ifMatch !== undefined || (ifNoneMatch !== undefined && ifNoneMatch.length > 0)) return true
   // RFC 9110 §13.1.4: without a modification date the field is ignored, so it does not count as a condition.
   return ifUnmodifiedSince !== undefined && current?.lastModified !== undefined
@@ -142,8 +144,8 @@ function staleVersion<T>(
 }
 
 /**
- * RFC 9110 §13.1.1, §13.1.4: a false condition is forgiven when the change has been made already, as by a request
- * whose answer was lost.
+ * RFC 9110 §13.1.1, §13.1.4: a false condition is forgiven if the change has already been made, for example by a
+ * request whose answer was lost.
  */
 function forgiven<T>({ settings, method }: RequestFacts<T>, attempt: Attempt<T>, verdict: Verdict): Verdict {
   if (verdict.outcome !== 'conflict' || !isAboutExpectedState(verdict.conflict)) return verdict
@@ -156,7 +158,9 @@ function forgiven<T>({ settings, method }: RequestFacts<T>, attempt: Attempt<T>,
     : verdict
 }
 
-/** If-None-Match names a state that must not be there. If it is there, nothing is forgiven, even if this client made it. */
+/**
+ * If-None-Match names a state that must not exist. If it exists, nothing is forgiven, even if this client created it.
+ */
 function isAboutExpectedState({ code, facts }: ConflictError): boolean {
   if (code === 'stale_version' || code === 'weak_validator') return true
   return code === 'precondition_failed' && facts.field !== 'If-None-Match'
