@@ -52,9 +52,9 @@ export type {
   RuleConflict,
 } from './middleware/options/options'
 export type { PreconditionOptions } from './middleware/options/precondition-options'
+export type { ConflictLogger } from './middleware/request/conflict-log'
 export type { ConflictMiddleware } from './middleware/request/conflict-middleware'
 export { asyncHandler } from './middleware/request/conflict-middleware'
-export type { ConflictLogger } from './middleware/request/refuse'
 export { checkPreconditions } from './middleware/stages/check-preconditions'
 export { fetchState } from './middleware/stages/fetch-state'
 export { holdLock } from './middleware/stages/hold-lock'

@@ -167,7 +167,7 @@ describe('how it is written', () => {
   })
 
   test('nothing writes to the console but the logger that the responder has by default', () => {
-    const others = sources.filter(({ path }) => path !== 'middleware/handlers/respond-to-conflicts.ts')
+    const others = sources.filter(({ path }) => path !== 'middleware/request/conflict-log.ts')
     expect(places((node) => ts.isIdentifier(node) && node.text === 'console', others)).toEqual([])
   })
 

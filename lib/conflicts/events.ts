@@ -115,3 +115,13 @@ export function subscribe<K extends ConflictChannel>(
 export function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : new Error(String(error)))
 }
+
+/** A mistake in a listener must not change the client's answer, and a late rejection must not end the process. */
+export function callListener(listener: () => unknown): void {
+  try {
+    const result = listener()
+    if (result !== undefined) Promise.resolve(result).catch(warn)
+  } catch (error) {
+    warn(error)
+  }
+}

@@ -1,22 +1,16 @@
 import type { ErrorRequestHandler, Request, Response } from 'express'
 import { ConflictError, conflictOf, toProblem } from '../../conflicts/conflicts'
+import { callListener } from '../../conflicts/events'
 import { mendOf } from '../../conflicts/store-error-shape'
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import { formatProblem, PROBLEM_JSON } from '../../http/problem'
 import { refuseUnknown } from '../../options'
 import { refuseMounted } from '../options/mount'
 import { noteConflict } from '../request/claimed-request'
+import { type ConflictLogger, conflictLog, keepLog, loggerOf } from '../request/conflict-log'
 import { failing } from '../request/conflict-middleware'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
-import {
-  announced,
-  type ConflictLogger,
-  callListener,
-  instanceOf,
-  keepLogger,
-  publishUnguarded,
-  refusal,
-} from '../request/refuse'
+import { announced, instanceOf, publishUnguarded, refusal } from '../request/refuse'
 import { handlersConflict } from '../state/store-conflict'
 
 /** How problems are named and logged. */
@@ -24,23 +18,13 @@ export interface RespondOptions {
   /** Put in front of the kind to make the `type` of a problem. Default: `urn:problem-type:express-conflict:`. */
   readonly typePrefix?: string
   /**
-   * Told of every problem, with the `instance` that the client got. Default: faults of a back end go to
-   * `console.error`.
+   * Told of every problem, with the `instance` that the client got; of one kind 100 in 10 seconds, then how many more
+   * there were. Default: `req.log`, as pino-http has it; without it faults of a back end go to `console.error`.
    */
   readonly logger?: ConflictLogger
 }
 
 const TYPE_PREFIX = 'urn:problem-type:express-conflict:'
-
-/** Faults are the app's to see to; conflicts are daily business. */
-const FAULTS_ONLY: ConflictLogger = {
-  warn: () => undefined,
-  error: (fields, message) => {
-    // By itself: in an object its causes would be cut off.
-    const { err, ...rest } = fields as { readonly err?: unknown }
-    if (err !== undefined) console.error(message, rest, err)
-  },
-}
 
 /**
  * The conflict responder: answers conflicts, what a body parser refused, and what a database threw on a guarded
@@ -49,13 +33,14 @@ const FAULTS_ONLY: ConflictLogger = {
 export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
   refuseMounted('respondToConflicts', options, 'app.use(respondToConflicts())')
   refuseUnknown('respondToConflicts()', options, ['typePrefix', 'logger'])
-  const { typePrefix = TYPE_PREFIX, logger = FAULTS_ONLY } = options
+  const { typePrefix = TYPE_PREFIX, logger } = options
   if (typeof typePrefix !== 'string')
     throw new TypeError(`respondToConflicts(): typePrefix has to be a string; got ${JSON.stringify(typePrefix)}.`)
-  if (typeof logger?.warn !== 'function' || typeof logger.error !== 'function')
+  if (logger !== undefined && (typeof logger?.warn !== 'function' || typeof logger.error !== 'function'))
     throw new TypeError(
-      `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${typeof logger === 'function' ? 'a function' : JSON.stringify(logger)}. Leave it out for console.error on faults, or give { warn() {}, error() {} } for silence.`,
+      `respondToConflicts(): logger has to have the methods warn and error, as pino and console do; got ${typeof logger === 'function' ? 'a function' : JSON.stringify(logger)}. Leave it out for req.log, or console.error on faults, or give { warn() {}, error() {} } for silence.`,
     )
+  const log = conflictLog(logger)
   const responder: ErrorRequestHandler = function respondToConflictsMiddleware(error, req, res, next) {
     if (res.headersSent) return next(error)
     const refused = conflictOf(error)
@@ -72,20 +57,21 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
     /** The app's own error handler answers it and may hide the reason, so the log says what to fix. */
     function passOn(): void {
       const known = innermost(req) && recogniseStoreError(error)
-      if (known) callListener(() => logger.error({ method: req.method, err: error }, `The database: ${mendOf(error)}.`))
+      if (known)
+        callListener(() =>
+          loggerOf(req, logger).error({ method: req.method, err: error }, `The database: ${mendOf(error)}.`),
+        )
       next(error)
     }
 
     function respond(refused: ConflictError): void {
       const instance = instanceOf(req, refused)
-      const { code, status, cause } = refused
       noteConflict(req, refused)
-      const fields = { instance, code, status, method: req.method, err: cause }
-      callListener(() => logger[status >= 500 ? 'error' : 'warn'](fields, refused.message))
+      callListener(() => log({ req, guarded: innermost(req), conflict: refused, instance, enforced: true }))
       answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
     }
   }
-  keepLogger(responder, logger)
+  keepLog(responder, log)
   return responder
 }
 

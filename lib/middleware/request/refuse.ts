@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Request } from 'express'
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
-import { publish, warn } from '../../conflicts/events'
+import { callListener, publish } from '../../conflicts/events'
 import { changedPointers } from '../../json/equal'
 import type { ConflictEvent } from '../options/options'
 import { noteConflict } from './claimed-request'
+import { logFor } from './conflict-log'
 import type { GuardedRequest } from './guarded-request'
 import { aboutResource } from './route'
 
@@ -40,12 +41,10 @@ export function announced<T>(guarded: GuardedRequest<T>, conflict: ConflictError
 export function report<T>(guarded: GuardedRequest<T>, conflict: ConflictError): void {
   if (guarded.isReported) return
   guarded.isReported = true
-  const { req, method } = guarded
+  const { req } = guarded
   const instance = newInstance()
   notifyListeners(guarded, { conflict, instance, enforced: false })
-  const { code, status, message } = conflict
-  const fields = { instance, code, status, method, enforced: false }
-  callListener(() => loggerFor(req)?.warn(fields, `Let through in report mode: ${message}`))
+  callListener(() => logFor(req)?.({ req, guarded, conflict, instance, enforced: false }))
 }
 
 function notifyListeners<T>(
@@ -117,16 +116,6 @@ function newInstance(): string {
   return `urn:uuid:${randomUUID()}`
 }
 
-/** A mistake in a listener must not change the client's answer, and a late rejection must not end the process. */
-export function callListener(listener: () => unknown): void {
-  try {
-    const result = listener()
-    if (result !== undefined) Promise.resolve(result).catch(warn)
-  } catch (error) {
-    warn(error)
-  }
-}
-
 async function exposed<T>(
   guarded: GuardedRequest<T>,
   conflict: ConflictError,
@@ -134,56 +123,4 @@ async function exposed<T>(
 ): Promise<ConflictError> {
   const state = await expose()
   return announced(guarded, state === undefined ? conflict : answerOf(conflict.code, { ...conflict.facts, state }))
-}
-
-/**
- * The methods that a logger needs, as pino and `console` have them. If yours takes the message first, swap the
- * arguments.
- */
-export interface ConflictLogger {
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
-/** Loggers by the responder that they were given to. */
-const loggers = new WeakMap<object, ConflictLogger>()
-
-export function keepLogger(responder: object, logger: ConflictLogger): void {
-  loggers.set(responder, logger)
-}
-
-interface App {
-  readonly _router?: Stacked
-  readonly router?: Stacked
-  readonly parent?: App
-}
-
-interface Stacked {
-  readonly stack?: readonly { readonly handle?: unknown }[]
-}
-
-/**
- * The logger of the responder that would have answered, for requests that are let through and never reach it. The
- * responder is mounted in the app of the request, or in an app above it.
- */
-function loggerFor(req: Request): ConflictLogger | undefined {
-  let app = req.app as unknown as App | undefined
-  while (app) {
-    // Express 4 throws when `router` is read.
-    const logger = loggerIn(app._router ?? app.router)
-    if (logger) return logger
-    app = app.parent
-  }
-  return undefined
-}
-
-function loggerIn(router: Stacked | undefined): ConflictLogger | undefined {
-  const handles = (router?.stack ?? []).map(({ handle }) => handle).filter((handle) => typeof handle === 'function')
-  const responder = handles.find((handle) => loggers.has(handle))
-  if (responder) return loggers.get(responder)
-  for (const handle of handles) {
-    const logger = loggerIn(handle as Stacked)
-    if (logger) return logger
-  }
-  return undefined
 }
