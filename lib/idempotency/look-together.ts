@@ -17,10 +17,12 @@ interface Group {
   pauseMs: number
 }
 
-/** What a waiting request is told: to go on in place of the one that looked, at once or after a pause, or what was found. */
+/**
+ * The message to a waiting request: continue in place of the one that polled, at once or after a pause, or the result.
+ */
 type News = 'look' | 'pause' | { readonly found: ClaimOutcome } | { readonly error: unknown }
 
-/** How many requests of this process wait for one answer. Further ones are refused at once. */
+/** How many requests of this process may wait for one answer. Further ones are refused at once. */
 const MOST_WAITING = 1000
 const FIRST_PAUSE_MS = 10
 const LONGEST_PAUSE_MS = 250
@@ -28,11 +30,11 @@ const LONGEST_PAUSE_MS = 250
 const groups = new WeakMap<object, Map<string, Group>>()
 
 /**
- * Looks at a claim until it is no longer running, for `waitMs` at most and while the client is there.
+ * Polls a claim until it is no longer running, for at most `waitMs` and as long as the client is connected.
  *
- * Of all requests in this process that wait for the same `id` in a store, one looks, and tells the others what it found.
- * When it gets the claim for itself, or gives up, the next one goes on. `seen` is given by a caller that has looked
- * already; `look` is given what was seen last.
+ * Of all requests in this process that wait for the same `id` in a store, only one polls and shares what it finds. If
+ * it gets the claim for itself, or gives up, the next one continues. `seen` comes from a caller that has already
+ * looked, and `look` gets the latest result.
  */
 export async function lookTogether(
   store: object,
@@ -99,7 +101,7 @@ export async function lookTogether(
 
 const RUNNING: ClaimOutcome = { outcome: 'running', token: '' }
 
-/** `undefined`: it waited in vain, or its client has left. */
+/** `undefined`: the time is over, or the client has left. */
 function newsOf(group: Group, waitMs: number, client: WaitingClient): Promise<News | undefined> {
   return new Promise((resolve) => {
     const end = (news?: News) => {

@@ -3,11 +3,11 @@ import type { ExpiringStore } from '../contracts/store'
 import { noAnswerWithin } from '../contracts/store-fault'
 import { withDeadline } from '../timing/deadline'
 
-/** A store whose calls all end in time: a late one rejects with a fault that says whether it may have been applied. */
+/** A store whose calls have a deadline: a late call rejects with a fault that says whether it may have been applied. */
 export interface StoreWithDeadline extends ExpiringStore {
   /**
-   * `create` for a caller that does nothing unless it knows that it succeeded. If the call fails, the record is taken
-   * back, even when others have turned it into what it `becomes` by then.
+   * `create` for a caller that goes on only if it knows that the record was created. If the call fails, the record is
+   * removed again, even if another process has replaced it with what it `becomes`.
    */
   claim(key: string, value: string, ttlMs: number, becomes?: () => string): Promise<boolean>
 }
@@ -37,7 +37,10 @@ export function storeWithDeadline(store: ExpiringStore, ms: number): StoreWithDe
 
 const PAUSES_MS = [100, 400, 1600, 6400]
 
-/** Tries a step that has failed up to four times more, and rejects as the last try did. Its pauses keep no process alive. */
+/**
+ * Tries a failed step up to four more times, and rejects with the error of the last try. Its pauses do not keep the
+ * process alive.
+ */
 export async function retryLater<R>(step: () => Promise<R>): Promise<R> {
   let latest: unknown
   for (const ms of PAUSES_MS) {

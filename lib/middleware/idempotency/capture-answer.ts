@@ -23,10 +23,10 @@ interface CapturedAnswer {
 }
 
 /**
- * Holds an answer back until it is known and stored.
+ * Holds an answer back until it is complete and stored.
  *
- * The head is taken when it is written, for a layer in front that compresses changes it then; what comes through here
- * is what stands behind all such layers. To the handler the answer has begun as soon as it writes.
+ * The head is captured when it is written, because a compressing layer in front changes it at that moment. What is
+ * captured here is the answer behind all such layers. For the handler, the answer has begun as soon as it writes.
  */
 export function captureAnswer(
   res: ServerResponse,
@@ -60,7 +60,7 @@ function captureHead(captured: CapturedAnswer, args: unknown[]): ServerResponse 
   }
   pass(captured.answer).writeHead.call(res, args[0], ...(typeof args[1] === 'string' ? [args[1]] : []))
   const { head } = captured
-  // Keeps only fields that are still on the answer. Fields that were added in between belong to another layer.
+  // Keeps only fields that are still on the answer. Fields that were added since belong to another layer.
   captured.head = head && { status: res.statusCode, headers: head.headers.filter(([name]) => res.hasHeader(name)) }
   return res
 }
@@ -100,7 +100,7 @@ function captureEnd(captured: CapturedAnswer, args: unknown[]): unknown {
     if (isMeasured) res.removeHeader('Content-Length')
     throw error
   }
-  // What threw has not ended anything: the error handler is still to answer.
+  // If it threw, the answer has not ended: the error handler still has to answer.
   captured.isEnded = true
   captured.onEnd = callback
   if (piece) keep(captured, piece)
@@ -108,7 +108,7 @@ function captureEnd(captured: CapturedAnswer, args: unknown[]): unknown {
   return res
 }
 
-/** Each says how the body ends. Trailers come behind chunks alone. */
+/** Each of these determines where the body ends. Trailers need a chunked body. */
 const FRAMED = ['Content-Length', 'Transfer-Encoding', 'Trailer']
 
 function keep(captured: CapturedAnswer, piece: Buffer): void {
@@ -126,7 +126,7 @@ function storeAnswer(captured: CapturedAnswer): void {
   captured
     .onAnswer({ status, headers, body }, isWhole)
     .then(() => send(captured))
-    // The handler is done, so there is nobody left to tell.
+    // The handler is done, so the error cannot be passed on to it.
     .catch((error) => res.destroy(error))
 }
 

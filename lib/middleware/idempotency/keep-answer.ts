@@ -8,13 +8,13 @@ import { type ClaimedRequest, rememberClaim } from '../request/claimed-request'
 import { type GuardedRequest, guardedOn } from '../request/guarded-request'
 import { captureAnswer } from './capture-answer'
 
-/** Lets a request with a key run. How it ended is stored before any of its answer is sent. */
+/** Lets a request with a key run. Its outcome is stored before any part of its answer is sent. */
 export function keepAnswer<T>(guarded: GuardedRequest<T>, settings: IdempotencySettings, claim: Claim): void {
   const claimed = rememberClaim(guarded.req, settings.store, claim)
   storeBeforeAnswer(guarded, settings, claim, (answer, isWhole) => settleKey(guarded, claimed, claim, answer, isWhole))
 }
 
-/** Lets a request without a key run. Its answer goes to those who wait for it, if they are to share it. */
+/** Lets a request without a key run. With `withoutKey: 'share'`, identical requests that wait get its answer too. */
 export function shareAnswer<T>(guarded: GuardedRequest<T>, settings: IdempotencySettings, claim: Claim): void {
   rememberClaim(guarded.req, settings.store, undefined)
   const isShared = settings.withoutKey === 'share'
@@ -45,7 +45,7 @@ function storeBeforeAnswer<T>(
   })
 }
 
-/** An answer that is whole has ended: what it leaves open is never committed. */
+/** Once an answer is complete, a transaction that is still open is never committed. */
 function openTransactionsOn(req: Request) {
   return guardedOn(req)
     .map(({ transaction }) => transaction)
@@ -73,7 +73,8 @@ async function settleKey<T>(
     case 'released':
       return claim.release()
     case 'unknown':
-      // A commit is known, whatever failed after it. Otherwise the lease runs out, and `onUnknown` decides.
+      // If the change was committed, that is known, whatever failed later. Otherwise the lease expires, and `onUnknown`
+      // decides.
       return committed && claim.carryOut(committed())
   }
 }
@@ -119,7 +120,7 @@ export interface AnswerFacts {
   readonly isInDoubt: boolean
 }
 
-/** These refuse the request itself: tomorrow the answer would be the same. */
+/** These refuse the request itself, so the answer would be the same at any time. */
 const ABOUT_REQUEST: ReadonlySet<number> = new Set([400, 405, 413, 415, 422])
 const CONFLICTS_ABOUT_REQUEST: ReadonlySet<ConflictKind> = new Set<ConflictKind>([
   'malformed_body',
@@ -128,7 +129,7 @@ const CONFLICTS_ABOUT_REQUEST: ReadonlySet<ConflictKind> = new Set<ConflictKind>
   'content_too_large',
   'unsupported_media_type',
 ])
-/** After these faults it is certain that nothing was changed. */
+/** After these faults it is certain that nothing has changed. */
 const NOTHING_DONE: ReadonlySet<ConflictKind> = new Set<ConflictKind>(['backend_unavailable', 'queue_full'])
 
 export function keyAfterAnswer({ method, status, conflict, isCommitted, isInDoubt }: AnswerFacts): KeyAfterAnswer {

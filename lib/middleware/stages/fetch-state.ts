@@ -13,10 +13,10 @@ import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 import { type Allow, denial, mayCreate } from '../state/allow'
 
 /**
- * Stage 3: reads the state once, and refuses what state and caller alone decide: missing, gone, denied, frozen.
+ * Stage 3: reads the state once, and refuses what the state and the caller alone decide: missing, gone, denied, frozen.
  *
- * By itself it suits the parent of a nested resource, with `create: []`: conditions and body speak of the child. Mounted
- * by `use` it guards what is below its mount, too.
+ * By itself, with `create: []`, it is for the parent of a nested resource, because conditions and body belong to the
+ * child. Mounted with `use`, it also guards everything below its mount.
  */
 export function fetchState<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
   const definition = definitionOf('fetchState', resource)
@@ -24,7 +24,10 @@ export function fetchState<T>(resource: ResourceOrOptions<T>): ConflictMiddlewar
   return chainOf('fetchState', definition, [stateStageOf(definition)], { guardsBelow })
 }
 
-/** With `isolation: 'transaction'` it opens that first; in the whole chain, only if conditions do not refuse the request. */
+/**
+ * With `isolation: 'transaction'` it first opens the transaction. In the whole chain it does so only if conditions do
+ * not refuse the request.
+ */
 export function stateStageOf<T>({ options }: Definition<T>, enter: Stage['enter'] = beginTransaction): Stage {
   return options.isolation === 'transaction' ? { ...stateStage, enter } : stateStage
 }
@@ -62,7 +65,10 @@ async function deniedOrFrozen<T>(
   return denial(await allow(guarded.req, stored)) ?? frozen(guarded, stored)
 }
 
-/** 410 says that something was there: a caller from whom it is hidden gets the 404 of what never was. */
+/**
+ * 410 reveals that the resource existed. A caller that may not know that gets 404, as for a resource that never
+ * existed.
+ */
 async function goneOrHidden<T>(
   { req }: GuardedRequest<T>,
   stored: ResourceState<T>,
@@ -85,12 +91,15 @@ function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefi
   return lifecycle && frozenConflict(lifecycle, stored.value)
 }
 
-/** RFC 9110 §13.2.1 leaves conditions out where the answer without them is no 2xx: 404 comes before them, unless the method may create. */
+/**
+ * RFC 9110 §13.2.1: conditions are not evaluated if the answer without them is not 2xx. So 404 comes first, unless the
+ * method may create.
+ */
 function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
   return stored === undefined && !mayCreate(guarded)
 }
 
-/** A DELETE with a condition on a removed resource asks for what has been done already. */
+/** A DELETE with a condition on a removed resource may be the repetition of the DELETE that removed it. */
 function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
   const { method, settings, isAbove } = guarded
   if (isAbove || method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false

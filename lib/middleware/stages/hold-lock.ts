@@ -10,10 +10,10 @@ import type { GuardedRequest, Stage } from '../request/guarded-request'
 import { settledOf } from '../request/settled'
 
 /**
- * Stage 2: holds the lock of the resource from before the state is read until the answer is ended.
+ * Stage 2: holds the lock of the resource from before the state is read until the answer has ended.
  *
- * A lock is a courtesy: it spares requests that would lose. It can end while the handler is at work, and then the
- * commit is refused with `lock_lost`; what keeps the data right is the version that every write carries.
+ * A lock only avoids requests that would lose a race. It can end while the handler is at work, and then the commit is
+ * refused with `lock_lost`. The data is protected by the version that every write carries.
  */
 export function holdLock<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
   const definition = definitionOf('holdLock', resource)
@@ -32,7 +32,7 @@ export const lockStage: Stage = {
   },
 }
 
-/** Sorted, so that two requests that want the same two locks cannot wait for each other. */
+/** Sorted, so that two requests for the same two locks cannot deadlock. */
 function keysOf<T>({ req, key, settings }: GuardedRequest<T>, lock: LockSettings): string[] {
   const named = lock.key ? lock.key(req) : key === undefined ? [] : `${settings.name}:${key}`
   const keys = [named].flat()
@@ -98,8 +98,8 @@ interface Load {
 }
 
 /**
- * What this process waits for and holds, by name of the resource. Counted always, so that a late listener gets right
- * figures.
+ * The locks that this process waits for and holds, by the name of the resource. Always counted, so that the figures are
+ * right for subscribers that come later.
  */
 const loads = new Map<string, Load>()
 
@@ -109,7 +109,7 @@ function loadOf(name: string): Load {
   return load
 }
 
-/** Tells listeners how the wait for a lock began and ended, and how the lock did. */
+/** Publishes the beginning and the end of the wait for a lock, and the end of the lock. */
 async function holdObserved<T>(
   { req, settings: { name } }: GuardedRequest<T>,
   lock: LockSettings,

@@ -52,7 +52,7 @@ export function honorIdempotencyKey<T>(
 export const idempotencyStage: Stage = {
   name: 'honorIdempotencyKey',
   role: 'enters',
-  // If Node dropped the header line with the key, nobody would honour it.
+  // Node may have dropped the header line with the key.
   prepare({ req, settings }) {
     const { idempotency } = settings
     return idempotency && isCovered(req, settings, idempotency) ? truncatedHeaders(req) : undefined
@@ -61,7 +61,7 @@ export const idempotencyStage: Stage = {
     const { req } = guarded
     const { idempotency } = guarded.settings
     if (idempotency === undefined || !isCovered(req, guarded.settings, idempotency)) return undefined
-    // An earlier chain has claimed it: one request has one claim.
+    // An earlier chain has already claimed it, and a request has one claim.
     if (claimOn(req)) return undefined
     const field = req.headers['idempotency-key']
     if (field === undefined && !idempotency.required && idempotency.withoutKey === 'run') return undefined
@@ -105,7 +105,7 @@ function scopeOf<T>({ req, settings }: GuardedRequest<T>, { scope }: Idempotency
   )
 }
 
-/** Without a resource every request below the mount is covered, whatever its path. */
+/** Without a resource, every request below the mount is covered, on any path. */
 function withoutResource<T>(options: IdempotencyKeyOptions<T>): Definition<T> {
   const definition: Definition<T> = readDefinition('honorIdempotencyKey', {
     ...options,

@@ -11,10 +11,10 @@ import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 
 /**
- * Stage 4: makes the proposed value, checks it against the schema, and compares the change with what is stored.
+ * Stage 4: makes the proposed value, checks it against the schema, and compares the change with the stored value.
  *
- * It evaluates the conditions of the request before it compares anything with the stored state, because the result of a
- * comparison reveals that state to a client that may not have seen it.
+ * It evaluates the conditions of the request before it compares anything with the stored state, because the result of
+ * that would reveal the state to a client that may not have seen it.
  */
 export function validateChange<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
   return chainOf('validateChange', definitionOf('validateChange', resource), [changeStage])
