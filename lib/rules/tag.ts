@@ -56,6 +56,8 @@ export function signature(options: SignatureOptions): TagScheme {
   const { secret, previousSecrets = [] } = options
   const secrets = [secret, ...previousSecrets]
   for (const each of secrets) {
+    if (each === undefined || each === null)
+      throw new TypeError(`signature(): a secret is ${each}; give at least 32 bytes. Is the environment variable set?`)
     const bytes = typeof each === 'string' || Buffer.isBuffer(each) ? Buffer.byteLength(each) : 0
     if (bytes < 32)
       throw new TypeError(`signature(): a secret of ${bytes} bytes can be guessed; give at least 32 bytes.`)

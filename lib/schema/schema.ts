@@ -17,7 +17,14 @@ type OutputOf<Schema, Otherwise> = Schema extends {
 export type ValueOf<T, Schema> = unknown extends T ? OutputOf<Schema, T> : T
 
 export function compileSchema(schema: object, ajv: AjvInstance | undefined): SchemaCheck {
-  if (!isStandardSchema(schema)) return jsonSchema(schema, ajv)
+  if (!isStandardSchema(schema)) {
+    for (const [name, member] of Object.entries(schema))
+      if (isStandardSchema(member))
+        throw new TypeError(
+          `schema: its member "${name}" is a schema of ${member['~standard'].vendor}, and it is none itself. Give one of the whole resource, such as z.object({ ${name}: … }).`,
+        )
+    return jsonSchema(schema, ajv)
+  }
   if (ajv === undefined) return standardSchema(schema)
   throw new TypeError(`schema: it is a schema of ${schema['~standard'].vendor}, which checks by itself; leave ajv out.`)
 }

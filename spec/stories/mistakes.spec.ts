@@ -15,6 +15,7 @@ import {
   resourceOf,
   resourceRouter,
   sendFile,
+  signature,
 } from '../../lib'
 import { appOf, type Doc, shelf } from './app'
 
@@ -74,8 +75,40 @@ describe('a mistake is found when the app starts:', () => {
     expect(() => detectConflicts(options(more))).toThrow(message)
   })
 
+  test.each<[string, () => unknown, RegExp]>([
+    [
+      'an adapter in place of options',
+      () => resourceRouter(memoryAdapter() as never),
+      /got an adapter\. Give it a name: \{ name: "article", adapter \}/,
+    ],
+    [
+      'a name in place of options',
+      () => resourceRouter('article' as never),
+      /expected options, such as \{ name: "article", adapter \}, got "article"/,
+    ],
+    [
+      'a chain in place of options',
+      () => resourceRouter(detectConflicts(options({})) as never),
+      /expected options.*got a function/,
+    ],
+    [
+      'members of schemas in place of a schema',
+      () => detectConflicts(options({ schema: { title: z.string() } })),
+      /schema: its member "title" is a schema of zod, and it is none itself\. Give one of the whole resource/,
+    ],
+    [
+      'a secret that is not set',
+      () => signature({ secret: undefined as never }),
+      /secret is undefined; give at least 32 bytes\. Is the environment variable set\?/,
+    ],
+  ])('%s', (_name, make, message) => {
+    expect(make).toThrow(message)
+  })
+
   test('options that are not there', () => {
-    expect(() => detectConflicts(undefined as never)).toThrow('detectConflicts(): expected options, got undefined.')
+    expect(() => detectConflicts(undefined as never)).toThrow(
+      'detectConflicts(): expected options, such as { name: "article", adapter }, got undefined.',
+    )
   })
 })
 
