@@ -44,7 +44,21 @@ function changed(
 
 const isStored = (row: Row | undefined, expected: string | null) => (row ? String(row.version) : null) === expected
 
+/** Keeps what it read first, and answers from that. */
+function withOldCurrent(toy: ResourceAdapter<unknown>): ResourceAdapter<unknown> {
+  const copies = new Map<string, ResourceState<unknown>>()
+  const readCurrent = async (key: string) => {
+    const copy = copies.get(key) ?? (await toy.read(key))
+    if (copy) copies.set(key, copy)
+    return copy
+  }
+  return { ...toy, readCurrent }
+}
+
 export const brokenAdapters: readonly BrokenAdapter[] = [
+  changed('gives a copy for current', withOldCurrent, [
+    'readCurrent, where it is there, gives what is stored now, whoever stored it',
+  ]),
   broken('ignores what a write expects', { matches: () => true }, [
     'write with null is refused when something is stored, and names it',
     'write with an old version is refused, and gives the current state',

@@ -5,6 +5,24 @@ import { demandRefused } from './versions'
 
 export function writingChecks<T>(): Checks<T> {
   return {
+    'readCurrent, where it is there, gives what is stored now, whoever stored it': async ({
+      given,
+      adapter,
+      second,
+      values,
+    }) => {
+      if (given.readCurrent === undefined) return
+      const [one, two] = values
+      const none = await given.readCurrent('a')
+      demand(none === undefined, 'readCurrent gives undefined when nothing is stored', none)
+      const first = stored(await second.write('a', one, null))
+      demandSame(await given.readCurrent('a'), first, 'readCurrent gives what is stored now')
+      // From here on a cache has a copy.
+      await adapter.read('a')
+      const next = stored(await second.write('a', two, first.version))
+      demandSame(await given.readCurrent('a'), next, 'readCurrent gives what is stored now, also where read has a copy')
+    },
+
     'write with null stores when nothing is stored': async ({ adapter, values: [one] }) => {
       const written = stored(await adapter.write('a', one, null), 'null stores when nothing is stored')
       demand(sameJson(written.value, one), 'the state of a write holds what was written', written)
