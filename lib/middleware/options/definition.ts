@@ -173,8 +173,7 @@ export function readDefinition<T>(caller: string, given: ConflictOptions<T>): De
 
 function check<T>(caller: string, options: ConflictOptions<T>): void {
   refuseMounted(caller.slice(0, -2), options)
-  if (!isObject(options))
-    throw new TypeError(`${caller}: expected options, such as { name: "article", adapter }, got ${show(options)}.`)
+  if (!isObject(options)) throw new TypeError(`${caller}: expected options, got ${show(options)}.`)
   if ('read' in options)
     throw new TypeError(`${caller}: expected options, got an adapter. Give it a name: { name: "article", adapter }.`)
   checkOptions(caller, options, OPTIONS, ['name', 'adapter'])

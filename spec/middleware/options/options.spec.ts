@@ -107,7 +107,7 @@ describe('a value that cannot work is refused with the value and the way out', (
   })
 
   test.each([undefined, null, 'article', []])('options that are %j are none', (options) => {
-    expect(() => detectConflicts(options as never)).toThrow(/detectConflicts\(\): expected options, such as .*, got/)
+    expect(() => detectConflicts(options as never)).toThrow('detectConflicts(): expected options, got')
   })
 })
 
