@@ -184,7 +184,9 @@ function runKit(server: SqlServer, url: string, shape: Shape): void {
 function decidingOf({ keepVersions, abilities }: Shape, { dialect }: SqlServer, table: string): RegExp | undefined {
   // MySQL gives no row back, and a hash has to be read before others may write: a transaction.
   const isAlwaysOne = abilities?.contentVersions && dialect === 'mysql'
-  if (keepVersions)
+  // With history as well, but for PostgreSQL, where one statement does all of it.
+  const isKeptApart = keepVersions !== undefined && (dialect !== 'postgres' || abilities?.contentVersions === true)
+  if (isKeptApart)
     return isAlwaysOne ? COMMIT : new RegExp(`${COMMIT.source}|insert (?:/\\*.*?\\*/ )?into [\`"]${table}[\`"]`, 'i')
   return isAlwaysOne ? new RegExp(`${COMMIT.source}|delete from`, 'i') : undefined
 }
