@@ -99,6 +99,22 @@ test('a write that is checked and then made without its version is found by the 
   expect(marksIn(out)).toMatchObject({ 'stale-write': 'passed', 'condition-required': 'passed', race: 'failed' })
 })
 
+test('an API that wants the revision in the body back: its races have one winner, and what was there is put back', async () => {
+  const article = { id: '1', title: 'first', _rev: 1 }
+  const { url } = await served((app) => {
+    app.use(require('express').json())
+    app.get('/articles/1', (_req, res) => void res.json(article))
+    app.put('/articles/1', (req, res) => {
+      if (req.body._rev !== article._rev) return void res.status(409).json({ error: 'conflict' })
+      Object.assign(article, req.body, { _rev: article._rev + 1 })
+      res.json(article)
+    })
+  })
+  const { out } = await run('audit', `${url}/articles/1`, '--write', '/articles/1', '--json')
+  expect(marksIn(out)).toMatchObject({ race: 'passed', 'winner-stored': 'passed' })
+  expect(article.title).toBe('first')
+})
+
 test('the checklist has a mark for each line, and for what fails: what was sent, what came, the clause, the cure', async () => {
   const { url } = await served(plainArticles)
   const { out } = await run('audit', `${url}/articles/1`, '--write', '/articles/1')
