@@ -118,7 +118,7 @@ describeInBrowser('a save that is sent twice', () => {
       const all = await titles()
       expect(all).toHaveLength(id === 'new' ? 2 : 1)
       expect(await page.locator('#title').inputValue()).toBe('The mayor resigns at last')
-      expect(await page.locator('#articles [aria-current]').textContent()).toContain('The mayor resigns at last')
+      await page.locator('#articles [aria-current]', { hasText: 'The mayor resigns at last' }).waitFor()
       expect(await page.locator('#conflict[open]').count()).toBe(0)
     })
 
