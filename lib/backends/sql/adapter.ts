@@ -14,7 +14,10 @@ import type { SqlTransaction } from './run-transaction'
 
 const WHO = 'sqlAdapter()'
 
-/** A `ResourceAdapter` that can write and remove for certain. `DB`: what Kysely is told of the tables, for transactions. */
+/**
+ * A `ResourceAdapter` that always has `write`, `remove` and `transaction`. `DB`: the type that Kysely has of the
+ * database, for the handle of a transaction.
+ */
 export interface SqlAdapter<T, DB = unknown> extends ResourceAdapter<T, Transaction<DB>> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
@@ -25,10 +28,10 @@ export interface SqlAdapter<T, DB = unknown> extends ResourceAdapter<T, Transact
  * Keeps resources in a table of PostgreSQL, MariaDB, MySQL or SQLite: as a row of columns, or as JSON in one column.
  *
  * A write is one UPDATE whose WHERE names the version, so the database decides races. The key needs a unique index (of
- * `scope` and `key` together): without one nothing can keep two creators apart.
+ * `scope` and `key` together): without one, two creators can both succeed.
  *
- * These are the statements for `{ table: 'articles', json: 'value' }`. A key and a version are compared twice: once for the
- * index, once exactly, whatever the collation is.
+ * These are the statements for `{ table: 'articles', json: 'value' }`. A key is compared twice, once for the index and once
+ * exactly, whatever the collation is. A version is compared exactly.
  *
  * PostgreSQL, read:
  *
@@ -149,7 +152,7 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   function inside({ execute, handle, abandon }: SqlTransaction): TransactionalAdapter<T, Transaction<DB>> {
     const here = <R>(run: (execute: Execute) => Promise<R>) => run(execute)
     const operations = operationsIn({ execute, batch: here, locks: true, isOurs: false })
-    // What fails here has failed: it took the transaction with it.
+    // No second try: an error may have ended the transaction.
     const methods = methodsOf(operations, answered, generatedKeys)
     return { ...methods, transactionHandle: handle as Transaction<DB>, abandon }
   }
@@ -160,7 +163,7 @@ export function sqlAdapter<T, DB = unknown>(options: SqlAdapterOptions): SqlAdap
   return {
     ...methods,
     ...(readBehind && { readCurrent: methods.read, read: (key) => asked(() => readBehind(key), WHO) }),
-    // Before it begins: it may be on the only connection.
+    // Before the transaction begins: it may take the only connection.
     async transaction(run) {
       await catalogue.ready()
       return database.transact((transaction) => run(inside(transaction)))

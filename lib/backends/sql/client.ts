@@ -16,15 +16,15 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 
-/** The words of SQL that a database takes; MariaDB's are MySQL's. */
+/** The SQL that a database speaks. MariaDB counts as MySQL. */
 export type SqlDialect = 'postgres' | 'mysql' | 'sqlite'
 
-/** What is asked of a Kysely instance. */
+/** The part of a Kysely instance that is used. */
 export interface KyselyInstance extends QueryExecutorProvider {
   transaction(): { execute<R>(run: (transaction: QueryExecutorProvider) => Promise<R>): Promise<R> }
 }
 
-/** A pool of `mysql2/promise`; the one of `mysql2` stands in `pool`. */
+/** A pool of `mysql2/promise`, which wraps a pool of `mysql2` as `pool`. */
 interface MysqlPromisePool {
   readonly pool: MysqlPool
 }
@@ -43,7 +43,7 @@ interface NodeSqliteStatement {
   iterate(...parameters: never[]): Iterator<unknown>
 }
 
-/** What the app has to talk to its database. */
+/** A database client of the app. */
 export type SqlClient =
   | KyselyInstance
   | PostgresPool
@@ -55,7 +55,7 @@ export type SqlClient =
 /** Runs one statement. */
 export type Execute = <R>(statement: RawBuilder<R>) => Promise<QueryResult<R>>
 
-/** An app's plugins may rename columns on their way in and out; these statements name what is there. */
+/** Runs statements without the app's plugins, which may rename columns. These statements use the real names. */
 export function executeOn(provider: QueryExecutorProvider): Execute {
   const executor = provider.getExecutor().withoutPlugins()
   const plain = { getExecutor: () => executor }

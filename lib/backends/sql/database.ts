@@ -21,13 +21,16 @@ import { type Batch, batchesOn, type Transact, transactionsOn } from './run-tran
 export interface SqlDatabase {
   readonly dialect: SqlDialect
   readonly execute: Execute
-  /** Runs several on one connection, all or none. What was read with a lock cannot change before it ends. */
+  /** Runs several statements in one transaction. Rows that were read with a lock stay as they are until it ends. */
   readonly batch: Batch
-  /** Several that others decide on: everything that the app may want of a transaction. */
+  /** Runs a transaction for the app, which may run statements of its own in it. */
   readonly transact: Transact
 }
 
-/** The app's client behind one interface. Nothing is opened here, and nothing is ever closed: it is the app's. */
+/**
+ * Gives every kind of client the same interface. The client belongs to the app, so it is neither opened nor closed
+ * here.
+ */
 export function databaseOf(client: SqlClient, dialect: SqlDialect | undefined, who: string): SqlDatabase {
   const kysely = kyselyOf(client, who)
   if (dialect !== undefined) checkDialect(dialect, who)
@@ -50,21 +53,22 @@ function kyselyOf(client: SqlClient, who: string): KyselyInstance {
   if ('pool' in client && !('promise' in client)) return instance(new MysqlDialect({ pool: client.pool }))
   if ('getConnection' in client) return instance(new MysqlDialect({ pool: client }))
   if ('prepare' in client) return sharedBy(client)
-  if ('connect' in client) return instance(new PostgresDialect({ pool: namingStatements(heard(client)) }))
+  if ('connect' in client) return instance(new PostgresDialect({ pool: namingStatements(withListener(client)) }))
   throw new TypeError(`${who}: client is no Kysely instance, no pool of pg or mysql2 and no better-sqlite3 database.`)
 }
 
 type Connection = object & { on(event: 'error', listener: () => void): unknown }
-type Telling = PostgresPool & { on?(event: 'acquire', listener: (connection: Connection) => void): unknown }
+type ListenedPool = PostgresPool & { on?(event: 'acquire', listener: (connection: Connection) => void): unknown }
 
-/** The pools that are listened to, and the connections. */
+/** Pools and connections that already have a listener. */
 const listened = new WeakSet<object>()
 
 /**
- * A connection of pg that ends during a statement tells its listeners too, and unheard that ends the process. The pool
- * listens only while a connection is idle, and stops right after this event: a promise of it would come too late.
+ * When a connection of pg ends during a statement, it also emits 'error', and an 'error' event without a listener ends
+ * the process. The pool itself listens only while a connection is idle. It stops right after 'acquire', so a listener
+ * that is added after `await pool.connect()` would come too late.
  */
-function heard(pool: Telling): PostgresPool {
+function withListener(pool: ListenedPool): PostgresPool {
   if (listened.has(pool)) return pool
   listened.add(pool)
   pool.on?.('acquire', (connection) => {
@@ -74,19 +78,26 @@ function heard(pool: Telling): PostgresPool {
   return pool
 }
 
-const ofDatabases = new WeakMap<object, KyselyInstance>()
+const instances = new WeakMap<object, KyselyInstance>()
 
-/** One for all who use the database: it has one connection, and a statement must not slip into another's transaction. */
+/**
+ * One instance for each database: it has a single connection, and a statement of one user must not slip into the
+ * transaction of another.
+ */
 function sharedBy(database: SqliteDatabase | NodeSqliteDatabase): KyselyInstance {
-  const known = ofDatabases.get(database) ?? instance(new SqliteDialect({ database: keepingStatements(database) }))
-  ofDatabases.set(database, known)
+  const known = instances.get(database) ?? instance(new SqliteDialect({ database: keepingStatements(database) }))
+  instances.set(database, known)
   return known
 }
 
-/** Clients that send different members make statements of different shapes: they must not fill the memory. */
+/**
+ * Clients that send different members cause statements of different shapes, and the cache must not grow without bound.
+ */
 const MOST_STATEMENTS = 200
 
-/** A database that prepares each statement once: Kysely does it anew each time, which takes longer than to carry it out. */
+/**
+ * A database that prepares each statement once. Kysely prepares it for every call, which takes longer than running it.
+ */
 export function keepingStatements(database: SqliteDatabase | NodeSqliteDatabase): SqliteDatabase {
   const kept = new Map<string, SqliteStatement>()
   const prepare = (text: string) => asOne(database.prepare(text))
@@ -101,7 +112,7 @@ export function keepingStatements(database: SqliteDatabase | NodeSqliteDatabase)
         reader: statement.reader,
         all: (parameters) => statement.all(parameters),
         run: (parameters) => statement.run(parameters),
-        // One that is being read row by row can do nothing else in between.
+        // A statement that is read row by row is not shared: nothing else could use it meanwhile.
         iterate: (parameters) => prepare(text).iterate(parameters),
       }
       kept.set(text, shared)
@@ -110,7 +121,7 @@ export function keepingStatements(database: SqliteDatabase | NodeSqliteDatabase)
   }
 }
 
-/** node:sqlite takes parameters one by one, and tells by its columns whether a statement gives rows. */
+/** node:sqlite takes parameters one by one. A statement that returns rows has columns. */
 function asOne(statement: SqliteStatement | ReturnType<NodeSqliteDatabase['prepare']>): SqliteStatement {
   if (!('columns' in statement) || 'reader' in statement) return statement as SqliteStatement
   return {
@@ -138,7 +149,10 @@ export function checkDialect(dialect: unknown, who: string): void {
   )
 }
 
-/** By the name of a class, and of those it extends: a dialect for another driver has an adapter of Kysely's own. */
+/**
+ * Looks at the names of the adapter's class and its base classes: a dialect for another driver uses an adapter of
+ * Kysely.
+ */
 function dialectOf(kysely: KyselyInstance, who: string): SqlDialect {
   let type: unknown = kysely.getExecutor().adapter.constructor
   for (; typeof type === 'function' && type.name !== ''; type = Object.getPrototypeOf(type)) {

@@ -4,14 +4,14 @@ import { isStoreFault, storeFault } from '../../contracts/store-fault'
 import { formatPointer } from '../../json/pointer'
 import { pause } from '../../timing/pause'
 
-/** How often a statement is tried that others were in the way of. */
+/** How often a statement is tried in all, when other statements get in its way. */
 export const MOST_TRIES = 8
 
 const PAUSES = { firstMs: 2, longestMs: 256 }
 
 /**
- * Runs one statement, again where the database says that it only was in another's way: nothing was written then, and the
- * contract knows no race that rejects.
+ * Runs one statement, and tries it again when the database says that another one was in its way. Nothing was written
+ * then, and the contract does not let a lost race reject.
  */
 export async function retried<R>(run: () => Promise<R>, who: string): Promise<R> {
   for (let tries = 1; ; tries++) {
@@ -26,7 +26,7 @@ export async function retried<R>(run: () => Promise<R>, who: string): Promise<R>
   }
 }
 
-/** Runs one statement, once: in a transaction that an error has ended, a second time would never succeed. */
+/** Runs one statement, once. In a transaction that an error has ended, a second try could never succeed. */
 export async function answered<R>(run: () => Promise<R>, who: string): Promise<R> {
   return run().catch((error: unknown) => {
     throw isStoreFault(error) ? error : faultOf(error, recogniseStoreError(error), who)
@@ -38,20 +38,20 @@ function isInTheWay({ kind }: StoreError, error: unknown): boolean {
   return kind === 'busy' && codeOf(error).startsWith('SQLITE_')
 }
 
-/** Without the driver's text, which quotes values and SQL. It is the cause, for those who look. */
+/** A fault without the driver's message, which quotes values and SQL. The original error is its `cause`. */
 export function faultOf(
   error: unknown,
   known: StoreError | undefined,
   who: string,
   applied: 'no' | 'unknown' = known?.applied ?? 'unknown',
 ): unknown {
-  // Not of a database: a mistake in the call, which must not look like a fault of the back end.
+  // Not an error of the database but a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
   const said = known.kind === 'mistake' ? mendOf(error) : `${known.kind} (${codeOf(error)})`
   return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied })
 }
 
-/** As `faultOf`, of a value that was refused for what these members hold. */
+/** Like `faultOf`, for a value that was refused because of these members. */
 export function refusalOf(error: unknown, pointers: readonly string[], who: string): unknown {
   if (pointers.length === 0) return error
   return storeFault(faultOf(error, recogniseStoreError(error), who), { applied: 'no', pointers })
@@ -63,20 +63,20 @@ function codeOf(error: unknown): string {
 }
 
 /**
- * The request is at fault, not the database: a key or a value that the table cannot hold. It has the shape of what
- * PostgreSQL says then, and is recognised like it.
+ * The request is at fault, not the database: the table cannot hold this key or value. The error has the form that
+ * PostgreSQL gives such an error, so it is recognised like one.
  */
 export function unstorable(what: string, who: string, member?: string): Error {
   const pointers = member === undefined ? [] : [formatPointer([member])]
   return asPostgresSaysIt('22000', what, who, pointers)
 }
 
-/** A unique index of the database takes for the same what is not. */
+/** A unique index of the database treats two different keys as the same one. */
 export function takenByAnother(what: string, who: string): Error {
   return asPostgresSaysIt('23505', what, who)
 }
 
-/** A row policy or a trigger lets the change pass by without a word: it is refused as a policy refuses that speaks. */
+/** A row policy or a trigger silently keeps a row from changing. It is refused like a policy that raises an error. */
 export function forbidden(what: string, who: string): Error {
   return asPostgresSaysIt('42501', `${what}: a row policy or a trigger keeps it from that.`, who)
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { PostgresPool } from 'kysely'
 
-/** What is asked of a client of `pg`; Kysely knows the first form alone. */
+/** The part of a `pg` client that is used. Kysely's type has only the first form of `query`. */
 interface Client {
   query(text: string, values: readonly unknown[]): Promise<unknown>
   query(named: { readonly name: string; readonly text: string; readonly values: readonly unknown[] }): Promise<unknown>
@@ -9,18 +9,18 @@ interface Client {
 }
 type PoolClient = Awaited<ReturnType<PostgresPool['connect']>>
 
-/** The server keeps a plan for each on each connection, and clients that send other members make other texts. */
+/** The server keeps one plan for each name and connection, and clients that send other members cause other texts. */
 const MOST_NAMES = 200
 
 /**
- * A pool whose statements have names, so that the server parses and plans each text once a connection and not once a
- * request. It is for statements outside of transactions alone: what a named statement fails with there has changed
- * nothing, so it can be sent again without a name.
+ * A pool whose statements have names, so the server parses and plans each text once a connection instead of once a
+ * request. It is only for statements outside transactions: when a named statement fails there, nothing has changed, and
+ * it can be sent again without a name.
  *
- * The name is a hash of the text, for a pooler may hand one server connection to several processes.
+ * The name is a hash of the text, because a pooler may give one server connection to several processes.
  */
 export function namingStatements(pool: PostgresPool): PostgresPool {
-  const before = ofPools.get(pool)
+  const before = namedPools.get(pool)
   if (before) return before
   const names = namesOf()
   const clients = new WeakMap<object, PoolClient>()
@@ -33,12 +33,12 @@ export function namingStatements(pool: PostgresPool): PostgresPool {
     },
     end: () => pool.end(),
   }
-  ofPools.set(pool, naming)
+  namedPools.set(pool, naming)
   return naming
 }
 
-/** What one adapter learns of the pool is true for all. */
-const ofPools = new WeakMap<PostgresPool, PostgresPool>()
+/** All adapters over one pool share what is known about its names. */
+const namedPools = new WeakMap<PostgresPool, PostgresPool>()
 
 function namingClient(client: Client, names: ReturnType<typeof namesOf>): PoolClient {
   async function query(text: string, values: readonly unknown[]): Promise<unknown> {
@@ -48,10 +48,10 @@ function namingClient(client: Client, names: ReturnType<typeof namesOf>): PoolCl
       return await client.query({ name, text, values })
     } catch (error) {
       const { code } = error as { code?: unknown }
-      if (typeof code !== 'string' || !MAY_BE_OF_THE_NAME.test(code)) throw error
+      if (typeof code !== 'string' || !MAY_COME_FROM_THE_NAME.test(code)) throw error
       if (NOT_KEPT.test(code)) names.giveUp()
       const result = await client.query(text, values)
-      // The text was right and the plan was not. Every connection has one like it.
+      // It succeeded without the name, so the plan was out of date. Other connections have the same old plan.
       names.renew(text, name)
       return result
     }
@@ -59,14 +59,14 @@ function namingClient(client: Client, names: ReturnType<typeof namesOf>): PoolCl
   return { query: query as PoolClient['query'], release: () => client.release() }
 }
 
-/** The name is not there, or taken: a pooler changes the server connection beneath, or somebody sent DEALLOCATE ALL. */
+/** The name is unknown or taken: a pooler has switched the server connection, or somebody sent DEALLOCATE ALL. */
 const NOT_KEPT = /^(?:26000|42P05)$/
 
 /**
- * The plan was made for another table than the one that is there after an ALTER TABLE: the result has another type
- * (0A000), or the parameters have types that do not go with a column any more, nor with its values (classes 42 and 22).
+ * The plan was made before an ALTER TABLE. The result has another type now (0A000), or the parameters no longer fit a
+ * column or its values (classes 42 and 22).
  */
-const MAY_BE_OF_THE_NAME = /^(?:26000|0A000|42(?!501)|22)/
+const MAY_COME_FROM_THE_NAME = /^(?:26000|0A000|42(?!501)|22)/
 
 function namesOf() {
   let known = new Map<string, string>()
@@ -85,7 +85,7 @@ function namesOf() {
     giveUp() {
       isGivenUp = true
     },
-    /** Many requests may find out at once. */
+    /** Several requests may notice it at once. Only the first one changes the names. */
     renew(text: string, name: string) {
       if (known.get(text) !== name) return
       generation++

@@ -13,16 +13,16 @@ import {
 /** A connection that is taken from a pool for one transaction. */
 export interface OwnConnection {
   readonly connection: DatabaseConnection
-  /** Back to the pool; one that is not sound is ended, where it can be, and never seen there again. */
+  /** Gives the connection back to the pool. One that is not sound is ended instead, where that is possible. */
   giveBack(isSound: boolean): Promise<void>
   readonly canBeEnded: boolean
-  /** Ends it at once, whatever runs on it, where that can be done from here. */
+  /** Ends the connection at once, even during a statement. Missing where that is not possible. */
   readonly cut?: () => void
   /** Called when the transaction has begun. */
   readonly begun?: () => void
 }
 
-/** What the clients of pg and mysql2 have beside what Kysely asks of them. */
+/** Members of clients of pg and mysql2 that Kysely's types lack. */
 interface PgClient {
   release(destroy?: boolean): void
   on?(event: 'error', listener: () => void): unknown
@@ -37,7 +37,7 @@ interface MysqlConnection {
 export async function fromPgPool(pool: PostgresPool): Promise<OwnConnection> {
   const client = await pool.connect()
   const pg: PgClient = client
-  // An 'error' that nobody hears ends the process, and while a client is out its pool does not listen.
+  // An 'error' event without a listener ends the process, and a pool does not listen while its client is in use.
   pg.on?.('error', ignore)
   let isOut = true
   const release = (destroy: boolean) => {
@@ -81,9 +81,12 @@ export async function fromMysqlPool(pool: MysqlPool): Promise<OwnConnection> {
 }
 
 /**
- * From the app's own Kysely instance. Its connections cannot be reached from here, so one that has to go is asked to
- * end itself, behind what still runs on it; the statement after that sees it gone, and so does the pool. Not with pg,
- * whose connections tell their end to listeners: without one, which only the app could add, that ends the process.
+ * Takes a connection from the app's own Kysely instance. Such a connection cannot be destroyed from here. One that must
+ * not be used again is told to kill itself, after whatever still runs on it; the next statement then fails, and the
+ * pool drops the connection.
+ *
+ * This is not done with pg. Its connections emit 'error' when they end, and without a listener, which only the app
+ * could add, that ends the process.
  */
 export function fromKysely(kysely: QueryExecutorProvider, killSelf: string | undefined): Promise<OwnConnection> {
   return new Promise((resolve, reject) => {
@@ -105,7 +108,7 @@ export function fromKysely(kysely: QueryExecutorProvider, killSelf: string | und
   })
 }
 
-/** A database with one connection, for us and for the app. `database`: the app's own. */
+/** A database with one connection, which the app uses too. */
 interface SharedDatabase {
   exec(text: string): unknown
 }
@@ -115,9 +118,11 @@ export function isSharedDatabase(client: object): client is SharedDatabase {
 }
 
 /**
- * On the app's own connection, which writes for nobody else meanwhile: a statement of another route would be answered, and
- * be rolled back with ours. It is refused (SQLITE_READONLY), for to wait would keep this process from ever going on. The
- * driver is synchronous, so nothing comes between these three.
+ * Runs a transaction on the app's own connection, and blocks writes by others meanwhile. Otherwise a statement of
+ * another route would succeed, and then be rolled back with our transaction. Such a write is refused (SQLITE_READONLY);
+ * waiting would block this process for ever.
+ *
+ * The driver is synchronous, so nothing can run between the three steps of `executeQuery`.
  */
 export async function fromSharedDatabase(
   database: SharedDatabase,
@@ -141,7 +146,7 @@ export async function fromSharedDatabase(
     ...lent,
     connection,
     async giveBack(isSound) {
-      // Where the app has closed it meanwhile, nothing is left to allow.
+      // If the app has closed the database meanwhile, this fails, and there is nothing left to undo.
       await Promise.resolve().then(allowWrites).catch(ignore)
       await lent.giveBack(isSound)
     },
@@ -150,7 +155,7 @@ export async function fromSharedDatabase(
 
 const ENDS = /^\s*(?:commit|rollback)\s*$/i
 
-/** What a database of better-sqlite3 has beside what Kysely asks of it. */
+/** Members of a database of better-sqlite3 that Kysely's type lacks. */
 interface SqliteFile extends SqliteDatabase {
   readonly name: string
   readonly open: boolean
@@ -158,26 +163,26 @@ interface SqliteFile extends SqliteDatabase {
   pragma(text: string, options?: { readonly simple: boolean }): unknown
 }
 
-/** Only a file can be opened twice. */
+/** Only a database in a file can be opened a second time. */
 export function isSqliteFile(client: object): client is SqliteFile {
   const { name, memory, pragma } = client as Partial<SqliteFile> & { readonly memory?: unknown }
   return typeof pragma === 'function' && memory === false && typeof name === 'string' && name !== ''
 }
 
-/** The second connection to the file of a database of the app's, kept for the next transaction. */
+/** The second connection to the file of an app's database, kept for the next transaction. */
 const seconds = new WeakMap<SqliteFile, SqliteFile>()
 
 /**
- * A transaction has a connection of its own to the file: on the app's, a statement of another route would slip in between
- * ours, be answered, and be rolled back with them. Meanwhile what the app runs on its own connection reads what is
- * committed; a write of it is refused at once (SQLITE_BUSY), for to wait would keep this process from ever going on.
+ * Gives a transaction its own connection to the file. On the app's connection, a statement of another route would slip
+ * in between ours, succeed, and be rolled back with them. While the transaction is open, the app's connection reads
+ * what is committed. Its writes are refused at once (SQLITE_BUSY), because waiting would block this process for ever.
  *
- * `lend` gives the app's connection, for which our other statements line up.
+ * `lend` gives the app's connection. Our other statements need it too, so they wait for the end of the transaction.
  */
 export async function fromSqliteFile(database: SqliteFile, lend: () => Promise<OwnConnection>): Promise<OwnConnection> {
   const lent = await lend()
   try {
-    // Its own wait for the lock would keep it from ever giving it back.
+    // The app has a transaction open. Waiting for its lock would block this process, so the app could never end it.
     if (database.inTransaction)
       throw Object.assign(new Error('the database has a transaction open'), { code: 'SQLITE_BUSY' })
     const second = secondOf(database)
@@ -215,7 +220,7 @@ function secondOf(database: SqliteFile): SqliteFile {
   const attached = database.pragma('database_list') as ReadonlyArray<{ readonly name: string; readonly file: string }>
   for (const { name, file } of attached) {
     if (name === 'main' || name === 'temp') continue
-    // The parameter is a file name; the name of a schema cannot be one.
+    // The file name can be bound as a parameter, the name of the schema cannot.
     second.prepare(`attach ? as "${name.replaceAll('"', '""')}"`).run([file])
   }
   seconds.set(database, second)

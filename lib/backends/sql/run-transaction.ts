@@ -29,7 +29,7 @@ import { type Watched, watched } from './watched'
 export interface SqlTransaction {
   readonly handle: Transaction<unknown>
   readonly execute: Execute
-  /** Nothing is carried out any more, and the connection is ended. */
+  /** Rejects all further statements, and ends the connection. */
   abandon(): void
 }
 
@@ -43,13 +43,16 @@ interface Source {
 
 export type Transact = <R>(run: (transaction: SqlTransaction) => Promise<R>) => Promise<R>
 
-/** What `run` rejects with comes through as it is; an error of ours is a store fault that says what may have been written. */
+/**
+ * An error of `run` is passed on unchanged. Any other error becomes a store fault that says whether something may have
+ * been written.
+ */
 export function transactionsOn(source: Source): Transact {
   const { who } = source
   return async (run) => {
     let phase = 'unsent' as Phase
     try {
-      // Nothing has been read yet: where another process is at work it can simply be tried again.
+      // Nothing has been read yet, so BEGIN can simply be tried again when another process is in the way.
       return await runTransaction(source, run, {
         begin: (step) => retried(step, who),
         at: (now) => {
@@ -69,8 +72,9 @@ export function transactionsOn(source: Source): Transact {
 export type Batch = <R>(run: (execute: Execute) => Promise<R>) => Promise<R>
 
 /**
- * A change of ours that takes several statements. Errors come as they are, so that all of it can be tried again where it
- * was only in another's way; but a connection that was lost before COMMIT was sent has written nothing.
+ * Runs a change of ours that takes several statements. Errors are passed on unchanged, so that `retried` can try the
+ * whole change again. But if the connection was lost before COMMIT was sent, nothing was written, and the error says
+ * so.
  */
 export function batchesOn(source: Source): Batch {
   return async (run) => {
@@ -89,11 +93,14 @@ export function batchesOn(source: Source): Batch {
   }
 }
 
-/** READ COMMITTED, as in PostgreSQL: REPEATABLE READ locks the gap where a key is missing, and two creators deadlock. */
+/**
+ * READ COMMITTED, as in PostgreSQL. With REPEATABLE READ, MySQL locks the gap in which a missing key would be, and two
+ * creators deadlock.
+ */
 const BEGIN: Readonly<Record<SqlDialect, readonly string[]>> = {
   postgres: ['begin'],
   mysql: ['set transaction isolation level read committed', 'begin'],
-  // Without the word, two that have read both want to write, and one of them can never.
+  // Without `immediate`, two transactions that have both read may both want to write, and one of them never can.
   sqlite: ['begin immediate'],
 }
 
@@ -101,7 +108,7 @@ const KILL_SELF: Readonly<Partial<Record<SqlDialect, string>>> = { mysql: 'kill 
 
 const INTROSPECTORS = { postgres: PostgresIntrospector, mysql: MysqlIntrospector, sqlite: SqliteIntrospector }
 
-/** How far a transaction has come. Until COMMIT is sent nothing can have been written, whatever happens. */
+/** How far a transaction has come. Until COMMIT is sent, nothing can have been written. */
 type Phase = 'unsent' | 'run' | 'sent'
 
 interface Steps {
@@ -109,7 +116,7 @@ interface Steps {
   at(phase: Phase): void
 }
 
-/** Begins, runs, and commits or rolls back. Errors come as they are. */
+/** Begins, runs, and commits or rolls back. Errors are passed on unchanged. */
 async function runTransaction<R>(
   { client, kysely, dialect }: Source,
   run: (transaction: SqlTransaction) => Promise<R>,
@@ -131,7 +138,7 @@ async function runTransaction<R>(
       },
       async rollbackTransaction() {
         isSound = !watch.isCut()
-        // The server rolls back what is ended.
+        // The server rolls back when the connection ends.
         if (!isSound && canBeEnded) return
         await inner.executeQuery(CompiledQuery.raw('rollback')).catch(() => {
           isSound = false
@@ -151,7 +158,7 @@ async function runTransaction<R>(
   }
 }
 
-/** A Kysely of its own for one connection; it knows the plugins and the words of the app's. */
+/** A Kysely instance for this one connection, with the plugins and the dialect of the app's instance. */
 function boundTo(kysely: QueryExecutorProvider, driver: Driver, dialect: SqlDialect) {
   const executor = kysely.getExecutor()
   const bound: Dialect = {

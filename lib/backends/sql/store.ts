@@ -10,15 +10,15 @@ import { answered, retried } from './faults'
 export interface SqlStoreOptions {
   /** A Kysely instance, a pool of `pg` or `mysql2`, or a database of `better-sqlite3`. It stays the app's. */
   readonly client: SqlClient
-  /** For a Kysely instance with a dialect of its own. */
+  /** The dialect of the client, for a Kysely instance with a custom dialect. */
   readonly dialect?: SqlDialect
-  /** The table, or `schema.table`; 'express_conflict_records' if left out. `createStoreTableStatements` makes it. */
+  /** The table, or `schema.table`. Default: 'express_conflict_records'. `createStoreTableStatements` creates it. */
   readonly table?: string
 }
 
 /** An `ExpiringStore` that can be part of the app's transactions. */
 export interface SqlStore extends ExpiringStore {
-  /** Takes a transaction of Kysely, on the database that the records are in. */
+  /** Takes a transaction of Kysely on the database that holds the records. */
   within(transaction: unknown): ExpiringStore
   /** Removes the rows that have expired. It happens by itself, once a minute or every 1000 creations. */
   sweep(): Promise<void>
@@ -29,7 +29,10 @@ const TABLE = 'express_conflict_records'
 const SWEEP_EVERY_MS = 60_000
 const SWEEP_EVERY_CREATIONS = 1000
 
-/** Keeps records in a table of PostgreSQL, MariaDB, MySQL or SQLite. Each method is one statement; the database's clock counts. */
+/**
+ * Keeps records in a table of PostgreSQL, MariaDB, MySQL or SQLite. Each method is one statement. Records expire by the
+ * clock of the database.
+ */
 export function sqlStore(options: SqlStoreOptions): SqlStore {
   const { client, dialect, table = TABLE } = checked(options)
   const database = databaseOf(client, dialect, WHO)
@@ -46,7 +49,7 @@ export function sqlStore(options: SqlStoreOptions): SqlStore {
     for (;;) {
       const { numAffectedRows = 0n } = await retried(() => database.execute(statements.sweep()), WHO)
       if (numAffectedRows < MOST_SWEPT) return
-      // SQLite sweeps on this thread: requests come in between.
+      // SQLite runs on this thread, so other requests get their turn in between.
       await new Promise(setImmediate)
     }
   }
@@ -98,7 +101,7 @@ function storeOf(statements: StoreStatements, execute: Execute): ExpiringStore {
   }
 }
 
-/** The statements that make the table of a store. They may run again where it is there. */
+/** The statements that create the table of a store. They may run again if it exists. */
 export function createStoreTableStatements(dialect: SqlDialect, options: { table?: string } = {}): string[] {
   refuseUnknown('createStoreTableStatements()', options, ['table'])
   const { table = TABLE } = options
@@ -120,13 +123,13 @@ function checked(options: SqlStoreOptions): SqlStoreOptions {
 
 type Statement = RawBuilder<{ value: unknown }>
 
-/** A store as statements, one a method. Nothing here talks to a database. */
+/** The statements of a store, one for each method. Nothing here talks to a database. */
 interface StoreStatements {
   read(key: string): Statement
   create(key: string, value: string, ttlMs: number): Statement
   replace(key: string, expected: string, value: string, ttlMs: number): Statement
   remove(key: string, expected: string): Statement
-  /** Removes some of those that have expired. */
+  /** Removes some of the expired rows. */
   sweep(): Statement
   hasCreated(result: QueryResult<unknown>): boolean
 }
@@ -134,9 +137,9 @@ interface StoreStatements {
 /** How many rows one statement sweeps: few enough that no other statement waits long for it. */
 const MOST_SWEPT = 1000
 
-/** The milliseconds of this moment, by the clock of the database, in a form that no time zone changes. */
+/** The time of the database's clock in milliseconds, in a form that no time zone changes. */
 const NOW: Readonly<Record<SqlDialect, string>> = {
-  // Not now(): in a transaction that is the time of its beginning.
+  // Not now(), which is the time when the transaction began.
   postgres: 'floor(extract(epoch from clock_timestamp()) * 1000)::bigint',
   mysql: "(timestampdiff(microsecond, '1970-01-01', utc_timestamp(3)) div 1000)",
   sqlite: "cast(round((julianday('now') - 2440587.5) * 86400000) as integer)",
@@ -145,7 +148,7 @@ const NOW: Readonly<Record<SqlDialect, string>> = {
 function statementsOf(dialect: SqlDialect, tableName: string): StoreStatements {
   const table = sql.table(tableName)
   const now = sql.raw(NOW[dialect])
-  // Bytes: no character set of the connection stands between.
+  // As bytes, so that the character set of the connection does not matter.
   const text = (content: string) => (dialect === 'mysql' ? Buffer.from(content) : content)
   const until = (ttlMs: number) => sql`${now} + cast(${Math.ceil(ttlMs)} as ${TYPE[dialect]})`
   const alive = (key: string) => sql`record_key = ${text(key)} and expires_at > ${now}`
@@ -162,8 +165,8 @@ function statementsOf(dialect: SqlDialect, tableName: string): StoreStatements {
         return sql`${insert} on conflict (record_key) do update
           set value = excluded.value, expires_at = excluded.expires_at where ${table}.expires_at <= ${now}`
       }
-      // The value first, for assignments see those before them. Whether it was refused is told by an id of 1: what the
-      // count of rows means depends on a flag of the connection.
+      // The value comes first, because an assignment sees those before it. An id of 1 means that the creation was
+      // refused. The count of rows cannot tell: what it means depends on a flag of the connection.
       return sql`${insert} on duplicate key update
         value = if(expires_at <= ${now}, values(value), value),
         expires_at = if(expires_at <= ${now}, values(expires_at), expires_at + 0 * last_insert_id(1))`
@@ -172,7 +175,7 @@ function statementsOf(dialect: SqlDialect, tableName: string): StoreStatements {
     hasCreated: ({ numAffectedRows = 0n, insertId }) => (dialect === 'mysql' ? insertId !== 1n : numAffectedRows > 0n),
 
     replace(key, expected, value, ttlMs) {
-      // A row that is set to what it is has not changed to MySQL, and may count as none.
+      // MySQL may not count a row that is set to the values that it already has.
       const another = dialect === 'mysql' ? sql`, renewals = renewals + 1` : sql``
       return sql`update ${table} set value = ${text(value)}, expires_at = ${until(ttlMs)}${another}
         where ${is(key, expected)}`
@@ -190,7 +193,7 @@ function statementsOf(dialect: SqlDialect, tableName: string): StoreStatements {
 
 const TYPE = { postgres: sql.raw('bigint'), mysql: sql.raw('signed'), sqlite: sql.raw('integer') }
 
-/** The key is a hash in hexadecimal digits. `renewals` is MySQL's alone, see above. */
+/** The key is a hash in hexadecimal digits. Only MySQL has `renewals`; see `replace`. */
 const COLUMNS: Readonly<Record<SqlDialect, string>> = {
   postgres: 'record_key char(64) primary key, value text collate "C" not null, expires_at bigint not null',
   mysql: `record_key binary(64) primary key, value longblob not null, expires_at bigint not null,
@@ -202,7 +205,7 @@ function tableStatements(dialect: SqlDialect, tableName: string): Array<RawBuild
   const table = sql.table(tableName)
   const make = sql`create table if not exists ${table} (${sql.raw(COLUMNS[dialect])})`
   if (dialect === 'mysql') return [make]
-  // An index of PostgreSQL is in the schema of its table.
+  // In PostgreSQL an index is in the schema of its table, so its name has none.
   const index = `${tableName.split('.').at(-1)}_expires_at`
   return [make, sql`create index if not exists ${sql.ref(index)} on ${table} (expires_at)`]
 }

@@ -2,19 +2,19 @@ import type { CompiledQuery, DatabaseConnection } from 'kysely'
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { SqlDialect } from './client'
 
-/** A connection inside a transaction, and what has become of it. */
+/** A connection inside a transaction, which notices when the transaction has failed. */
 export interface Watched {
   readonly connection: DatabaseConnection
-  /** Why the transaction cannot be committed any more, if it cannot. */
+  /** The error after which the transaction can no longer be committed. */
   failure(): unknown
-  /** Every statement, under way or to come, rejects. */
+  /** Makes every statement reject, running ones too. */
   cut(): void
   isCut(): boolean
 }
 
 /**
- * Notices when a statement has ended the transaction, because what the app runs after it does harm: MySQL and SQLite
- * would carry it out on its own, and PostgreSQL accepts COMMIT without an error and rolls back.
+ * Notices when a statement has ended the transaction. Anything that the app runs after that does harm: MySQL and SQLite
+ * would run it outside the transaction, and PostgreSQL accepts COMMIT without an error but rolls back.
  */
 export function watched(inner: DatabaseConnection, dialect: SqlDialect): Watched {
   let failure: { readonly error: unknown } | undefined
@@ -30,7 +30,7 @@ export function watched(inner: DatabaseConnection, dialect: SqlDialect): Watched
       const goesBack = GOES_BACK.test(query.sql)
       if (failure && !(goesBack && !isCut)) throw failure.error
       try {
-        // A driver whose connection is destroyed may forget to tell who waits for an answer.
+        // A driver may never settle a query whose connection was destroyed.
         const result = await Promise.race([inner.executeQuery<R>(query), cut])
         if (goesBack) failure = undefined
         return result
@@ -58,10 +58,10 @@ export function watched(inner: DatabaseConnection, dialect: SqlDialect): Watched
   }
 }
 
-/** In PostgreSQL it makes the transaction good again. */
+/** A rollback, also one to a savepoint. In PostgreSQL it makes a failed transaction usable again. */
 const GOES_BACK = /^\s*rollback\b/i
 
-/** In PostgreSQL every error does; elsewhere one about a value leaves what was done before as it is. */
+/** In PostgreSQL every error ends the transaction. Elsewhere an error about a value keeps what was done before. */
 function endsTransaction(error: unknown, dialect: SqlDialect): boolean {
   if (dialect === 'postgres') return true
   const kind = recogniseStoreError(error)?.kind

@@ -5,7 +5,7 @@ import type { SqlKeyType } from './keys'
 import type { SqlTable } from './options'
 import { planOf, type TablePlan } from './plan'
 
-/** The statements that make the table of an adapter which keeps its values as JSON. */
+/** The statements that create the table of an adapter that keeps its values as JSON (`json`). */
 export function createTableStatements(dialect: SqlDialect, options: SqlTable): string[] {
   checkDialect(dialect, 'createTableStatements()')
   const plan = planOf(options, 'createTableStatements()')
@@ -27,7 +27,7 @@ export function createTableStatements(dialect: SqlDialect, options: SqlTable): s
   ]
 }
 
-/** The values may be of any table, so they are JSON, whatever their columns are there. */
+/** The table of the history. It keeps values as JSON, whatever columns they come from. */
 function historyTable(plan: TablePlan, dialect: SqlDialect): string[] {
   if (!plan.history) return []
   const types = TYPES[dialect]
@@ -43,7 +43,9 @@ function historyTable(plan: TablePlan, dialect: SqlDialect): string[] {
   return [compiled(sql`create table if not exists ${sql.table(plan.history.table)} (${sql.join(lines)})`, dialect)]
 }
 
-/** As long as an index of MySQL allows: the keys of a table that is there may be longer than those that are made here. */
+/**
+ * The longest key that an index of MySQL allows: an existing table may have longer keys than one that is created here.
+ */
 function mostBytesIn({ scope, keyTypes }: TablePlan): number {
   const texts = keyTypes.filter((type) => type === 'text').length
   return Math.floor((2700 - 255 * scope.length) / Math.max(texts, 1))
@@ -67,11 +69,11 @@ function primaryKey(columns: readonly string[]): RawBuilder<unknown> {
 }
 
 /**
- * The statements that add what a table lacks: the columns of version, date and removal that are not among `existing`, and
- * the table of its history.
+ * The statements that add what a table lacks: the columns of version, date and removal that are not among `existing`,
+ * and the table of its history.
  *
- * In PostgreSQL and MySQL rows that others insert get a version of their own. In SQLite they begin at '0', so there a
- * row has to be removed and made again through the adapter.
+ * In PostgreSQL and MySQL, rows that others insert get a version of their own. In SQLite they begin at '0', so there a
+ * row must be removed and created again through the adapter.
  */
 export function addColumnStatements(dialect: SqlDialect, options: SqlTable, existing: readonly string[]): string[] {
   checkDialect(dialect, 'addColumnStatements()')
@@ -118,13 +120,13 @@ function line(column: string, words: string): RawBuilder<unknown> {
   return sql`${sql.ref(column)} ${sql.raw(words)}`
 }
 
-/** A type, and what a column that is added gives to the rows that are there. */
+/** The types of a dialect, and the defaults that added columns give to existing rows. */
 interface ColumnTypes {
-  /** `mostBytes`: how much of an index a text may take, where that has to be said. */
+  /** `mostBytes`: how long a text in an index may be, for dialects that have to be told. */
   key(type: SqlKeyType, mostBytes: number): string
   scope(value: string | number): string
   readonly json: string
-  /** A version as it is shown, of whatever type it is. */
+  /** For versions of any type, as text. */
   readonly anyVersion: string
   readonly version: Readonly<Record<'text' | 'bigint' | 'integer', readonly [type: string, added: string]>>
   readonly date: string
@@ -147,7 +149,7 @@ const postgres: ColumnTypes = {
 }
 
 const mysql: ColumnTypes = {
-  // Bytes: the default collations take abc, ABC and Ábc for one key.
+  // Bytes, because the default collations treat abc, ABC and Ábc as one key.
   key: (type, mostBytes) =>
     ({
       text: `varbinary(${mostBytes})`,
@@ -167,7 +169,7 @@ const mysql: ColumnTypes = {
   addedDate: 'not null default current_timestamp(3)',
 }
 
-/** It adds no column whose default is not a constant. */
+/** SQLite adds a column only if its default is a constant. */
 const sqlite: ColumnTypes = {
   key: (type) => (type === 'integer' ? 'integer' : 'text'),
   scope: (value) => (typeof value === 'number' ? 'integer' : 'text'),

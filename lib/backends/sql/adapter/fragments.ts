@@ -8,36 +8,42 @@ export type Fragment = RawBuilder<unknown>
 /** Where the three dialects differ. */
 export interface Fragments {
   nameOf(column: string): Fragment
-  /** The column as text, for comparisons and versions. Two contents that differ have two texts. */
+  /** The column as text, for comparisons and versions. Different contents give different texts. */
   textOf(column: string): Fragment
-  /** The column is exactly this text: no collation, no padding, no numbers that are equal. */
+  /**
+   * A condition: the column holds exactly this text. No collation or padding makes another text equal, and 1.0 is not
+   * 1.
+   */
   isExactly(column: string, text: string): Fragment
-  /** The column is exactly this number, whether it holds numbers or texts: `5abc` and `05` are not 5. */
+  /** A condition: the column holds exactly this number, as a number or as text. `5abc` and `05` are not 5. */
   isExactlyNumber(column: string, number: number): Fragment
-  /** What `fullTextOf` gave, NULL included, is still there. */
+  /** A condition: the column still holds what `fullTextOf` gave, NULL included. */
   isStill(column: string, text: string | null): Fragment
-  /** As `textOf`, but two floats that differ have two texts too. */
+  /** Like `textOf`, but different floats also give different texts. */
   fullTextOf(column: string): Fragment
-  /** As `textOf`, in the form from which the column can be written again. */
+  /** Like `textOf`, in a form that can be written back to the column. */
   exactTextOf(column: string): Fragment
   /** A number with all of its digits. */
   numberOf(column: string): Fragment
-  /** A date as ISO 8601, where the driver would make another moment of it, or drop what is finer than a millisecond. */
+  /** A date as ISO 8601, where the driver would read it as another moment, or drop digits finer than a millisecond. */
   dateOf(column: string): Fragment
-  /** What null makes of a column of JSON: a JSON null stays one, for both are read as null; all else becomes NULL. */
+  /**
+   * What to store for null in a column of JSON. A JSON null stays, because both are read as null. Anything else becomes
+   * NULL.
+   */
   nullIn(column: string): Fragment
   integer(text: string): Fragment
   uuid(text: string): Fragment
-  /** What a row that is changed is dated with, as `laterDate` has it. `second` is `value` without its parts of a second. */
+  /** The date of a changed row, by the rule of `laterDate`. `second` is `value`, cut to whole seconds. */
   later(column: string, type: 'date' | 'ms', value: unknown, second: unknown): Fragment
 }
 
-/** better-sqlite3 binds a number as a float, which a column of text keeps as 5.0; SQLite knows integers. */
+/** better-sqlite3 binds a number as a float, so a text column would hold 5.0. It binds a bigint as an integer. */
 export function wholeNumber(number: number): number | bigint {
   return Number.isSafeInteger(number) ? BigInt(number) : number
 }
 
-/** A number as its column may show it: a DECIMAL(10,2) has 5 as 5.00. */
+/** A pattern for the texts of a number: DECIMAL(10,2) shows 5 as 5.00. */
 function numberPattern(number: number): string {
   const text = String(number).replace('.', '[.]')
   return Number.isInteger(number) ? `^${text}([.]0+)?$` : `^${text}0*$`
@@ -54,7 +60,7 @@ function laterMs(before: Fragment, value: unknown, second: unknown, seconds: (ms
   return laterOf([before, second], value, ahead, next, [isShared, before, sql`${next} + ${sql.lit(SHARED_MS)}`])
 }
 
-/** NULL is not later than anything. */
+/** If there is no date yet (NULL), the comparison is not true, and the new value is used. */
 function laterOf(
   [was, is]: readonly [Fragment, unknown],
   value: unknown,
@@ -72,7 +78,7 @@ type Names = ReturnType<typeof namesIn>
 const postgres = (nameOf: Names): Fragments => ({
   nameOf,
   textOf: (column) => sql`cast(${nameOf(column)} as text)`,
-  // "C": the collation of the column may be one that takes é for e.
+  // "C", because the column's own collation may treat é as e.
   isExactly: (column, text) => sql`cast(${nameOf(column)} as text) collate "C" = ${text}`,
   isExactlyNumber: (column, number) =>
     sql`${nameOf(column)} = ${String(number)} and cast(${nameOf(column)} as text) ~ ${numberPattern(number)}`,
@@ -80,7 +86,7 @@ const postgres = (nameOf: Names): Fragments => ({
   fullTextOf: (column) => sql`cast(${nameOf(column)} as text)`,
   exactTextOf: (column) => sql`cast(${nameOf(column)} as text)`,
   numberOf: nameOf,
-  // Whatever the DateStyle, and also of a date without a time or a zone, which pg takes for local ones.
+  // Independent of DateStyle. Also for dates without a time or a zone, which pg would read as local.
   dateOf: (column) => sql`to_json(${nameOf(column)}) #>> '{}'`,
   nullIn: (column) =>
     sql`case when cast(${nameOf(column)} as text) ~ '^[[:space:]]*null[[:space:]]*$' then ${nameOf(column)} end`,
@@ -101,14 +107,14 @@ const postgres = (nameOf: Names): Fragments => ({
   },
 })
 
-/** `convert` first: the column may be in another character set, and bytes of two sets do not compare. */
+/** Converted first: the column may have another character set, and bytes of two character sets cannot be compared. */
 const mysqlBytes = (content: Fragment) => sql`cast(convert(${content} using utf8mb4) as binary)`
 
 const MYSQL_NUMBER = sql.raw("'^-?[0-9]{1,20}([.][0-9]{1,20})?(e[-+]?[0-9]{1,2})?$'")
 
 /**
- * The text of a FLOAT has only six of its digits; `format` shows the others, and takes a UUID or an address of MariaDB
- * too, which arithmetic refuses. Only numbers are formatted: another text is an error in an UPDATE.
+ * As text, a FLOAT has only six digits. `format` shows the others. It also accepts a UUID or an IP address of MariaDB,
+ * which arithmetic refuses. Only numbers are formatted, because any other text would be an error in an UPDATE.
  */
 function mysqlFullText(column: Fragment): Fragment {
   const text = sql`convert(${column} using utf8mb4)`
@@ -124,7 +130,7 @@ const mysql = (nameOf: Names): Fragments => ({
   isStill: (column, text) => sql`${mysqlBytes(mysqlFullText(nameOf(column)))} <=> ${mysqlBytes(sql`${text}`)}`,
   fullTextOf: (column) => mysqlFullText(nameOf(column)),
   exactTextOf: (column) => sql`convert(${nameOf(column)} using utf8mb4)`,
-  // A FLOAT by itself shows six of its digits. What is no number stays what it is.
+  // A FLOAT by itself shows only six digits. Anything that is not a number stays as it is.
   numberOf: (column) =>
     sql`if(convert(${nameOf(column)} using utf8mb4) regexp ${MYSQL_NUMBER}, ${nameOf(column)} + 0, ${nameOf(column)})`,
   dateOf: nameOf,
@@ -151,7 +157,7 @@ const sqlite = (nameOf: Names): Fragments => ({
   isExactlyNumber: (column, number) =>
     sql`${nameOf(column)} = ${wholeNumber(number)} and cast(${nameOf(column)} as text) collate binary in (${String(number)}, ${`${number}.0`})`,
   isStill: (column, text) => sql`quote(${nameOf(column)}) is ${text}`,
-  // A cast keeps 15 digits of a float, quote() all of them.
+  // A cast keeps 15 digits of a float, quote() keeps all of them.
   fullTextOf: (column) => sql`quote(${nameOf(column)})`,
   exactTextOf: (column) =>
     sql`case typeof(${nameOf(column)}) when 'real' then quote(${nameOf(column)}) when 'blob' then ${nameOf(column)} else cast(${nameOf(column)} as text) end`,
@@ -163,9 +169,9 @@ const sqlite = (nameOf: Names): Fragments => ({
   uuid: (text) => sql`${text}`,
   later(column, type, value, second) {
     const before = nameOf(column)
-    // Without the cast a bound number is a float, and so is what comes of it.
+    // Without the cast, a bound number is a float, and so is the result.
     if (type === 'ms') return laterMs(before, value, sql`cast(${second} as integer)`, (ms) => sql`${ms} / 1000`)
-    // As numbers: the app's own statements may write a date with a space in place of the T.
+    // Compared as numbers, because the app's own statements may write dates with a space instead of the T.
     const [was, is] = [sql`cast(strftime('%s', ${before}) as integer)`, sql`cast(strftime('%s', ${second}) as integer)`]
     const next = sql`strftime('%Y-%m-%dT%H:%M:%S.000Z', ${was} + 1, 'unixepoch')`
     const sharedAt = (s: Fragment) => sql`strftime(${sql.lit(`%Y-%m-%dT%H:%M:%S.${SHARED_MS}Z`)}, ${s}, 'unixepoch')`
@@ -175,14 +181,16 @@ const sqlite = (nameOf: Names): Fragments => ({
 })
 
 /**
- * A piece of a statement without values, as text: Kysely quotes and compiles it once, and not again for each request,
- * which cost more than the statement itself.
+ * Compiles a fragment without values to text, once. To let Kysely quote and compile it for each request cost more than
+ * the statement itself.
  */
 export function settledText(fragment: RawBuilder<unknown>, dialect: SqlDialect): RawBuilder<unknown> {
   return sql.raw(compiled(fragment, dialect))
 }
 
-/** Names, which come from configuration alone and are few, as a dialect quotes them. */
+/**
+ * Quotes the names of columns for a dialect. They come only from the configuration, so there are few, and all are kept.
+ */
 export function namesIn(dialect: SqlDialect): (column: string) => RawBuilder<unknown> {
   const known = new Map<string, RawBuilder<unknown>>()
   return (column) => {
@@ -193,9 +201,9 @@ export function namesIn(dialect: SqlDialect): (column: string) => RawBuilder<unk
 }
 
 /**
- * How a statement that writes begins. With an empty `sql_mode` MySQL cuts a text that is too long, and stores another
- * number, date or enum value than the one it was given. So each of our writes is strict by itself, whatever the session
- * is set to: by SET STATEMENT in MariaDB, which alone reads this kind of comment, and by a hint in MySQL 8.
+ * How a statement that writes begins. With an empty `sql_mode`, MySQL cuts long texts, and stores numbers, dates and
+ * enum values that differ from what it was given. So each write is strict by itself, whatever the mode of the session:
+ * by SET STATEMENT in MariaDB, which alone reads this kind of comment, and by a hint in MySQL 8.
  */
 export function strictVerbs(dialect: SqlDialect): Readonly<Record<'insert' | 'update', RawBuilder<unknown>>> {
   if (dialect !== 'mysql') return { insert: sql.raw('insert'), update: sql.raw('update') }

@@ -12,7 +12,7 @@ export interface HistoryRow {
   readonly gone: unknown
 }
 
-/** What the history of a resource is written and read with. Nothing here talks to a database. */
+/** The statements that write and read the history of a resource. Nothing here talks to a database. */
 export function historyStatements({ table: name, keepVersions }: HistoryPlan, keys: Keys, dialect: SqlDialect) {
   const { isExactly, textOf } = fragmentsOf(dialect)
   const nameOf = namesIn(dialect)
@@ -29,11 +29,11 @@ export function historyStatements({ table: name, keepVersions }: HistoryPlan, ke
           set ${sql.join(HISTORY_VALUES.map((column) => sql`${nameOf(column)} = excluded.${nameOf(column)}`))}`,
   )
   const position = nameOf('position')
-  /** By way of a table of its own: MySQL reads none that the statement changes. */
+  /** As a derived table, because MySQL cannot read a table directly in a statement that changes it. */
   const latest = (where: Fragment, most: number) =>
     sql`(select ${position} from ${table} where ${where} order by ${position} desc limit ${sql.lit(most)}) as latest`
 
-  /** A version that comes back moves to the end. */
+  /** A version that comes back gets the last position. */
   function contentsOf(where: Fragment, keyValues: readonly unknown[], state: ResourceState<unknown>): Fragment {
     const { version, value, lastModified, gone = false } = state
     const mark = dialect === 'postgres' ? gone : Number(gone)
@@ -42,11 +42,14 @@ export function historyStatements({ table: name, keepVersions }: HistoryPlan, ke
   }
 
   return {
-    /** Who calls it holds the resource, so no two get one position. */
+    /** The caller has locked the row, so no two versions get the same position. */
     keep: (where: Fragment, keyValues: readonly unknown[], state: ResourceState<unknown>): Fragment =>
       sql`${verb.insert} into ${table} (${into}) values (${contentsOf(where, keyValues, state)}) ${replacing}`,
 
-    /** Each part sees the tables as they were before the statement, so what is kept now is counted by itself. */
+    /**
+     * All parts see the tables as they were before the statement. So `pruned` does not see the version that is kept
+     * now, and keeps one fewer.
+     */
     keepAlong(
       change: RawBuilder<Row>,
       where: Fragment,
@@ -73,14 +76,14 @@ export function historyStatements({ table: name, keepVersions }: HistoryPlan, ke
         forgotten as (delete from ${table} where ${where} and exists (select 1 from changed))
         select * from changed`,
 
-    /** Of the versions of a resource, those are removed that are too many. */
+    /** Removes all but the latest `keepVersions` versions. */
     prune: (where: Fragment): Fragment =>
       sql`delete from ${table}
         where ${where} and ${position} < (select min(${position}) from ${latest(where, keepVersions)})`,
 
     forget: (where: Fragment): Fragment => sql`delete from ${table} where ${where}`,
 
-    /** In their order, from a version on. */
+    /** All versions from the given one on, oldest first. */
     selectSince: (where: Fragment, version: string): RawBuilder<HistoryRow & { readonly version: string }> =>
       sql`select ${textOf('version')} as version, ${textOf('value')} as value, modified_ms, gone from ${table}
         where ${where} and ${position} >= (select ${position} from ${table} where ${where} and ${isExactly('version', version)})

@@ -16,16 +16,17 @@ export interface KeyOptions {
 export interface Keys {
   readonly columns: readonly string[]
   where(key: string): RawBuilder<unknown> | undefined
-  /** What the database itself takes for the same key: a collation may do so with another one. */
+  /** Rows whose key the database treats as equal, for example because of a collation. */
   alike(key: string): RawBuilder<unknown> | undefined
   /** For an INSERT, in the order of `columns`. */
   values(key: string): unknown[] | undefined
-  /** The same without the scope. */
+  /** Like `values`, without the scope. */
   own(key: string): unknown[] | undefined
 }
 
 export function keysOf({ columns, types, separator, scope }: KeyOptions, fragments: Fragments): Keys {
-  // As with a key: the first condition is for the index, the second lets no collation into another tenant's rows.
+  // The first condition uses the index. The second compares exactly, so that no collation reaches another tenant's
+  // rows.
   const inScope = scope.map(([column, value]) =>
     typeof value === 'number'
       ? fragments.isExactlyNumber(column, value)
@@ -52,7 +53,7 @@ export function keysOf({ columns, types, separator, scope }: KeyOptions, fragmen
       if (!parts) return undefined
       const matches = columns.map((column, index) => {
         const part = parts[index] ?? ''
-        // The first condition is for the index, the second keeps what a collation takes for the same apart.
+        // The first condition uses the index. The second compares exactly, whatever the collation.
         return sql`${fragments.nameOf(column)} = ${bound(part, index)} and ${fragments.isExactly(column, part)}`
       })
       return sql.join([...inScope, ...matches], sql` and `)
@@ -77,7 +78,7 @@ export function keysOf({ columns, types, separator, scope }: KeyOptions, fragmen
 const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** Only what the database would write the same way: '01' is not the key of row 1. */
+/** Accepts only the spelling that the database itself uses: '01' is not the key of row 1. */
 function storedForm(part: string, type: SqlKeyType): string | undefined {
   if (type === 'sha256') return createHash('sha256').update(storableText(part)).digest('hex')
   if (type === 'text') return storableText(part)

@@ -12,13 +12,13 @@ import type { Row } from './versions'
 /** Where statements run: on any connection of a pool, or on the one of a transaction. */
 export interface Connection {
   readonly execute: Execute
-  /** Runs several on one connection, all or none. What was read with a lock cannot change before it ends. */
+  /** Runs several statements in one transaction. Rows that were read with a lock stay as they are until it ends. */
   batch<R>(run: (execute: Execute) => Promise<R>): Promise<R>
-  /** A read locks the row. */
+  /** Reads lock the row. */
   readonly locks: boolean
-  /** No transaction of the app's: what waits for the end of it may be asked to hurry. */
+  /** The transaction is not the app's, so constraints that wait for its end may be checked early. */
   readonly isOurs: boolean
-  /** What is changed with a row, in the same statement. */
+  /** Adds further changes to the statement that changes a row. */
   readonly along?: ((change: RawBuilder<Row>) => RawBuilder<Row>) | undefined
 }
 
@@ -54,7 +54,7 @@ export function operationsAt<T>(
     return row && rows.stateOf(row)
   }
 
-  /** Runs an INSERT or UPDATE of the value. What the database refuses is told with the members that it is about. */
+  /** Runs an INSERT or UPDATE of the value. If the database refuses it, the error names the members that caused it. */
   async function store(execute: Execute, statement: RawBuilder<Row>, contents: Assignments): Promise<QueryResult<Row>> {
     return execute(statement).catch((error: unknown) => {
       throw refusalOf(error, catalogue().refusedMembers(error, contents), WHO)
@@ -63,7 +63,7 @@ export function operationsAt<T>(
 
   const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
 
-  /** The row of the key, as long as it has this version. `undefined`: it has another one already. */
+  /** The WHERE condition for the key at this version. `undefined`: the row already has another version. */
   async function conditionOf(
     execute: Execute,
     key: string,
@@ -77,11 +77,11 @@ export function operationsAt<T>(
   }
 
   /**
-   * Changes the row if it still has the expected version. `change` gives nothing where no row matched.
+   * Changes the row if it still has the expected version. `change` resolves to `undefined` if no row matched.
    *
-   * A row that has the expected version and is not changed all the same is looked at once more, on one connection: the
-   * read may have come from a replica that lags, and a state may have come back in between. If it is still so, a row
-   * policy or a trigger keeps the row as it is, and would do so for ever.
+   * If no row matched although the row has the expected version, all is tried once more, on one connection: the read
+   * may have come from a replica that lags, or the same state may have come back in between. If the row still does not
+   * change, a row policy or a trigger prevents it, and always would.
    */
   async function changeIfStill<R>(
     key: string,
@@ -106,7 +106,10 @@ export function operationsAt<T>(
     })
   }
 
-  /** What a change made of the row. MySQL gives no row back, and triggers change it after it was given: then it is read. */
+  /**
+   * The state after a change. MySQL returns no row, and triggers may change the row after it was returned. Then it is
+   * read again.
+   */
   async function written(execute: Execute, key: string, row: Row | undefined, value: T, version: string | undefined) {
     const { isFinal, isDeferred, isView } = catalogue()
     if (row && isFinal) return rows.stateOf(row)
@@ -114,12 +117,15 @@ export function operationsAt<T>(
     if (!isFinal || version === undefined) return (await read(key, execute)) ?? gone(isView)
     const seen = await read(key).catch(() => undefined)
     if (seen?.version === version) return seen
-    // Another writer came in between, or the read failed. The change was made all the same, and this is the result,
-    // without its date.
+    // Another writer came in between, or the read failed. The change was still made, and this is its result, without
+    // the date.
     return { value: JSON.parse(JSON.stringify(value)) as T, version }
   }
 
-  /** Where only a read tells what a change made of the row, it has to come before others may change it again. */
+  /**
+   * If only a read can tell the new state, the change and the read run in one transaction, before others can change the
+   * row.
+   */
   const changing = <R>(execute: Execute, run: (execute: Execute) => Promise<R>): Promise<R> =>
     execute === executeHere && (!catalogue().isFinal || (dialect === 'mysql' && versions.needsRow))
       ? batch(run)
@@ -152,8 +158,8 @@ export function operationsAt<T>(
       if (outcome.state) return { ok: true, state: outcome.state }
       const current = await read(key)
       if (current) return { ok: false, current }
-      // Another writer made the key and removed it again; or another unique index is in the way, a row whose key a
-      // collation takes for this one, a row that a policy hides, or a trigger.
+      // Another writer created the key and removed it again, or something else is in the way: another unique index, a
+      // key that a collation treats as equal, a row that a policy hides, or a trigger.
       if (tries === MOST_TRIES) throw 'taken' in outcome ? outcome.taken : await notTaken(key)
       await pause(tries, { firstMs: 1, longestMs: 256 })
     }
@@ -200,7 +206,9 @@ function hasChanged({ rows, numAffectedRows = 0n }: QueryResult<unknown>): boole
   return rows.length > 0 || numAffectedRows > 0n
 }
 
-/** MySQL has no ON CONFLICT for one index alone: what is taken, the key or another column, a read has to tell. */
+/**
+ * MySQL has no ON CONFLICT for one index only. A read has to tell whether the key or another unique column is taken.
+ */
 function takenOrThrow(error: unknown): { readonly state: false; readonly taken: unknown } {
   if (recogniseStoreError(error)?.kind !== 'unique') throw error
   return { state: false, taken: error }
@@ -210,7 +218,7 @@ function rethrow(error: unknown): never {
   throw error
 }
 
-/** What was written is taken back. */
+/** The row is not there after the change. The error rolls the change back. */
 function gone(isView: boolean): never {
   if (isView) throw unstorable('a row with this value would not be in the view any more.', WHO)
   throw new TypeError(`${WHO}: a row that was just written is not there; a trigger may have removed it.`)

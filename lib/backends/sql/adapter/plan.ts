@@ -5,7 +5,7 @@ import type { SqlHistory, SqlTable } from './options'
 import type { MemberColumn } from './values'
 import type { SqlVersionType } from './versions'
 
-/** The same with every default filled in. */
+/** The options, with all defaults filled in. */
 export interface TablePlan {
   readonly table: string
   readonly key: readonly string[]
@@ -20,7 +20,7 @@ export interface TablePlan {
   readonly history: HistoryPlan | undefined
 }
 
-/** A table beside that of the resources. */
+/** The table of the history. */
 export interface HistoryPlan {
   readonly table: string
   readonly keepVersions: number
@@ -28,7 +28,7 @@ export interface HistoryPlan {
 
 export const HISTORY_VALUES = ['value', 'modified_ms', 'gone', 'position'] as const
 
-/** The columns behind those of the key. Dates are milliseconds: no time zone changes them. */
+/** The columns after those of the key. Dates are in milliseconds, so no time zone changes them. */
 export const HISTORY_COLUMNS = ['version', ...HISTORY_VALUES] as const
 
 const TABLE_OPTIONS = 'table key keyType keySeparator scope json columns version lastModified softDelete history'.split(
@@ -58,7 +58,7 @@ export function planOf(options: SqlTable, who: string): TablePlan {
   }
   if (options.columns !== undefined && plan.members.length === 0) fail('columns names no column.')
   const keyColumns = [...plan.key, ...plan.scope.map(([column]) => column)]
-  // A member may show the key, or what it is scoped by; nothing else is there twice.
+  // A member may show a column of the key or the scope. No other column may have two uses.
   const members = plan.members.map(({ column }) => column).filter((column) => !keyColumns.includes(column))
   const marks = [plan.version, plan.lastModified, plan.softDelete].flatMap((mark) => (mark ? [mark.column] : []))
   const named = [...keyColumns, ...marks, ...members, ...(plan.json === undefined ? [] : [plan.json])]
@@ -70,7 +70,7 @@ export function planOf(options: SqlTable, who: string): TablePlan {
 
 type Fail = (what: string) => never
 
-/** What can be a name, or an object of this and that. */
+/** Checks the options that can be a name or an object. */
 function checkShapes(
   { columns, key = 'id', scope = {}, version, lastModified, softDelete }: SqlTable,
   fail: Fail,
@@ -78,7 +78,7 @@ function checkShapes(
   if (typeof key !== 'string' && !Array.isArray(key)) fail(`key is ${JSON.stringify(key)}; give a column, or several.`)
   if (!isObject(scope)) fail(`scope is ${JSON.stringify(scope)}; give { column: value }.`)
   for (const [column, value] of Object.entries(scope)) {
-    // NULL is no value that a unique index could keep apart, and nothing equals it.
+    // NULL equals nothing, and a unique index does not compare it.
     if (typeof value !== 'string' && !Number.isFinite(value))
       fail(`scope.${column} is ${value}; give a string or a number.`)
   }
@@ -113,7 +113,7 @@ function checkHistory(history: SqlHistory, plan: TablePlan, who: string, fail: F
   if (table === plan.table) fail('history.table is the table of the resources; give it another one.')
   if (!Number.isSafeInteger(keepVersions) || keepVersions < 1)
     fail(`history.keepVersions is ${JSON.stringify(keepVersions)}; give a positive integer, or leave history out.`)
-  // Most databases take VALUE for value.
+  // Most databases treat VALUE and value as the same column.
   const keyColumns = [...plan.key, ...plan.scope.map(([column]) => column)].map((column) => column.toLowerCase())
   const taken = keyColumns.find((column) => OWN_COLUMNS.has(column))
   if (taken !== undefined) fail(`history has a column "${taken}" of its own, so no key or scope can be called that.`)
@@ -146,7 +146,7 @@ function membersOf(columns: NonNullable<SqlTable['columns']>): MemberColumn[] {
   )
 }
 
-/** Kysely quotes them too. This is so that a mistake shows when the app starts, not as a query that finds nothing. */
+/** Kysely quotes names too. This check makes a mistake show when the app starts, not as a query that fails later. */
 const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 
 function isIdentifier(name: unknown, mostParts: number): boolean {

@@ -15,7 +15,7 @@ const RETURNING_ONE = sql.raw(' returning 1 as removed')
 type Condition = RawBuilder<unknown>
 export type Assignments = ReadonlyArray<readonly [column: string, content: unknown]>
 
-/** A plan turned into statements: what a row says, and how it is read and written. Nothing here talks to a database. */
+/** Builds the statements of a plan, and reads their rows. Nothing here talks to a database. */
 export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => number) {
   const fragments = fragmentsOf(dialect)
   const keys = keysOf(
@@ -72,14 +72,14 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       return softDelete && isSet(row.deleted) ? { ...state, gone: true } : state
     },
 
-    /** Of a row to which the database gave its key. */
+    /** The key that the database generated for a row. */
     keyOf: (row: Row): string => plan.key.map((_, index) => String(row[`k${index}`])).join(plan.keySeparator),
 
-    /** SQLite has no locks on rows: who began to write holds all of them. */
+    /** SQLite has no locks on rows: a transaction that has begun to write holds the whole database. */
     select: (where: Condition, locks = false): Statement =>
       sql<Row>`select ${selection} from ${table} where ${where}${locks ? forUpdate : NOTHING}`,
 
-    /** `isGone` leaves a tombstone, and the value as it is. */
+    /** With `isGone`, the row becomes a tombstone and keeps its value. */
     update(where: Condition, set: Assignments, isGone = false): Statement {
       const ms = now()
       const all = [
@@ -89,12 +89,16 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
           ? [[softDelete.column, isGone ? goneMark(softDelete.type, ms) : aliveMark(softDelete.type)] as const]
           : []),
       ]
-      // Columns of one statement see the row as it was, but for MySQL, where none of these refers to another one.
+      // Assignments see the row as it was before the statement. In MySQL they see earlier assignments, but none of
+      // these refers to another column.
       const assigned = sql.join(all.map(([column, content]) => sql`${nameOf(column)} = ${content}`))
       return sql<Row>`${verb.update} ${table} set ${assigned} where ${where}${returning}`
     },
 
-    /** Without `keyValues` the database gives the key. MySQL refuses a key that is taken; the others write nothing. */
+    /**
+     * Without `keyValues`, the database generates the key. If the key is taken, MySQL raises an error, and the others
+     * insert nothing.
+     */
     insert(set: Assignments, keyValues: readonly unknown[] | undefined): Statement {
       const ms = now()
       const given: Assignments = keyValues
@@ -133,7 +137,7 @@ function isSet(mark: unknown): boolean {
   return Buffer.isBuffer(mark) ? isTrue(mark) : Number(mark) !== 0
 }
 
-/** SQLite's own texts of a date have neither a T nor a Z, and mean UTC. */
+/** Date texts that SQLite makes have neither a T nor a Z, and are in UTC. */
 function dateOf(content: unknown): Date | undefined {
   if (content === null || content === undefined) return undefined
   if (content instanceof Date) return content

@@ -14,22 +14,22 @@ export interface MemberColumn {
   readonly type: SqlColumnType
 }
 
-/** What the database says of columns. */
+/** What the database says about the columns. */
 export interface ColumnFacts {
   /** Columns that the database fills in by itself and that no statement may set. */
   readonly generated: ReadonlySet<string>
-  /** Columns whose contents the driver gives and takes as arrays. */
+  /** Columns that the driver reads and writes as arrays. */
   readonly arrays: ReadonlySet<string>
-  /** Columns whose contents come back as numbers of JavaScript, texts that look like one too. Not in PostgreSQL. */
+  /** Columns that are read as numbers of JavaScript, even if a text was written. Never in PostgreSQL. */
   readonly numeric: ReadonlySet<string>
 }
 
-/** How a value becomes columns and comes back. */
+/** How a value is written to columns and read back. */
 export interface Values {
   readonly columns: readonly string[]
   readonly selection: readonly Fragment[]
   valueOf(row: Row): unknown
-  /** What to write. A member that is missing: the column's default in a new row, NULL in an old one. */
+  /** What to write. A missing member gets the column's default in a new row, and NULL in an existing one. */
   columnsOf(value: unknown, isNew: boolean, facts: ColumnFacts): Array<readonly [column: string, content: unknown]>
 }
 
@@ -39,14 +39,14 @@ const WHO = 'sqlAdapter()'
 export function jsonValue(column: string, { textOf }: Fragments): Values {
   return {
     columns: [column],
-    // As text: drivers parse JSON columns, some of them, and then a string looks like its own JSON.
+    // Read as text: some drivers parse columns of JSON, and then a string cannot be told from its own JSON.
     selection: [sql`${textOf(column)} as ${sql.ref('c0')}`],
     valueOf: ({ c0 }) => (typeof c0 === 'string' ? parseJson(c0, WHO) : null),
     columnsOf: (value) => [[column, jsonText(value, WHO)]],
   }
 }
 
-/** A member a column. `own` are the columns that the key and the scope already write. */
+/** One column for each member. `own`: the columns that the key and the scope already write. */
 export function columnValues(
   members: readonly MemberColumn[],
   own: readonly string[],
@@ -109,7 +109,7 @@ function toColumn(
   if (arrays.has(column) && type === 'plain') return toArray(content, member)
   if (!FITS[type](content)) throw unstorable(`the member ${JSON.stringify(member)} is no ${type}.`, WHO, member)
   if (content instanceof Date) return content.toJSON()
-  // An object would be the text [object Object], or in some drivers a piece of SQL.
+  // Drivers would write an object as the text [object Object], or even as a piece of SQL.
   if (typeof content === 'object')
     throw unstorable(`the member ${JSON.stringify(member)} is no text, number or boolean.`, WHO, member)
   if (type === 'number' || (type === 'plain' && (typeof content === 'number' || numeric.has(column))))
@@ -120,7 +120,9 @@ function toColumn(
 
 const NUMBER = /^\s*[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?\s*$/
 
-/** What could be written and never be read again, or what MySQL would round to an integer without a word. */
+/**
+ * Refuses a number that could be written but not read back exactly, or that MySQL would silently round to an integer.
+ */
 function checkNumber(content: unknown, member: string, isInteger: boolean): void {
   if (typeof content === 'string' && !NUMBER.test(content)) return
   const number = Number(content)
@@ -131,7 +133,7 @@ function checkNumber(content: unknown, member: string, isInteger: boolean): void
     throw unstorable(`the member ${JSON.stringify(member)} is no integer.`, WHO, member)
 }
 
-/** The driver writes an array of JavaScript as one of PostgreSQL, and an object in it as its JSON. */
+/** The driver writes an array of JavaScript as an array of PostgreSQL, but an object in it as a text of JSON. */
 function toArray(content: unknown, member: string): readonly unknown[] {
   if (Array.isArray(content) && hasOnlyScalars(content)) return content
   throw unstorable(`the member ${JSON.stringify(member)} is no array of texts, numbers and booleans.`, WHO, member)
@@ -141,7 +143,7 @@ function hasOnlyScalars(items: readonly unknown[]): boolean {
   return items.every((item) => (Array.isArray(item) ? hasOnlyScalars(item) : typeof item !== 'object' || item === null))
 }
 
-/** SQLite takes anything for a boolean or a number, and others make of it what they can. */
+/** SQLite stores anything in a column of booleans or numbers, and other databases convert what they can. */
 const FITS = {
   boolean: (content: unknown) => typeof content === 'boolean',
   number: (content: unknown) =>
@@ -157,7 +159,7 @@ function toDate(content: unknown, member: string, dialect: SqlDialect): unknown 
   const date = new Date(content as string)
   if (Number.isNaN(date.getTime()) || (typeof content === 'string' && isNoDay(content)))
     throw unstorable(`the member ${JSON.stringify(member)} is no date.`, WHO, member)
-  // MySQL knows no Z; its driver writes a Date as it has to be.
+  // MySQL does not accept the Z, but its driver writes a Date correctly.
   if (dialect === 'mysql') return date
   return typeof content === 'string' && ISO_DATE.test(content) ? inUtc(content) : date.toJSON()
 }
@@ -185,7 +187,7 @@ export function fromColumn(content: unknown, { member, type }: MemberColumn, dia
   }
 }
 
-/** What would come back as another thing when it is written again is refused when it is read. */
+/** Refuses, when it is read, what would change when it is written back. */
 function fromPlain(content: unknown, member: string, dialect: SqlDialect): unknown {
   if (content instanceof Date) throw unkept(member, `a date; say { type: 'date' }`)
   if (typeof content === 'bigint') return Number.isSafeInteger(Number(content)) ? Number(content) : String(content)
@@ -195,12 +197,12 @@ function fromPlain(content: unknown, member: string, dialect: SqlDialect): unkno
     throw unkept(member, "an object; say { type: 'json' } for JSON, { type: 'text' } for anything else")
   if (!Buffer.isBuffer(content)) return content
   const text = content.toString('utf8')
-  // MySQL has texts that compare as bytes.
+  // In MySQL, the text of a column with a binary collation comes as bytes.
   if (dialect === 'mysql' && Buffer.from(text).equals(content)) return text
   throw unkept(member, 'bytes, which JSON has not; leave it out')
 }
 
-/** Where integers may have 64 bits, the driver may have rounded this one already. */
+/** Refuses a number that the driver may have rounded: integers of a database can have 64 bits. */
 function keptNumber(number: number, member: string): number {
   if (!Number.isFinite(number)) throw unkept(member, `${number}, which JSON has not; say { type: 'text' }`)
   if (isRounded(number)) throw unkept(member, `about ${number}, more than a number can keep; say { type: 'text' }`)
@@ -230,13 +232,16 @@ function jsonIn(text: string, member: string): unknown {
   }
 }
 
-/** What PostgreSQL writes in ISO 8601 as far as it goes: years before 1 and after 9999, and no end. */
+/** Dates of PostgreSQL that go beyond ISO 8601: years before 1 and after 9999, and infinity. */
 const BEYOND_ISO =
   /^(?:-?infinity|\d{4,6}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)? BC|\d{5,6}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-][\d:]+)?)?)$/
 
 const ISO_DATE = /^\d{4}-\d\d-\d\d(?:([T ])(\d\d:\d\d:\d\d(\.\d+)?)(Z|[+-]\d\d:\d\d)?)?$/
 
-/** A date, or a moment in UTC, with all the digits that its second has. What has no zone is in UTC; other texts are as they are. */
+/**
+ * Converts a moment to UTC, and keeps all digits of its second. A moment without a zone is in UTC. A date without a
+ * time and any other text stay as they are.
+ */
 function inUtc(text: string): string {
   const [, , time, fraction = '', zone = 'Z'] = ISO_DATE.exec(text) ?? []
   if (time === undefined) return text

@@ -7,17 +7,20 @@ export type SqlVersionType = 'text' | 'bigint' | 'integer'
 export type Row = Readonly<Record<string, unknown>>
 
 export interface Versions {
-  /** What has to be read to know the version, with its aliases. */
+  /** What to select in order to know the version, with aliases. */
   readonly selection: readonly Fragment[]
   versionOf(row: Row): string
-  /** The row still has this version. `row` is the one that had it. `undefined`: no row ever has it. */
+  /**
+   * A condition: the row still has this version. `row` is the row that was read, if `needsRow`. `undefined`: no row can
+   * have this version.
+   */
   isStill(expected: string, row: Row | undefined): Fragment | undefined
-  /** What to write, and the version that makes of the row; `undefined` where only a read can tell. */
+  /** What to write, and the version that the row then has; `undefined` if only a read can tell. */
   next(expected: string | null): {
     readonly set: ReadonlyArray<readonly [string, unknown]>
     readonly version: string | undefined
   }
-  /** The condition is made of a row that has to be read before. */
+  /** `isStill` is made from the row, so the row has to be read first. */
   readonly needsRow: boolean
 }
 
@@ -42,28 +45,31 @@ export function columnVersions(column: string, type: SqlVersionType, fragments: 
 
 const INTEGER = /^(?:0|-?[1-9]\d{0,18})$/
 
-/** What follows a version, and where a new row begins: never with one that its key has had before it was removed. */
+/**
+ * The version after `expected`, or the first version of a new row. A key that was removed does not get an old version
+ * again, unless the type is `integer`.
+ */
 function versionsOfType(type: SqlVersionType): (expected: string | null) => string {
-  // Node has them ready; random bytes asked for one by one took a tenth of a write to SQLite.
+  // Node keeps random UUIDs ready. To ask for random bytes one call at a time took a tenth of a write to SQLite.
   if (type === 'text') return () => randomUUID()
   const begin = type === 'integer' ? () => '1' : beginnings()
   return (expected) => (expected === null ? begin() : String(BigInt(expected) + 1n))
 }
 
 /**
- * The microseconds of this moment. To meet a version that its key had before, a row would have had to change a million
- * times a second. An integer has no room for that.
+ * Begins at the current time in microseconds. To reach a version that a later row of its key begins with, a row would
+ * have to change a million times a second. An integer column is too small for this.
  */
 function beginnings(): () => string {
   let latest = 0
   return () => {
-    // A millisecond apart at least, in this process; chance tells processes apart.
+    // In one process, two of them are at least a millisecond apart. Chance keeps those of several processes apart.
     latest = Math.max(latest + 1000, Date.now() * 1000)
     return String(latest + randomInt(1000))
   }
 }
 
-/** For a table without a version: a hash of all columns that this adapter knows, which the WHERE then repeats. */
+/** For a table without a version: a hash of all columns that this adapter knows. The WHERE compares these columns. */
 export function hashVersions(columns: readonly string[], { fullTextOf, isStill }: Fragments): Versions {
   const textsOf = (row: Row) => columns.map((_, index) => row[`t${index}`] as string | null)
   return {

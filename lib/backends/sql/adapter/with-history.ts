@@ -14,11 +14,12 @@ export interface OperationsWithHistory<T> extends Operations<T> {
 }
 
 /**
- * Operations that keep what they replace, in one transaction with the change. It holds the row from the first look on:
- * what is kept is what was replaced.
+ * Operations that keep what they replace, in one transaction with the change. The row is locked from the first read on,
+ * so what is kept is exactly what was replaced.
  *
- * In PostgreSQL one statement does all of it, and needs no transaction: a version that is still stored has the value that
- * was read with it. But a state that comes back has its version again where that is a hash, so there the row is held, too.
+ * In PostgreSQL one statement does all of it, without a transaction: while a version is stored, its value is the one
+ * that was read with it. Where the version is a hash, a state can come back with its old version, so there the row is
+ * locked too.
  */
 export function withHistory<T>(
   connection: Connection,
@@ -46,7 +47,7 @@ export function withHistory<T>(
       if (current?.version !== expected) return { ok: false as const, current }
       if (inOne)
         return replace(operationsIn({ ...on, along: (change) => history.keepAlong(change, where, keyValues, current) }))
-      // Kept first: if that fails, the change must not stand without it, even if the app goes on after the error.
+      // Kept before the change: if this fails, there must be no change, even if the app goes on after the error.
       await on.execute(history.keep(where, keyValues, current))
       const result = await replace(inner)
       await on.execute(history.prune(where))
@@ -84,7 +85,8 @@ export function withHistory<T>(
         : removeWithHistory(key, expected),
 
     async readVersion(key, version) {
-      // First what is stored: what is replaced meanwhile is found in the history then, the other way round in neither.
+      // The stored state is read first. If it is replaced meanwhile, it is in the history by then. In the other order,
+      // both reads could miss it.
       const current = await plain.read(key)
       if (!current || current.version === version) return current
       const where = keys.where(key)
@@ -99,7 +101,7 @@ export function withHistory<T>(
       const where = keys.where(key)
       const { rows } = where ? await connection.execute(history.selectSince(where, version)) : { rows: [] }
       if (rows.length === 0) return undefined
-      // What was replaced meanwhile is both.
+      // A state that was replaced meanwhile is in both.
       const earlier = rows.findIndex((row) => row.version === current.version)
       const states = rows.slice(0, earlier === -1 ? rows.length : earlier).map((row) => stateIn<T>(row, row.version))
       return [...states, current]

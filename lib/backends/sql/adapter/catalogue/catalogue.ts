@@ -7,15 +7,17 @@ import { CONSTRAINTS, constraintsFrom } from './constraints'
 import { type Contents, refusedColumns } from './refused-columns'
 import { type Column, usableTypes } from './usable-types'
 
-/** What the database's own catalogue says of a table, as far as it matters here. */
+/** What the database's own catalogue says about a table, as far as it matters here. */
 export interface Catalogue extends ColumnFacts {
-  /** Nothing changes a row behind the statement that wrote it: no AFTER trigger, no view over another table. */
+  /**
+   * Nothing changes a row after the statement that wrote it: there is no AFTER trigger, and the table is not a view.
+   */
   readonly isFinal: boolean
-  /** What changes it does so at COMMIT, unless it is asked to hurry. */
+  /** A trigger changes rows only at COMMIT, unless constraints are set to immediate. */
   readonly isDeferred: boolean
-  /** It may show less than what was written. */
+  /** A view may not show a row that was written through it. */
   readonly isView: boolean
-  /** JSON Pointers to the members whose contents an INSERT or UPDATE was refused for, as far as the database says so. */
+  /** JSON Pointers to the members that caused an INSERT or UPDATE to be refused, as far as the error tells. */
   refusedMembers(error: unknown, contents: Contents): readonly string[]
   /** Why the table cannot be used as it was described. */
   readonly problem: string | undefined
@@ -32,18 +34,21 @@ const NOTHING_KNOWN: Catalogue = {
   problem: undefined,
 }
 
-/** The catalogue of one table. It is read before the first statement, and again now and then: migrations run beside apps. */
+/**
+ * The catalogue of one table. It is read before the first statement and again from time to time, because migrations run
+ * while apps do.
+ */
 export interface CatalogueReader {
-  /** Waits for the first reading alone. A table whose types cannot be used rejects, each time. */
+  /** Waits only for the first reading. Rejects every time if a type of the table cannot be used. */
   ready(): Promise<void> | undefined
-  /** What is known; never waits, for in a transaction there is no other connection to ask on. */
+  /** What is known so far. It never waits: in a transaction there may be no other connection to ask on. */
   current(): Catalogue
-  /** A statement failed: the table may not be what it was. */
+  /** To call when a statement has failed: the table may have changed. */
   doubt(): void
 }
 
 const TRUSTED_MS = 10_000
-/** So that many failures at once do not ask many times. */
+/** The shortest time between two readings, so that many failures at once cause only one. */
 const LEAST_MS = 1000
 
 interface Row {
@@ -67,7 +72,7 @@ export function catalogueReader(plan: TablePlan, dialect: SqlDialect, execute: E
       const { rows } = await execute(statement)
       known = await catalogueFrom(rows, plan, dialect, execute)
     } catch {
-      // What cannot be asked is not known. The statement that follows says what is wrong, if anything is.
+      // Without an answer, nothing is known. If something is wrong, the statement that follows fails and says so.
       known ??= NOTHING_KNOWN
     } finally {
       reading = undefined
@@ -123,7 +128,7 @@ async function catalogueFrom(
   }
 }
 
-/** Without them a refusal names no members, and is one all the same. */
+/** If this fails, refusals only lack the names of members. */
 async function constraintRows(plan: TablePlan, dialect: SqlDialect, execute: Execute) {
   const asked = plan.members.length > 0 ? execute(CONSTRAINTS[dialect](plan.table, dialect)) : undefined
   return (await asked?.catch(() => undefined))?.rows ?? []
@@ -131,7 +136,10 @@ async function constraintRows(plan: TablePlan, dialect: SqlDialect, execute: Exe
 
 type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
 
-/** `after`: 0 nothing, 1 something changes rows behind a statement, 2 at COMMIT, 3 it is a view. Bits of tgtype: 2 is BEFORE, 64 INSTEAD OF. */
+/**
+ * `after`: 0 nothing changes rows after a statement, 1 something does, 2 it does so at COMMIT, 3 it is a view. Bits of
+ * tgtype: 2 is BEFORE, 64 is INSTEAD OF.
+ */
 const postgres: Ask = (table, dialect) => sql`
   select a.attname as name, coalesce(base.typname, own.typname) as type, format_type(a.atttypid, null) as cast,
     case when own.typtype = 'd' then format_type(own.typbasetype, own.typtypmod) else format_type(a.atttypid, a.atttypmod) end as full,
@@ -147,15 +155,15 @@ const postgres: Ask = (table, dialect) => sql`
   where c.oid = to_regclass(${compiled(sql.table(table), dialect)})`
 
 /**
- * A view counts as changed: the triggers of its tables are not looked for. Each part names schema and table by themselves:
- * joined by columns, MariaDB opens every table of every database.
+ * A view is assumed to change rows: the triggers of its tables are not looked up. Each subquery names schema and table
+ * as constants. If it were joined by columns, MariaDB would open every table of every database.
  */
 const mysql: Ask = (name) => {
   const [named = '', schema] = name.split('.').reverse()
-  // Literals, for mysql2 binds nothing in a comment. Both are plain identifiers.
+  // Literals, because mysql2 binds no parameters inside a comment. Both are plain identifiers.
   const table = sql.lit(named)
   const here = schema === undefined ? sql`database()` : sql.lit(schema)
-  // MariaDB, which alone reads such a comment, has no type for JSON, but a check.
+  // MariaDB has no type for JSON but a check. Only MariaDB reads this kind of comment.
   const json = sql`exists (
     select 1 from information_schema.check_constraints k
     where k.constraint_schema = ${here} and k.table_name = ${table}

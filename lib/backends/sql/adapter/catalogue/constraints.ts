@@ -1,11 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import { compiled, type SqlDialect } from '../../client'
 
-/** What constraints and unique indexes of a table, and of its partitions, are about. */
+/** The columns of the constraints and unique indexes of a table and its partitions. */
 export interface Constraints {
-  /** Whether it is one of these tables. Without a schema: in that of the table itself. */
+  /** Whether this is the table or one of its partitions. Default schema: that of the table. */
   isOwn(table: unknown, schema?: unknown): boolean
-  /** The columns of a constraint of one of these tables. Without a table: of the table itself. */
+  /** The columns of a constraint of the table, or of one of its partitions. */
   columnsOf(name: unknown, table?: unknown, schema?: unknown): readonly string[]
   /** The columns that an expression names. */
   columnsIn(expression: string): readonly string[]
@@ -14,10 +14,10 @@ export interface Constraints {
 export interface ConstraintRow {
   readonly of_schema: string
   readonly of_table: string
-  /** NULL in a row that is there for the table alone. */
+  /** NULL in a row that only names the table. */
   readonly name: string | null
   readonly column_name: string | null
-  /** An expression; in SQLite the statement that made the table or index. */
+  /** An expression. In SQLite, the statement that created the table or index. */
   readonly expression: string | null
 }
 
@@ -52,7 +52,7 @@ export function constraintsFrom(
 }
 
 const NO_CODE = /'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//g
-/** Quoted in one of the ways that the three have, or bare; not what is called. */
+/** A name, bare or quoted as in any of the three dialects. Names of functions do not match. */
 const NAME = /"([^"]+)"|`([^`]+)`|\[([^\]]+)\]|\b([A-Za-z_]\w*)\b(?!\s*\()/g
 
 function namesIn(expression: string): string[] {
@@ -61,7 +61,10 @@ function namesIn(expression: string): string[] {
 
 const CHECK = /\bconstraint\s+(?:"([^"]+)"|`([^`]+)`|\[([^\]]+)\]|(\w+))\s+check\s*(?=\()/gi
 
-/** SQLite has no catalogue of checks, nor of the expressions of an index: the statement that made them says it. */
+/**
+ * SQLite has no catalogue of checks and of expressions of indexes, so they are read from the statement that created
+ * them.
+ */
 function partsOf(statement: string, name: string | null): Array<readonly [name: string | null, expression: string]> {
   const code = statement.replace(NO_CODE, ' ')
   if (/^\s*create\s+(?:unique\s+)?index/i.test(code)) return [[name, inParentheses(code, code.indexOf('('))]]
@@ -101,7 +104,10 @@ const postgres: Ask = (table, dialect) => sql`
   ) k on true
   left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum = k.number`
 
-/** MySQL has a name once in a schema. MariaDB, which alone reads such a comment, has it once in a table. */
+/**
+ * In MySQL the name of a constraint is unique in its schema, in MariaDB only in its table. Only MariaDB reads this kind
+ * of comment.
+ */
 const mysql: Ask = (name) => {
   const [named = '', schema] = name.split('.').reverse()
   const table = sql.lit(named)

@@ -3,7 +3,7 @@ import type { SqlDialect } from '../../client'
 import type { Constraints } from './constraints'
 import type { Column } from './usable-types'
 
-/** What is known of the table that a statement wrote to. */
+/** What is known about the table that a statement wrote to. */
 export interface RefusingTable {
   readonly constraints: Constraints
   readonly columns: ReadonlyMap<string, Column>
@@ -15,8 +15,8 @@ export interface RefusingTable {
 export type Contents = ReadonlyArray<readonly [column: string, content: unknown]>
 
 /**
- * The columns for whose contents an INSERT or UPDATE of one table was refused, as far as the error and the catalogue
- * say so. None where the error may speak of another table, to which a trigger wrote.
+ * The columns that caused an INSERT or UPDATE to be refused, as far as the error and the catalogue tell. None if the
+ * error may be about another table, to which a trigger wrote.
  */
 export function refusedColumns(
   error: unknown,
@@ -31,7 +31,7 @@ export function refusedColumns(
 
 const KINDS = new Set(['unique', 'reference', 'check', 'malformed'])
 
-/** Of pg; of mysql2 and better-sqlite3 the message alone is of use. */
+/** The members of an error of pg. For mysql2 and better-sqlite3, only the message is of use. */
 interface DriverError {
   readonly code?: unknown
   readonly message?: unknown
@@ -48,7 +48,8 @@ function postgres(error: DriverError, { constraints, columns }: RefusingTable, c
   if (!constraints.isOwn(table, schema)) return []
   if (typeof column === 'string') return [column]
   const found = constraints.columnsOf(constraint, table, schema)
-  // A row that others refer to is refused in the name of their table, which may be this one. The columns tell.
+  // If others refer to the row, the error names the table that refers, which may be the same one. The columns tell the
+  // two cases apart.
   if (code !== '23503') return found
   const [, said = ''] = /\(([^()]+)\)=\(/.exec(String(detail)) ?? []
   return found.length > 0 && sameNames(found, said.split(', ')) ? found : []
@@ -81,14 +82,14 @@ function fits(text: string, type: string): boolean {
   }
   if (base === 'uuid') return UUID.test(text)
   if (base === 'numeric' && first !== undefined) return Math.abs(Number(text)) < 10 ** (Number(first) - Number(second))
-  // Blanks at the end that are too many are cut off.
+  // PostgreSQL cuts off surplus blanks at the end.
   if (base.startsWith('character') && first !== undefined) return [...text.replace(/ +$/, '')].length <= Number(first)
   return true
 }
 
 const FOREIGN_KEY = /\(`([^`]+)`\.`([^`]+)`, CONSTRAINT `[^`]+` FOREIGN KEY \(`([^)]+)`\)/
 const CHECK = /^CONSTRAINT `(?:[^`.]+\.)?([^`]+)` failed for `([^`]+)`\.`([^`]+)`/
-/** The value stands in front of it, and is the client's. */
+/** Matched at the end of the message, because the value in front of it comes from the client. */
 const COLUMN_OF_TABLE = / for column `([^`]+)`\.`([^`]+)`\.`([^`]+)` at row \d+$/
 const COLUMN = /^(?:Column|Field) '([^']+)' (?:cannot be null|doesn't have)| for column '([^']+)' at row \d+$/
 const NAME = /^Check constraint '([^']+)' is violated|^Duplicate entry '[\s\S]*' for key '(?:[^'.]+\.)?([^'.]+)'$/

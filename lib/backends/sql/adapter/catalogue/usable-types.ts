@@ -3,19 +3,19 @@ import type { Execute, SqlDialect } from '../../client'
 import type { TablePlan } from '../plan'
 import { type ColumnFacts, fromColumn, type MemberColumn } from '../values'
 
-/** A column as the catalogue names its type, in small letters: `_text` is an array of PostgreSQL. */
+/** A column, with its type as the catalogue names it, in lower case: `_text` is an array of PostgreSQL. */
 export interface Column {
   readonly name: string
   readonly type: string
-  /** The type in a form that a cast takes. */
+  /** The type in a form that CAST accepts. */
   readonly cast: string
-  /** With how much it takes, in PostgreSQL: `character varying(10)`. */
+  /** In PostgreSQL, the type with its length: `character varying(10)`. */
   readonly full?: string | undefined
 }
 
 /**
- * Why the first member that cannot be used cannot be, and the way out: its content would come back as another one when
- * it is written again, or could be written and never be read.
+ * Finds the first member whose column cannot be used, because its content would change when it is written back, or
+ * could be written but not read. `problem` says why, and what to do.
  */
 export async function usableTypes(
   { members }: TablePlan,
@@ -52,18 +52,18 @@ export async function usableTypes(
   }
 }
 
-/** By the type in MySQL, by the affinity that SQLite makes of it. */
+/** Types of columns that hold numbers: by name in MySQL, by affinity in SQLite. */
 const NUMERIC: Readonly<Partial<Record<SqlDialect, RegExp>>> = {
   mysql: /^(?:tiny|small|medium|big)?int/,
   sqlite: /int|^(?!any$)(?!.*(?:char|clob|text|blob)).+/,
 }
 
-/** None where an option of the driver has it give large integers with all their digits. */
+/** Columns whose integers the driver may round. None if an option of the driver keeps all digits of large integers. */
 async function numericColumns(typed: readonly Typed[], dialect: SqlDialect, execute: Execute) {
   const found = typed.filter(({ type }) => NUMERIC[dialect]?.test(type))
   if (found.length === 0) return new Set<string>()
   const asked = execute(sql<{ n: unknown }>`select 9223372036854775807 as n`)
-  // node:sqlite gives none at all.
+  // node:sqlite refuses to read such a large integer.
   const { rows } = await asked.catch(() => ({ rows: [] }))
   const isWhole = rows.length > 0 && typeof rows[0]?.n !== 'number'
   return new Set(isWhole ? [] : found.map(({ member }) => member.column))
@@ -81,19 +81,19 @@ function contentOf(type: string): string {
   if (/^(?:date|timestamp)/.test(type)) return 'a date'
   if (/^(?:bytea|(?:var)?binary|\w*blob)/.test(type)) return 'bytes, which JSON has not'
   if (/^float/.test(type)) return 'a FLOAT, which shows six of its digits'
-  // `_int4` as people write it.
+  // `_int4` is shown as `int4[]`.
   return type.startsWith('_') ? `${type.slice(1)}[]` : type.toUpperCase()
 }
 
-/** What no driver could make good. */
+/** What to do about types that no driver reads correctly. */
 function wayOutOf({ member: { type: as }, type }: Typed, dialect: SqlDialect): string | undefined {
   if (dialect === 'postgres' && as === 'json' && type.startsWith('_'))
     return 'leave out type: an array is one by itself.'
-  // Its driver gives numbers, and an array of numbers does not say which digits it has lost.
+  // The driver gives numbers, and an array of numbers does not show which digits it has lost.
   if (type === '_numeric' && as === 'plain') return AS_TEXT
   if (dialect !== 'mysql') return undefined
   if (/^(?:geometry|point|linestring|polygon|multi\w+|geomcollection)/.test(type)) return 'leave it out.'
-  // The driver may have parsed it: the text "5" and the number 5 are then one.
+  // The driver may have parsed it, and then the text "5" and the number 5 look the same.
   if (type === 'json' && as !== 'json') return "say { type: 'json' }."
   if (/^float/.test(type) && as !== 'number') return "say { type: 'number' }."
   if (/^bit\(1\)/.test(type) && as !== 'boolean') return "say { type: 'boolean' }."
@@ -104,7 +104,7 @@ function wayOutOf({ member: { type: as }, type }: Typed, dialect: SqlDialect): s
   return undefined
 }
 
-/** A content that the driver may turn into what is not JSON, or not exact: it depends on its settings. */
+/** A sample. Depending on its settings, the driver may read it as something that is not JSON, or not exact. */
 function sampleOf({ type, cast }: Typed, dialect: SqlDialect): RawBuilder<unknown> | undefined {
   if (dialect === 'mysql') {
     return /^(?:date|timestamp)/.test(type) ? sql.raw("cast('2000-01-01 00:00:00' as datetime)") : undefined
@@ -113,7 +113,7 @@ function sampleOf({ type, cast }: Typed, dialect: SqlDialect): RawBuilder<unknow
   const isArray = type.startsWith('_')
   const one = SAMPLES[isArray ? type.slice(1) : type]
   if (one === undefined && !isArray) return undefined
-  // An array is asked for always: of some types the driver gives the text of it.
+  // Arrays are always tried, because the driver gives arrays of some types as text.
   const items = one === undefined ? '' : `"${one.replace(/["\\]/g, '\\$&')}"`
   return sql`cast(${isArray ? `{${items}}` : one} as ${sql.raw(cast)})`
 }
