@@ -117,8 +117,8 @@ function warnOfMisplaced(req: Request): void {
 }
 
 /**
- * A client that is told of a fault tries again, or gives up; one that gets a page cannot read it. Neither learns that
- * it has to fetch the new state.
+ * Warns if the client did not get the conflict: after a fault it would try again or give up, and it cannot read an error
+ * page. In neither case does it learn that it has to fetch the new state.
  */
 function warnOfHiddenConflict(req: Request, res: ServerResponse, status: number): void {
   const conflict = conflictOn(req)
@@ -139,9 +139,7 @@ function warnOfHiddenConflict(req: Request, res: ServerResponse, status: number)
     )
 }
 
-/**
- * What no error handler has taken is answered by `finalhandler`, which sets these two and no others beside a length.
- */
+/** If no error handler answers, Express's `finalhandler` does. It always sets these two fields. */
 function isPageOfExpress(res: ServerResponse): boolean {
   return (
     res.getHeader('Content-Security-Policy') === "default-src 'none'" &&
@@ -181,7 +179,7 @@ function warnOfForgottenCommit<T>(guarded: GuardedRequest<T>): void {
   )
 }
 
-/** An action proposes nothing: its handler decides what to do. */
+/** The handler of an action decides by itself what to do, so nothing has to be committed. */
 function isToBeCommitted<T>(guarded: GuardedRequest<T>): boolean {
   const { proposed, action } = guarded.attempt?.change ?? {}
   return !isParent(guarded) && (proposed !== undefined || action === 'remove')

@@ -8,17 +8,17 @@ import { ConflictError } from '../../conflicts/conflicts'
 import { inexactNumber, shortened } from '../../json/text'
 
 /**
- * Parses bodies that nothing has read yet. Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too.
+ * Parses a body that nothing has read yet. Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too.
  *
- * Most bodies are plain UTF-8 of a known length, and for these the parser of Express does much for nothing. Only what
- * is right is taken here: whatever is wrong with a body, Express's parser sees it, and its own error is passed on.
+ * Most bodies are plain UTF-8 of a known length. Reading those here is faster than with Express's parser. If anything is
+ * wrong with a body, Express's parser reads it instead, and its own error is passed on.
  */
 export const parseJsonBody: RequestHandler = (req, res, next) => {
   if (req.readableDidRead || hasNone(req)) return next()
   const length = plainLength(req)
   if (length === undefined) return parse(req, res, next)
 
-  // What was set up in front of the chain by AsyncLocalStorage is still there behind it.
+  // Keeps what middleware in front has put into an AsyncLocalStorage.
   const context = new AsyncResource('JsonBody')
   const chunks: Buffer[] = []
   let received = 0
@@ -34,7 +34,7 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
       const read = received === length ? exactJson(textIn(chunks, length)) : undefined
       if (read === undefined) return parseAgain((body) => body.push(null))
       req.body = read.value
-      // For a parser behind this one. On a request each new member makes room for many.
+      // Tells a parser behind this one not to read again. Only in Express 4: a new member on the request is slow.
       if (isExpress4) Object.assign(req, { _body: true })
       note(req, read)
       next()
@@ -54,7 +54,7 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
     context.runInAsyncScope(go)
   }
 
-  /** Has Express's parser read what came, and end as the request did. */
+  /** Gives Express's parser the bytes that came, with the same end. */
   function parseAgain(end: (body: Readable) => void): void {
     const body = bodyAgain(req.headers, chunks, end)
     parse(body, res, (error?: unknown) => {
@@ -66,14 +66,14 @@ export const parseJsonBody: RequestHandler = (req, res, next) => {
   }
 }
 
-/** Express 4 leaves `{}` for no body at all, and handlers of the app see it. */
+/** Express 4 makes `{}` of a missing body, and handlers of the app may rely on that. */
 function hasNone({ headers }: Request): boolean {
   return !isExpress4 && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
 const isExpress4 = 'lazyrouter' in express.application
 
-/** The longest body that Express's parser takes by default. */
+/** The longest body that Express's parser accepts by default. */
 const LIMIT = 100 * 1024
 
 const PLAIN_TYPES = new Set(
@@ -84,7 +84,7 @@ const PLAIN_TYPES = new Set(
   ]),
 )
 
-/** The length of a body that is said to be short JSON in UTF-8, as it is; `undefined` for every other. */
+/** The length of the body, if its header says that it is short JSON in UTF-8 without an encoding. */
 function plainLength({ headers, readable, readableEncoding }: Request): number | undefined {
   if (!PLAIN_TYPES.has(headers['content-type'] ?? '') || !readable || readableEncoding !== null) return undefined
   if (headers['content-encoding'] !== undefined || headers['transfer-encoding'] !== undefined) return undefined
@@ -92,7 +92,7 @@ function plainLength({ headers, readable, readableEncoding }: Request): number |
   return length > 0 && length <= LIMIT ? length : undefined
 }
 
-/** Where the chunks of a body are joined, for no longer than that: memory of its own for each body costs more than to fill it. */
+/** A buffer in which all bodies join their chunks, because a new buffer for each body is slower. */
 let joined: Buffer | undefined
 
 function textIn(chunks: readonly Buffer[], length: number): string {
@@ -108,7 +108,7 @@ function utf8(bytes: Buffer): string {
   return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8')
 }
 
-/** `undefined` if it is not JSON, or has a number that JavaScript would change. */
+/** `undefined` if the text is not JSON, or has a number that JavaScript would change. */
 function exactJson(text: string): KnownBody | undefined {
   if (inexactNumber(text) !== undefined) return undefined
   try {
@@ -118,13 +118,13 @@ function exactJson(text: string): KnownBody | undefined {
   }
 }
 
-/** A body that was read, as a request whose body is still to be read, and that ends as it did. */
+/** A request with the body that was already read, for a second parser. */
 function bodyAgain(headers: IncomingHttpHeaders, chunks: Buffer[], end: (body: Readable) => void): Request {
   const body = new Readable({
     read() {
       const chunk = chunks.shift()
       if (chunk) body.push(chunk)
-      // After the chunks that are on their way.
+      // Only after the reader has got all chunks.
       else setImmediate(() => end(body))
     },
   })
@@ -138,7 +138,7 @@ function bodyAgain(headers: IncomingHttpHeaders, chunks: Buffer[], end: (body: R
 export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer, encoding: string): void {
   const known = isEmpty(bytes) ? EMPTY : FILLED
   if (typeof req === 'object' && req !== null) note(req, known)
-  // Express takes it for {}. A PUT of it is refused by the chain; an action or a route without a chain may well have no body.
+  // Express makes {} of it. The chain refuses a PUT like this, but an action or a route without a chain may have no body.
   if (known === EMPTY) return
   const number = inexactNumber(textOf(bytes, encoding))
   if (number === undefined) return
@@ -146,11 +146,12 @@ export function refuseInexactNumbers(req: unknown, _res: unknown, bytes: Buffer,
   throw new ConflictError('malformed_body', { detail })
 }
 
-/** What is known of a body that was looked at before it was parsed. */
+/** What is known about a body that was read here before it was parsed. */
 interface KnownBody {
   readonly isEmpty: boolean
-  /** Where it was parsed here: as it came, and what was made of it. */
+  /** The body as it came, if it was parsed here. */
   readonly text?: string
+  /** What it was parsed to. */
   readonly value?: unknown
 }
 
@@ -161,7 +162,7 @@ const BODY = Symbol.for('express-conflict.body')
 
 interface Carrier {
   [BODY]?: KnownBody
-  /** Absent from a request that was made up, and from a body that is read again. */
+  /** A mock request and a body that is read again have none. */
   readonly rawHeaders?: Carrier
 }
 
@@ -175,7 +176,6 @@ export function bodyOf(req: object): KnownBody | undefined {
   return (rawHeaders as Carrier)[BODY]
 }
 
-/** Any JSON text is a body (RFC 8259 §2), `null` and `"x"` too. */
 const parse = express.json({
   type: ['application/json', 'application/*+json'],
   strict: false,
@@ -187,10 +187,10 @@ function isEmpty(bytes: Buffer): boolean {
   return bytes.length < 4 && BYTE_ORDER_MARKS.includes(bytes.toString('hex'))
 }
 
-/** Of UTF-8, and of UTF-16 in both orders. */
+/** Those of UTF-8, and of UTF-16 in both byte orders. */
 const BYTE_ORDER_MARKS = ['', 'efbbbf', 'feff', 'fffe']
 
-/** As Express's parser finds it: by the mark, or by the zero byte in front of the ASCII character that JSON begins with. */
+/** Finds the byte order as Express's parser does: by the mark, or by the zero byte of the first ASCII character. */
 function utf16Of(bytes: Buffer): string {
   return bytes[0] === 0 || bytes.subarray(0, 2).toString('hex') === 'feff' ? 'utf-16be' : 'utf-16le'
 }
@@ -200,7 +200,7 @@ function textOf(bytes: Buffer, encoding: string): string {
   try {
     return new TextDecoder(encoding === 'utf-16' ? utf16Of(bytes) : encoding).decode(bytes)
   } catch {
-    // JSON between systems is UTF-8 (RFC 8259 §8.1). What cannot be read here cannot be looked at.
+    // JSON between systems is UTF-8 (RFC 8259 §8.1). A text that cannot be decoded cannot be checked.
     throw new ConflictError('unsupported_media_type', { detail: `Send JSON in UTF-8, not ${encoding}.` })
   }
 }

@@ -69,7 +69,7 @@ function proposeCreation<T>(guarded: GuardedRequest<T>, sent: Sent): Proposal | 
   return after(check(settings, value, true), (checked) => {
     if (!checked.ok) return { ...NOTHING, value, conflict: schemaConflict(settings, checked.errors) }
     const incomplete = checked.missing && schemaConflict(settings, checked.missing)
-    // Written out, here and below: to spread an object and add members takes 20 times as long.
+    // Written out, because spreading an object and adding members takes 20 times as long.
     const { marks, misplaced, revealed, tellsState } = NOTHING
     return { value: checked.value, sent: sent.document, marks, misplaced, revealed, incomplete, tellsState }
   })
@@ -123,7 +123,7 @@ function patched<T>(
   current: ResourceState<T>,
   { format, document }: Sent,
 ) {
-  // In a merge patch the version was read already; in a JSON Patch it is a member that `test` may look at.
+  // The version was already taken out of a merge patch. In a JSON Patch, `test` may refer to it as a member.
   if (format === 'json-patch') return applyPatch(representationOf(guarded, current), document)
   return { ok: true as const, value: applyMergePatch(shownMembers(guarded, current.value), document) }
 }
@@ -172,7 +172,7 @@ function patchConflict(failure: PatchFailure): ConflictError {
   }
 }
 
-/** The key under which a new resource is stored, where the store does not give one. */
+/** The key of a new resource, if the store does not generate it. */
 export function keyOfNew<T>({ settings, req }: RequestFacts<T>, value: T | undefined): string {
   const key: unknown = value === undefined ? undefined : settings.generateKey(value, req)
   if (typeof key === 'string' && key !== '') return key
@@ -182,13 +182,13 @@ export function keyOfNew<T>({ settings, req }: RequestFacts<T>, value: T | undef
 const known = new WeakSet<object>()
 
 /**
- * Where the app has a `key` of its own, the Location of what POST creates has to lead back to it: otherwise the client
- * gets 201 and the address of nothing. Tried once, before anything is written.
+ * Checks that the `key` option finds a new resource again at the `Location` of the 201. Otherwise the client would get
+ * the address of another resource, or of none. Tried once, before anything is written.
  */
 export function mustLeadBack<T>({ settings, req }: RequestFacts<T>): void {
   const { options, location, name } = settings
   if (options.key === undefined || location !== belowRequest || known.has(options)) return
-  // Made by the store, the key is a number or a UUID, and `key` may insist on either.
+  // A store generates a number or a UUID, and `key` may accept only one of them.
   const made =
     settings.adapter.create || options.generateKey === undefined ? ['1', randomUUID()] : ['1', 'a', randomUUID()]
   if (!made.some((key) => keyAt(req, settings, key) === key)) {
@@ -200,7 +200,7 @@ export function mustLeadBack<T>({ settings, req }: RequestFacts<T>): void {
   known.add(options)
 }
 
-/** The key of a request to the Location: whatever parameter `key` looks for stands there. */
+/** The key that the `key` option finds in a request to the Location. Every parameter that it asks for is there. */
 function keyAt<T>(req: Request, { options }: Definition<T>, made: string): unknown {
   const params = new Proxy(req.params, { get: (own, parameter) => Reflect.get(own, parameter) ?? made })
   try {

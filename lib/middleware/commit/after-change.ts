@@ -83,17 +83,17 @@ function publishCommit<T>(
   }))
 }
 
-/** The URI of what a POST has made. */
+/** The URI of a resource that a POST has created. */
 function locationOfNew<T>(guarded: GuardedRequest<T>, change: Change<T>): string | undefined {
   return change.current === undefined && guarded.isNew ? locationOf(guarded, guarded.key ?? '') : undefined
 }
 
-/** The path of a resource is that of the request, unless the app says something else. */
+/** The path of the resource, if the app has a `location` option. Otherwise it is the path of the request. */
 function locationByApp<T>(guarded: GuardedRequest<T>): string | undefined {
   return guarded.settings.options.location && locationOf(guarded, guarded.key ?? '')
 }
 
-/** The resource has been created: an error now would make the client create it again. */
+/** Never throws: the resource has been created, and after an error the client would create it again. */
 function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): string {
   try {
     const location: unknown = settings.location(req, key)
@@ -106,7 +106,7 @@ function locationOf<T>({ settings, req }: GuardedRequest<T>, key: string): strin
   }
 }
 
-/** `reportChange` stands in for the commit: nothing is left to commit. */
+/** Records that `reportChange` has answered, so nothing is left to commit. */
 export function reported<T>(guarded: GuardedRequest<T>): void {
   guarded.progress = { at: 'reported' }
 }
@@ -120,7 +120,7 @@ export function unchanged<T>(guarded: GuardedRequest<T>, { change }: Attempt<T>)
   return { outcome: 'unchanged', key, state: change.current, representation }
 }
 
-/** RFC 9110 §9.3.4: after a PUT no validators unless what is stored is what was sent. */
+/** RFC 9110 §9.3.4: the answer to a PUT has validators only if the value was stored as it was sent. */
 function showAfterChange<T>(guarded: GuardedRequest<T>, state: ResourceState<T>, representation: unknown): void {
   const { settings } = guarded
   const [tag] = tagsFor(guarded, state)
@@ -141,7 +141,7 @@ function mayShow<T>(guarded: GuardedRequest<T>, representation: unknown): boolea
   if (method !== 'PUT') return true
   if (sent === undefined) return false
   if (sent.text !== undefined) {
-    // The answer needs the text anyway, and to compare texts takes a tenth of what it takes to compare values.
+    // The answer needs the text anyway, and comparing texts is ten times faster than comparing values.
     guarded.newText = JSON.stringify(representation)
     if (guarded.newText === sent.text) return true
   }

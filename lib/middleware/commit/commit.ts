@@ -35,7 +35,7 @@ export async function commit<T>(guarded: GuardedRequest<T>, intent: Intent<T>): 
   const { deadlineMs } = guarded.settings
   let until: number | undefined
   let turn: Turn | undefined
-  // In one function: each await that is nested costs a turn of the microtask queue more.
+  // All in one function, because each nested await costs another turn of the microtask queue.
   try {
     if (isContended(guarded) && outlastsOthers(guarded, intent)) {
       until = Date.now() + deadlineMs

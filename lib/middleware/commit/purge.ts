@@ -1,7 +1,7 @@
 import { type Purge, staleGroups } from '../../http/cache-groups'
 import type { GuardedRequest } from '../request/guarded-request'
 
-/** What caches should forget after a change. `location`: where the app says that the resource is, or a new one was put. */
+/** What caches should forget after a change. `location` is the path of the resource, if it is not that of the request. */
 export function purgeOf<T>(guarded: GuardedRequest<T>, location: string | undefined): Purge {
   const { settings, req, key, isNew } = guarded
   const sent = pathOf(req.originalUrl)
@@ -18,9 +18,9 @@ function upToKey(path: string, key: string | undefined): string {
   return at === -1 ? path : segments.slice(0, at + 1).join('/')
 }
 
-/** Without host and query, and without slashes at the end. `base`: what a relative reference begins at. */
+/** The path, without host, query and trailing slashes. `base` is the path that a relative reference is resolved against. */
 function pathOf(reference: string, base = '/'): string {
-  // Two slashes in front would begin a host.
+  // Two slashes at the start would be read as a host.
   const from = `http://app/${base.replace(/^\/+/, '')}`
   const url = reference.startsWith('//') ? reference.replace(/^\/+/, '/') : reference
   const path = URL.canParse(url, from) ? new URL(url, from).pathname : url

@@ -22,40 +22,41 @@ export interface Resource<T, Handle = unknown> {
   /** `undefined` for a resource that is being created and has no key yet. */
   readonly key: string | undefined
   readonly action: Action
-  /** The state that the checks were made against. Its value is what they compare with: make a copy to change it. */
+  /** The state that the checks used. They compare with this very value, so make a copy before you change it. */
   readonly current: ResourceState<T> | undefined
-  /** The value that the request would make of it: the PUT body, the patched value, the new resource. */
+  /** The value that the request would store: the PUT body, the patched value, or the new resource. */
   readonly proposed: T | undefined
-  /** The current value as clients see it: hidden members out, the version field in. */
+  /** The current value as clients see it, without hidden members and with the version field. */
   readonly representation: unknown
   /**
-   * With `isolation: 'transaction'`: what the handler's own statements have to run on to be part of the transaction that
-   * `commit` commits. Throws on a request that has none, such as a GET.
+   * The database handle of the open transaction, with `isolation: 'transaction'`. Statements that run on it are
+   * committed by `commit`. Throws on a request that has no transaction, such as a GET.
    */
   readonly transaction: Handle
-  /** Of the lock that is held for this request; its `fence` is for the app's own statements. */
+  /** The lock that is held for this request. Use its `fence` in the app's own statements. */
   readonly lease: Lease | undefined
-  /** Aborted when the client has left, or a lock or transaction that is held for this request was lost. */
+  /** Aborted when the client disconnects, or when a lock or the transaction of this request is lost. */
   readonly signal: AbortSignal
   /**
-   * Stores what was proposed if nothing has changed since it was checked; removes on DELETE.
+   * Stores the proposed value, or removes the resource on DELETE, if nothing has changed since the checks.
    *
-   * Give a value to store something else, or a function of the current value, which may be called again after a lost
-   * race and must have no side effects. Rejects with a ConflictError: let it through to `respondToConflicts`.
+   * Give a value to store something else, or a function that makes it from the current value. The function may be
+   * called again after a lost race, so it must have no side effects. Rejects with a ConflictError: pass it on to
+   * `respondToConflicts`.
    */
   commit(next?: T | ((current: T | undefined) => T | Promise<T>)): Promise<Committed<T>>
   /**
    * For handlers that write by themselves: records what their statement has stored, and puts the new validators on the
-   * answer. Throws what `lostRace()` gives when it is called with nothing, `false` or 0, because no row matched.
+   * answer. Call it with nothing, `false` or 0 if no row matched: it then throws what `lostRace()` returns.
    */
   written(outcome: WriteOutcome<T>): Committed<T>
-  /** For handlers that write by themselves: what to throw when their `WHERE … AND version = …` matched nothing. */
+  /** For handlers that write by themselves: the error to throw if their `WHERE … AND version = …` matched no row. */
   lostRace(): ConflictError
 }
 
 /**
- * What was found on the request for a definition, or for the chain that `detectConflicts` gave; of several, the last
- * one. Throws when nothing was.
+ * What the chain found on the request, for a definition or for the chain that `detectConflicts` returned. If several
+ * chains of the definition ran, it is the result of the last one. Throws if none did.
  */
 export function resourceOf<T, Handle = unknown>(
   req: IncomingMessage,
@@ -71,7 +72,7 @@ export function resourceFor<T, Handle = unknown>(guarded: GuardedRequest<T>): Re
   // Own members, because a handler may destructure them.
   found.commit = (next?: Parameters<Resource<T>['commit']>[0]) => {
     const committing = commitAndTell(guarded, intentOf(next))
-    // A handler that does not wait for it is warned of at its answer; its rejection must not end the process.
+    // If the handler does not await it, a rejection must not end the process. A warning comes with the answer.
     committing.catch(() => undefined)
     return committing
   }
@@ -88,7 +89,7 @@ interface FoundResource extends Resource<unknown> {
 
 type Shared = Omit<Resource<unknown>, 'name' | 'commit' | 'written' | 'lostRace'>
 
-/** What all of them share. An object with getters of its own takes 3 µs to make, and each handler asks for one. */
+/** The getters that all of them share. Each handler asks for one, and an object with its own getters takes 3 µs to make. */
 const SHARED: Shared & ThisType<FoundResource> = {
   get key() {
     return this[FOUND].key
@@ -156,7 +157,7 @@ function changeOf<T>({ attempt }: GuardedRequest<T>) {
 }
 
 function handleOf<T, Handle>({ transaction, settings, method }: GuardedRequest<T>): Handle {
-  // The adapter of the definition that `resourceOf` was given is the one that made it.
+  // Its type is known: this definition's adapter has made it.
   if (transaction) return transaction.adapter.transactionHandle as Handle
   throw new Error(
     `resourceOf(): ${method} on the ${settings.name} has no transaction. Only requests that may change something have one, and only with isolation: 'transaction'.`,

@@ -7,7 +7,7 @@ import { check, keyOfNew, mustLeadBack, schemaConflict } from '../change/propose
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { checkedResult, checkedState, keepsVersion, mustHaveState, storeOf, writeState } from '../state/store-call'
 
-/** What the handler wants stored in place of what was proposed. A function can be asked again after a lost race. */
+/** What the handler wants to store. A function can be called again after a lost race. */
 export type Intent<T> =
   | { readonly from: 'proposal' }
   | { readonly from: 'value'; readonly value: T }
@@ -21,7 +21,7 @@ export function intendedChange<T>(
 ): Change<T> | Promise<Change<T>> {
   const { change } = attempt
   if (intent.from !== 'proposal') return ownChange(guarded, attempt, intent)
-  // Where the store gives the key, it may fill in the rest as well.
+  // A store that generates the key may fill in other members as well.
   if (attempt.incomplete && !guarded.settings.adapter.create) throw attempt.incomplete
   if (change.proposed !== undefined || change.action === 'remove') return change
   throw new Error(
@@ -45,7 +45,7 @@ async function ownChange<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, int
 type OwnIntent<T> = Exclude<Intent<T>, { from: 'proposal' }>
 
 async function intendedValue<T>({ current }: Change<T>, intent: OwnIntent<T>): Promise<T> {
-  // A function may change what it is given; the checks compare with the value as it was.
+  // A copy, because the function may change it, and the checks compare with the unchanged value.
   const value = intent.from === 'value' ? intent.value : await intent.next(copyOf(current?.value))
   if (value === undefined)
     throw new TypeError('commit(): the value to store is undefined. A function has to return it.')

@@ -17,8 +17,8 @@ import { judgedAgain, withAnotherKey } from './lost-race'
 import { type Intent, intendedChange, swap } from './swap'
 
 /**
- * In front of `checkPreconditions`: a request that its conditions refuse opens no transaction, and locks no row. The state
- * that refuses it is read once, as without a transaction.
+ * Opens the transaction, unless the conditions of the request refuse it: such a request should lock no row. The state
+ * that decides this is read without a transaction, and the chain uses it to refuse the request.
  */
 export async function beginUnlessRefused<T>(
   guarded: GuardedRequest<T>,
@@ -32,7 +32,7 @@ export async function beginUnlessRefused<T>(
   return undefined
 }
 
-/** Whether its conditions can refuse the request, and nothing but them and one read decides that. */
+/** Whether the conditions alone, with one read, can refuse the request. */
 function mayBeRefused<T>(guarded: GuardedRequest<T>): boolean {
   const { isSafe, isNew, settings, headers, req, method } = guarded
   if (
@@ -44,7 +44,7 @@ function mayBeRefused<T>(guarded: GuardedRequest<T>): boolean {
     settings.adapter.transaction === undefined
   )
     return false
-  // Whether it was applied already depends on its body, which nobody has looked at yet.
+  // Whether the change was already applied depends on the body, which has not been read yet.
   if (method !== 'DELETE' && settings.alreadyApplied.has(method)) return false
   if (guardedOn(req).some((each) => each.transaction?.isOpen)) return false
   return headers['if-match'] !== '*' && (settings.required !== false || !hasNoConditions(guarded))
@@ -55,8 +55,8 @@ function hasNoConditions<T>(guarded: GuardedRequest<T>): boolean {
 }
 
 /**
- * Opens the transaction of a request that may change something. It ends with `commit`, or with the request: rolled back
- * when the answer is ended, given up when the client has left and the handler does not come to an end.
+ * Opens the transaction of a request that may change something. `commit` commits it. If the answer ends without a
+ * commit, it is rolled back. If the client leaves and the handler does not end, it is abandoned.
  */
 export async function beginTransaction<T>(
   guarded: GuardedRequest<T>,
@@ -102,7 +102,7 @@ export async function beginTransaction<T>(
   return undefined
 }
 
-/** The last statement of the transaction, and COMMIT. What fails here fails for good, and takes the rest with it. */
+/** Runs the last statement of the transaction, then COMMIT. A failure here is final, and rolls everything back. */
 export async function commitInTransaction<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
@@ -147,14 +147,14 @@ async function lastChange<T>(guarded: GuardedRequest<T>, first: Attempt<T>, inte
     if (result.ok) return { change, state: result.state }
     if (guarded.isNew) attempt = await withAnotherKey(guarded, intent, tries)
     else if (reportsOnly && Date.now() < until) attempt = await judgedAgain(guarded, result.current)
-    // A row that is there was locked, so only a new one can lose a race.
+    // An existing row is locked, so only a new one can lose a race.
     else if (attempt.stored !== undefined) throw lostRace(guarded)
     else attempt = undefined
   }
   throw takenKey(guarded)
 }
 
-/** The handler has written by itself, in the transaction: what came of it is read there. */
+/** The handler has written by itself in the transaction, so the new state is read there. */
 async function appsChange<T>(
   guarded: GuardedRequest<T>,
   { change }: Attempt<T>,

@@ -11,15 +11,15 @@ import { type Committed, committed, noteChange } from './after-change'
 
 /** What a handler that writes by itself has stored. */
 export interface Written<T> {
-  /** The key that the database gave a new resource. */
+  /** The key that the database generated for a new resource. */
   readonly key?: string
-  /** What is stored now; what was proposed, if left out. */
+  /** What is stored now. Default: the proposed value. */
   readonly value?: T
   readonly version: Version
   readonly lastModified?: Date | undefined
 }
 
-/** What a statement came to: what it stored, or how many rows it removed. Nothing, `false` and 0 are a lost race. */
+/** The result of a statement: what it stored, or how many rows it removed. Nothing, `false` and 0 mean a lost race. */
 export type WriteOutcome<T> = Written<T> | boolean | number | bigint | null | undefined
 
 /** Records what the handler has written, and puts the validators of the new state on the answer. */
@@ -30,12 +30,12 @@ export function changeWritten<T>(guarded: GuardedRequest<T>, outcome: WriteOutco
     throw mistake(guarded, 'this request has a transaction; call commit() without a value, which commits it.')
   const state = stateWritten(guarded, attempt, outcome)
   noteChange(guarded, change, state)
-  // An answer does not wait for it, as after any removal by the app.
+  // The answer does not wait for this.
   if (state === undefined) void endLockOfRemoved(guarded, attempt)
   return committed(guarded, change, state, tries)
 }
 
-/** The state that was stored; `undefined` after a removal. Throws what a lost race comes to. */
+/** The state that was stored; `undefined` after a removal. Throws the conflict if the race was lost. */
 export function stateWritten<T>(
   guarded: GuardedRequest<T>,
   { change, stored }: Attempt<T>,
@@ -68,20 +68,20 @@ export function isLost(outcome: WriteOutcome<unknown>): outcome is undefined | n
   return outcome === undefined || outcome === null || outcome === false || outcome === 0 || outcome === 0n
 }
 
-/** Of an object its names only: what a driver gives may hold rows. */
+/** Shows only the names of an object's members, because a driver's result may contain rows. */
 function seen(outcome: unknown): string {
   if (outcome instanceof Promise) return 'got a promise: an await is missing'
   if (!isObject(outcome)) return `got ${typeof outcome === 'number' ? outcome : show(outcome)}`
   return `got an object with ${Object.keys(outcome).slice(0, 5).join(', ')}`
 }
 
-/** Where the usual drivers keep the number of rows. */
+/** Names the member in which the usual drivers return the number of rows. */
 function countIn(outcome: unknown): string {
   const name = ['rowCount', 'affectedRows', 'changes', 'count'].find((each) => isObject(outcome) && each in outcome)
   return name === undefined ? ' that it removed' : `: result.${name}`
 }
 
-/** Refuses what cannot work before the handler writes anything. */
+/** The attempt to write for. Throws if the write cannot succeed, before the handler writes anything. */
 export function writable<T>(guarded: GuardedRequest<T>): Attempt<T> {
   const { attempt, isSafe, settings, progress, res } = guarded
   if (attempt === undefined) throw mistake(guarded, 'the chain has not run on this request.')

@@ -28,7 +28,7 @@ function malformedIf(): ConflictError {
   return answerOf('malformed_condition', { field: 'If', detail: 'If holds no lists of RFC 4918 §10.4.2.' })
 }
 
-/** What others are told: until when it is locked, and what the app says about the holder. */
+/** The conflict for others: until when the resource is locked, and what the app says about the holder. */
 export async function lockedBy<T>(
   { req }: GuardedRequest<T>,
   locks: EditLocks,
@@ -36,7 +36,7 @@ export async function lockedBy<T>(
 ): Promise<ConflictError> {
   const isOwn = locks.owner(req) === owner
   const holder = await locks.describeHolder?.({ owner, since, until }, req)
-  // Clocks of processes differ, and can be set; the store's decides when it ends.
+  // The clock of the store decides when the lock ends. This clock may differ, so the time is bounded.
   const leftMs = Math.min(Math.max(until.getTime() - Date.now(), 0), locks.leaseMs)
   return answerOf('locked', {
     detail: isOwn ? 'You hold this lock yourself: name its token in If, as (<urn:uuid:…>).' : undefined,
@@ -77,12 +77,12 @@ function holds<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>, { not, token,
   return isSo !== not
 }
 
-/** A list about another resource is about a state that nobody has looked at here. */
+/** A list about another resource cannot be checked, because its state was not read. */
 function isAboutRequest<T>({ req }: GuardedRequest<T>, { resource }: IfList): boolean {
   return resource === undefined || isSamePath(resource, req.originalUrl)
 }
 
-/** RFC 4918 §10.4.1: to name a token anywhere is to submit it. */
+/** RFC 4918 §10.4.1: a token counts as submitted wherever it appears in the field. */
 function tokensIn(lists: readonly IfList[]): string[] {
   return lists.flatMap(({ conditions }) => conditions.flatMap(({ token }) => token ?? []))
 }

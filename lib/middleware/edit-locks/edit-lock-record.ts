@@ -18,7 +18,7 @@ interface Stored {
   readonly untilMs: number
 }
 
-/** After removing a dead lock, look again, but not for ever, should others keep being faster. */
+/** How often to look again after a dead lock was removed, in case others keep being faster. */
 const MOST_TRIES = 4
 
 /** The current lock on the resource of a request, if there is one. A lock whose owner is gone is removed. */
@@ -37,12 +37,12 @@ export async function findLock<T>(guarded: GuardedRequest<T>, locks: EditLocks):
   })
 }
 
-/** On the connection of an open transaction: with another one of its pool, requests would wait for each other. */
+/** Uses the connection of an open transaction. With a second connection of the pool, requests could wait for each other. */
 function storeOf<T>({ transaction }: GuardedRequest<T>, { store }: EditLocks): ExpiringStore {
   return (transaction?.isOpen && store.within?.(transaction.adapter.transactionHandle)) || store
 }
 
-/** Takes a lock that is free, and gives its token, the only time that it is known; `undefined`: another was faster. */
+/** Takes a free lock and returns its token, which is not stored anywhere. `undefined`: somebody else was faster. */
 export async function takeLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, owner: string) {
   const key = recordKey(guarded)
   const token = `urn:uuid:${randomUUID()}`
@@ -55,7 +55,7 @@ export async function takeLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, 
   })
   const creating = locks.store.create(key, record, locks.leaseMs)
   const isTaken = await inTime(guarded, () => creating).catch((error) => {
-    // The store may have granted it all the same, late or with its answer lost.
+    // The store may have created it anyway, too late or with a lost answer.
     const giveBack = () => locks.store.remove(key, record)
     creating.then(giveBack, giveBack).catch(() => {})
     throw error
@@ -65,7 +65,7 @@ export async function takeLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, 
   return { token, lock: lockOf(record) }
 }
 
-/** `undefined`: it is another lock by now, or none. */
+/** `undefined`: the lock has ended, or somebody else holds it now. */
 export async function renewLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, lock: EditLock) {
   const renewed = recordOf({ ...(JSON.parse(lock.record) as Stored), untilMs: Date.now() + locks.leaseMs })
   const { store, leaseMs } = locks
@@ -73,14 +73,14 @@ export async function renewLock<T>(guarded: GuardedRequest<T>, locks: EditLocks,
   return isRenewed ? lockOf(renewed) : undefined
 }
 
-/** `false`: it was renewed, taken by another or over in between. */
+/** `false`: the lock was renewed, has ended, or belongs to somebody else now. */
 export async function endLock<T>(guarded: GuardedRequest<T>, locks: EditLocks, lock: EditLock): Promise<boolean> {
   const isEnded = await inTime(guarded, () => locks.store.remove(recordKey(guarded), lock.record))
   if (isEnded) publish('edit-lock', () => ({ ...aboutResource(guarded), event: 'released' }))
   return isEnded
 }
 
-/** Checks the tokens of a lock. In constant time, so that nobody learns a token from how long an answer takes. */
+/** Checks the tokens of a lock. Takes constant time, so that response times do not reveal a token. */
 export function isHeldBy(lock: EditLock, tokens: readonly string[], owner: string | undefined): boolean {
   const stored = Buffer.from((JSON.parse(lock.record) as Stored).token, 'base64url')
   const matches = tokens.map((token) => timingSafeEqual(stored, hashOf(token)))
@@ -116,7 +116,7 @@ async function inTime<T, R>({ settings }: GuardedRequest<T>, work: () => Promise
   }
 }
 
-/** What a client learns of a lock. A token is never in it. */
+/** What clients see of a lock. It never contains a token. */
 export interface LockView {
   readonly locked: boolean
   /** Whether the caller holds it, perhaps in another window. */
@@ -125,7 +125,7 @@ export interface LockView {
   readonly holder?: unknown
 }
 
-/** What one caller is shown of a lock. */
+/** What one caller sees of a lock. */
 export async function viewOfLock(lock: EditLock | undefined, locks: EditLocks, req: Request): Promise<LockView> {
   if (lock === undefined) return { locked: false }
   const { owner, since, until } = lock

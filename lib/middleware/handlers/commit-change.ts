@@ -15,10 +15,10 @@ import { readState } from '../state/store-call'
 import { sendJson, varyByPrefer } from './send-json'
 
 /**
- * The stock last handler: commits what the request proposes and answers with the new representation (201, 200), or
- * without one (204) after a removal and for clients that prefer so (`Prefer: return=minimal`).
+ * The stock last handler. Commits the proposed value and answers with the new representation (201 or 200). After a
+ * removal, and for clients that send `Prefer: return=minimal`, it answers without one (204).
  *
- * With `writes: 'by-app'` give it the function that writes.
+ * With `writes: 'by-app'`, give it the function that writes.
  */
 export function commitChange<T>(write?: WriteChange<T>): ConflictMiddleware {
   refuseMounted('commitChange', write, 'app.put(path, chain, commitChange())')
@@ -34,7 +34,7 @@ export function commitChange<T>(write?: WriteChange<T>): ConflictMiddleware {
   })
 }
 
-/** Writes what was proposed with the version that it was checked against in its own `WHERE`, and says what came of it. */
+/** Writes the proposed value, with the version that was checked in its own `WHERE`, and returns what was stored. */
 export type WriteChange<T> = (resource: Resource<T>, req: Request) => WriteOutcome<T> | Promise<WriteOutcome<T>>
 
 async function writeAndCommit<T>(guarded: GuardedRequest<T>, write: WriteChange<T>): Promise<Committed<T>> {
@@ -44,7 +44,7 @@ async function writeAndCommit<T>(guarded: GuardedRequest<T>, write: WriteChange<
   return commitAndTell(guarded, { from: 'proposal' })
 }
 
-/** In report mode a lost race is written again, over the state that won. Otherwise it is refused. */
+/** After a lost race, the request is refused. In report mode it is written again, over the state that won. */
 async function writeUntilWritten<T>(guarded: GuardedRequest<T>, write: WriteChange<T>): Promise<Committed<T>> {
   const { settings, isNew, req } = guarded
   const until = Date.now() + settings.deadlineMs
@@ -63,7 +63,7 @@ async function writeUntilWritten<T>(guarded: GuardedRequest<T>, write: WriteChan
   }
 }
 
-/** A handler of our own. Express 4 hangs a request whose handler rejects. */
+/** A handler for the resource that the request changes. Passes rejections on, because Express 4 would hang. */
 export function stockHandler(
   name: string,
   handle: (guarded: GuardedRequest<unknown>) => Promise<void>,
@@ -80,7 +80,7 @@ export function stockHandler(
   })
 }
 
-/** RFC 7240 §4.2: does the client want the new representation back, or only the status? */
+/** Answers a committed change. RFC 7240 §4.2: the client may prefer the status alone to the new representation. */
 function answerChange<T>(
   { req, res, headers, newText }: GuardedRequest<unknown>,
   { outcome, representation }: Committed<T>,
@@ -99,15 +99,15 @@ function answerChange<T>(
 }
 
 /**
- * RFC 9110 §5.6.4: a quote behind a backslash ends nothing. What no quote ends goes on to the end: looked for again from
- * each quote in it, it would take time by the square of its length.
+ * RFC 9110 §5.6.4: a quote after a backslash does not end the string. A string without an end matches up to the end of
+ * the field: otherwise the search would start again at each quote in it, which takes quadratic time.
  */
 const QUOTED = /"((?:[^"\\]|\\.)*)("|\\?$)/g
 
-/** RFC 7240 §2: of a preference that is named twice the first one counts, whether its value is understood or not. */
+/** RFC 7240 §2: if a preference occurs twice, the first one counts, even if its value is unknown. */
 function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'representation' | undefined {
   if (prefer === undefined) return undefined
-  // A comma in a quoted value separates nothing, and what stands behind a semicolon belongs to another preference.
+  // A comma inside quotes does not separate preferences. What follows a semicolon is a parameter.
   const unquoted = String(prefer).replace(QUOTED, (_, text: string, end: string) =>
     end === '"' && /^\w+$/.test(text) ? text : '""',
   )

@@ -24,7 +24,7 @@ export interface OwnLock<T> {
   readonly outcome: 'taken' | 'renewed'
   readonly token: string
   readonly view: LockView
-  /** The state that the caller may change: read after the grant, so that a write which slipped in between is seen. */
+  /** The state that the caller may change. Read after the lock was taken, so that no write before that is missed. */
   readonly state: ResourceState<T>
 }
 
@@ -32,10 +32,10 @@ export async function lookAtLock<T>(guarded: GuardedRequest<T>, locks: EditLocks
   return viewOfLock(await findLock(guarded, locks), locks, guarded.req)
 }
 
-/** How often to try when others take, renew and release the lock at the same moment. */
+/** How often to try if others take, renew or release the lock at the same moment. */
 const MOST_TRIES = 4
 
-/** Renews the lock that the token names; without one, or when it has ended, takes the lock. */
+/** Renews the lock that the token names. Takes it if the request has no token, or if the lock has ended. */
 export async function takeOrRenew<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<OwnLock<T>> {
   const { req } = guarded
   const owner = ownerOf(locks, req)
@@ -80,13 +80,13 @@ function ownView({ until }: EditLock): LockView {
   return { locked: true, mine: true, lockedUntil: until.toISOString() }
 }
 
-/** Ends the lock that the token names, or breaks one that the caller may break. What has ended already has ended. */
+/** Releases the lock that the token names, or breaks a lock that the caller may break. Succeeds if there is no lock. */
 export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): Promise<void> {
   const { req } = guarded
   const token = tokenOf(req)
   for (let tries = 1; tries <= MOST_TRIES; tries++) {
     const lock = await findLock(guarded, locks)
-    // Its owner may release it whatever has become of the resource, and of the right to see it.
+    // The owner may release it even if the resource is gone, or may no longer be seen.
     if (lock === undefined || locks.owner(req) !== lock.owner) await mustBeVisible(guarded, lock !== undefined)
     if (lock === undefined) return
     const refusal = await refusalOf(req, locks, lock, token)
@@ -100,11 +100,11 @@ export async function release<T>(guarded: GuardedRequest<T>, locks: EditLocks): 
 async function mustBeVisible<T>(guarded: GuardedRequest<T>, isLocked: boolean): Promise<void> {
   const conflict = await isStillAllowed(guarded)
   if (conflict) throw conflict
-  // What was removed under a lock leaves the lock, and it can still be broken.
+  // A lock outlives its resource, and can then still be broken.
   if (!isLocked && (await readState(guarded)) === undefined) throw new ConflictError('not_found')
 }
 
-/** A token releases its own lock and no other: a late release must not end what somebody else has taken since. */
+/** A token only releases its own lock: a late release must not end a lock that somebody else has taken since. */
 async function refusalOf(
   req: Request,
   locks: EditLocks,

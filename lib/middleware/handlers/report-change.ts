@@ -11,10 +11,10 @@ import { stockHandler } from './commit-change'
 const MOST_POINTERS = 200
 
 /**
- * A dry run: put it in place of the handler, on a URL of the app's own. Answers 200 with what the request would do, or
- * with the same problem as the request itself; writes nothing.
+ * A dry run: mount it in place of the handler, on a separate URL. Answers 200 with what the request would change, or with
+ * the problem that the request itself would get. Writes nothing.
  *
- * What it says holds for the state that it looked at. Send the request itself with a condition.
+ * The answer is about the state that was read for it. Send the request itself with a condition.
  */
 export function reportChange(...mounted: readonly never[]): ConflictMiddleware {
   refuseMounted('reportChange', mounted[0], 'app.put(path, chain, reportChange())')
@@ -22,11 +22,11 @@ export function reportChange(...mounted: readonly never[]): ConflictMiddleware {
     const { attempt, res } = guarded
     if (attempt === undefined) throw new Error('reportChange(): the chain has not read the state.')
     reported(guarded)
-    // Where the store gives the key, it has none yet.
+    // If the store generates the key, a new resource has none yet.
     if (guarded.isNew && (await readState(guarded))) throw await refusal(guarded, takenKey(guarded))
     const { action, current, proposed } = attempt.change
     const shown = (value: unknown) => shownMembers(guarded, value)
-    // A read changes nothing, and what an action does, its handler alone knows.
+    // A read changes nothing, and only its handler knows what an action changes.
     const isProposed = proposed !== undefined || action === 'remove'
     const changed = isProposed ? changedPointers(shown(current?.value), shown(proposed), MOST_POINTERS) : []
     res.setHeader('Cache-Control', 'no-store')

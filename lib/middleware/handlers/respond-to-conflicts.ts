@@ -15,11 +15,11 @@ import { handlersConflict } from '../state/store-conflict'
 
 /** How problems are named and logged. */
 export interface RespondOptions {
-  /** Put in front of the kind to make the `type` of a problem. Default: `urn:problem-type:express-conflict:`. */
+  /** The `type` of a problem is this prefix and the kind. Default: `urn:problem-type:express-conflict:`. */
   readonly typePrefix?: string
   /**
-   * Told of every problem, with the `instance` that the client got; of one kind 100 in 10 seconds, then how many more
-   * there were. Default: `req.log`, as pino-http has it; without it faults of a back end go to `console.error`.
+   * Logs every problem, with the `instance` that the client got. In 10 seconds it logs at most 100 of one kind, and then
+   * their number. Default: `req.log`, as pino-http sets it. Without that, faults of a back end go to `console.error`.
    */
   readonly logger?: ConflictLogger
 }
@@ -27,8 +27,8 @@ export interface RespondOptions {
 const TYPE_PREFIX = 'urn:problem-type:express-conflict:'
 
 /**
- * The conflict responder: answers conflicts, what a body parser refused, and what a database threw on a guarded
- * request, as `application/problem+json` (RFC 9457). Mount it last. Every other error goes on untouched.
+ * The conflict responder. Answers conflicts, the refusals of body parsers, and database errors on guarded requests as
+ * `application/problem+json` (RFC 9457). Mount it last. It passes every other error on unchanged.
  */
 export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHandler {
   refuseMounted('respondToConflicts', options, 'app.use(respondToConflicts())')
@@ -75,7 +75,7 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
   return responder
 }
 
-/** The chain's own refusals were told where they were made; a handler's are seen here first. */
+/** Notifies listeners of a handler's conflict. The chain has already done so for its own. */
 function announcedOn(req: Request, conflict: ConflictError): ConflictError {
   const guarded = innermost(req)
   if (guarded) return announced(guarded, conflict)
@@ -87,15 +87,15 @@ function innermost(req: Request): GuardedRequest<unknown> | undefined {
   return findTarget(req) ?? guardedOn(req).at(-1)
 }
 
-/** What a handler's statement on a guarded request came to; `undefined` for a mistake, and any other error. */
+/** The conflict that a database error of the handler means; `undefined` for a mistake and for any other error. */
 function ofDatabase(req: Request, error: unknown): Promise<ConflictError | undefined> | undefined {
   const guarded = innermost(req)
   return guarded && handlersConflict(guarded, error)?.then((conflict) => conflict && refusal(guarded, conflict))
 }
 
 /**
- * What was set for the answer that a problem takes the place of. `Transfer-Encoding` beside a length breaks the
- * framing.
+ * Header fields that describe the answer that the problem replaces. `Transfer-Encoding` must not be sent with a
+ * `Content-Length`.
  */
 const OF_ANOTHER_ANSWER: ReadonlySet<string> = new Set(
   'transfer-encoding trailer etag last-modified expires content-encoding content-range content-language content-location content-disposition content-digest repr-digest accept-ranges location'.split(
@@ -104,7 +104,7 @@ const OF_ANOTHER_ANSWER: ReadonlySet<string> = new Set(
 )
 
 /**
- * Not through `res.json`, which would put a weak tag of the problem on the answer. Node leaves the body out for HEAD.
+ * Does not use `res.json`, which would add a weak tag. Node leaves the body out for HEAD.
  */
 function answer(res: Response, conflict: ConflictError, body: string): void {
   for (const field of res.getHeaderNames()) if (OF_ANOTHER_ANSWER.has(field)) res.removeHeader(field)
@@ -115,7 +115,7 @@ function answer(res: Response, conflict: ConflictError, body: string): void {
   res.end(body)
 }
 
-/** What body-parser and raw-body call their refusals. */
+/** The conflicts for the errors of body-parser and raw-body, by their `type`. */
 const PARSER_ERRORS: Readonly<Record<string, ConstructorParameters<typeof ConflictError>>> = {
   'entity.parse.failed': ['malformed_body', { detail: 'The body is not valid JSON.' }],
   'entity.verify.failed': ['malformed_body', { detail: 'The body was refused.' }],
@@ -132,8 +132,8 @@ const PARSER_ERRORS: Readonly<Record<string, ConstructorParameters<typeof Confli
 }
 
 /**
- * A body parser's 4xx as a conflict; `undefined` for any other error. Its message may quote the body, so it is not
- * passed on.
+ * The conflict for a body parser's 4xx; `undefined` for any other error. The message may quote the body, so the client
+ * does not get it.
  */
 function parserConflict(error: unknown): ConflictError | undefined {
   if (!(error instanceof Error)) return undefined
@@ -142,7 +142,7 @@ function parserConflict(error: unknown): ConflictError | undefined {
   return known && new ConflictError(known[0], { ...known[1], cause: error })
 }
 
-/** body-parser gives a 400 to bytes that zlib refused, and no type. */
+/** For bytes that zlib refuses, body-parser's error has the status 400 but no type. */
 function isOfZlib(error: Error): boolean {
   return 'status' in error && error.status === 400 && 'code' in error && String(error.code).startsWith('Z_')
 }

@@ -3,12 +3,12 @@ import express, { type Request, type Response } from 'express'
 const { json, send, set, get, vary } = express.response
 
 /**
- * `res.json(value)`, byte for byte, without what Express does for nothing here: a tag that is there already is looked
- * for, and conditions that have been judged are judged again. Wherever an app, a setting or a layer in front wants
- * something else than Express does by itself, it is `res.json`. `known` is the text of the value, if it was written already.
+ * Sends exactly what `res.json(value)` would send, but faster: Express would look for a tag that is already there, and
+ * evaluate conditions a second time. If an app, a setting or a layer in front has changed how Express answers, this calls
+ * `res.json`. `known` is the JSON text of the value, if the caller has it.
  */
 export function sendJson(req: Request, res: Response, value: unknown, known?: string): void {
-  // Express 4 would put a length beside it, and the two contradict each other (RFC 9112 §6.2).
+  // Must not be sent with a Content-Length (RFC 9112 §6.2), which Express 4 sets anyway.
   res.removeHeader('Transfer-Encoding')
   const text = isPlain(req, res) ? (known ?? JSON.stringify(value)) : undefined
   if (text === undefined) {
@@ -16,7 +16,7 @@ export function sendJson(req: Request, res: Response, value: unknown, known?: st
     return
   }
   res.setHeader('Content-Type', 'application/json; charset=utf-8')
-  // Node puts a short text and the head into one piece. A long one it would copy for that, twice.
+  // Node joins a text with the head, which copies it twice. That is fast for short texts only.
   const body = text.length < LONG ? text : Buffer.from(text)
   res.setHeader('Content-Length', Buffer.byteLength(body))
   if (req.method === 'HEAD') res.end()
@@ -31,7 +31,7 @@ export function varyByPrefer(res: Response): void {
   else res.vary('Prefer')
 }
 
-/** A tool that was loaded earlier may have replaced them already. */
+/** Whether these are Express's own methods. A tool that was loaded earlier may have replaced them. */
 const isOwn = /'json escape'/.test(String(json)) && /'etag fn'/.test(String(send))
 
 function isPlain(req: Request, res: Response): boolean {
@@ -41,6 +41,6 @@ function isPlain(req: Request, res: Response): boolean {
   if (res.hasHeader('Content-Type')) return false
   const { statusCode } = res
   if (statusCode !== 200 && statusCode !== 201) return false
-  // To a read without a tag Express gives one. Conditions have been judged.
+  // Express makes a tag for a read that has none.
   return (req.method !== 'GET' && req.method !== 'HEAD') || res.hasHeader('ETag')
 }

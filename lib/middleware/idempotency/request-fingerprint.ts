@@ -5,7 +5,7 @@ import { fingerprintOf } from '../../idempotency/record'
 import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasEmpty, wasParsed } from '../change/body'
 import type { IdempotencySettings } from '../options/idempotency-options'
 
-/** What tells the request from another one with its key, or why that cannot be said. */
+/** A text that distinguishes the request from others with the same key, or the conflict if the body was not read. */
 export function requestFingerprint(
   req: Request,
   { fingerprint, ignoreFields }: IdempotencySettings,
@@ -25,7 +25,7 @@ export function requestFingerprint(
   return fingerprintOf({ method, path, query, mediaType: mediaTypeOf(req.headers), body }, ignoreFields)
 }
 
-/** A body that was not read cannot be compared: its key would stand for any body. */
+/** A body that was not read cannot be compared: the key would match any body. */
 function parsedBody(req: Request): unknown {
   const type = mediaTypeOf(req.headers)
   if (!wasRead(req)) {
@@ -34,7 +34,7 @@ function parsedBody(req: Request): unknown {
       `The ${req.method} body of type ${type} was not parsed, so that its Idempotency-Key would stand for any body. Mount a parser in front: app.use(express.json()); for what is not parsed give idempotency.fingerprint.`,
     )
   }
-  // A parser keeps the files of a form elsewhere, each in its own way.
+  // Parsers keep the files of a form in other places.
   if (type.startsWith('multipart/') && !Buffer.isBuffer(req.body) && !isStoredFile(req.body))
     throw new Error(
       `The files of a ${req.method} body of type ${type} are in no req.body, so that its Idempotency-Key would stand for any of them. Give idempotency.fingerprint, a text made of the fields and the files.`,
@@ -43,7 +43,7 @@ function parsedBody(req: Request): unknown {
   return unsafeDocument('The body', body) ?? body
 }
 
-/** Bytes of a raw parser count too. */
+/** The bytes of a raw parser count too. */
 function wasRead(req: Request): boolean {
   return wasParsed(req, req.body) || (Buffer.isBuffer(req.body) && req.readableDidRead)
 }

@@ -18,25 +18,25 @@ import { type ConflictOptions, OPTIONS, STATUS } from './options'
 import { type PreconditionSettings, readPreconditions } from './precondition-options'
 
 /**
- * One kind of resource, as `defineResource` made it. Give it to every stage and router of this resource, and to
- * `resourceOf`: what one of them found on a request, the others find by it.
+ * One kind of resource, made by `defineResource`. Give it to every stage and router of this resource, and to
+ * `resourceOf`: by it, each of them finds what an earlier one has left on the request.
  */
 export interface ResourceDefinition<T, Handle = unknown> {
   readonly name: string
   readonly adapter: ResourceAdapter<T, Handle>
-  /** As they were given. */
+  /** The options that were given. */
   readonly options: ConflictOptions<unknown>
 }
 
-/** What a factory takes: a definition, or plain options, which are a definition by themselves. */
+/** What a factory takes: a definition, or plain options, from which it makes one. */
 export type ResourceOrOptions<T, Handle = unknown, Schema extends object = object> =
   | ResourceDefinition<T, Handle>
   | OptionsOf<T, Handle, Schema>
 
-/** Options as a factory takes them: the adapter and the schema say together what is stored. */
+/** The options that a factory takes. The type of the value comes from the adapter, or else from the schema. */
 export type OptionsOf<T, Handle, Schema extends object> = ConflictOptions<ValueOf<T, Schema>, T, Handle, Schema>
 
-/** The options, checked and prepared once: the request path does the rest. */
+/** The options, checked and prepared once, so that requests do not have to. */
 export interface Definition<T> extends PreconditionSettings {
   readonly [DEFINITION]: true
   readonly options: ConflictOptions<T>
@@ -70,10 +70,10 @@ const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'QUERY']
 const DEFINITION = Symbol.for('express-conflict.definition')
 
 /**
- * Defines one kind of resource: checks the options once, and gives what every stage and router of this resource takes.
+ * Defines one kind of resource. Checks the options once, and returns what every stage and router of the resource takes.
  *
- * Stages share what they found on a request only if they have the same definition, for then its key, path and conditions
- * are the same. A name stands for one definition over an adapter, a lock manager or a store, where it begins keys.
+ * Stages share what they found on a request only if they have the same definition. With one adapter, lock manager or
+ * store, each definition needs its own name, because keys begin with it.
  */
 export function defineResource<T, Handle = unknown, Schema extends object = object>(
   options: OptionsOf<T, Handle, Schema>,
@@ -83,7 +83,7 @@ export function defineResource<T, Handle = unknown, Schema extends object = obje
   return definition as unknown as ResourceDefinition<ValueOf<T, Schema>, Handle>
 }
 
-/** The definition that a factory was given, or the one of its plain options: the same object is the same definition. */
+/** The definition that a factory was given. For plain options it makes one, and the same object gives the same one. */
 export function definitionOf<T, Handle, Schema extends object>(
   caller: string,
   resource: ResourceOrOptions<T, Handle, Schema>,
@@ -111,7 +111,7 @@ function sameMembers(one: object, other: object): boolean {
   )
 }
 
-/** By the shared object, weakly: a test that builds its app again, with a new adapter, defines its resources again. */
+/** Names in use, by the object that is shared. Weak, because a test may define its resources again with a new adapter. */
 const names = new WeakMap<object, Map<string, Definition<unknown>>>()
 
 function reserveName(definition: Definition<unknown>): void {
@@ -132,7 +132,7 @@ function reserveName(definition: Definition<unknown>): void {
   for (const [, object] of shared) if (object) names.set(object, (names.get(object) ?? new Map()).set(name, definition))
 }
 
-/** Throws a TypeError that names the value and the way out: a wrong option is found when the app starts. */
+/** Checks and prepares options when the app starts. Throws a TypeError that names the wrong value and what to do. */
 export function readDefinition<T>(caller: string, given: ConflictOptions<T>): Definition<T> {
   check(`${caller}()`, given)
   // A copy, because nobody would check later changes to the object.
@@ -195,7 +195,7 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
     )
 }
 
-/** A merge needs the state that the change was made from, and a tag that says which one that is. */
+/** A merge needs the state that the change was based on, and a tag that tells which one it was. */
 function checkMerge<T>(caller: string, { adapter, tag = 'version' }: ConflictOptions<T>): void {
   if (typeof adapter.readVersion !== 'function')
     throw new TypeError(
@@ -231,7 +231,7 @@ function readMembers<T>({
   }
 }
 
-/** Relative to the host, because nobody here knows what is in front of the app. */
+/** The default `location`: the key below the path of the request. Without a host, because a proxy may have changed it. */
 export function belowRequest(req: Request, key: string): string {
   return `${(req.baseUrl + req.path).replace(/\/+$/, '')}/${encodeURIComponent(key)}`
 }

@@ -3,37 +3,37 @@ import type { ExpiringStore } from '../../contracts/store'
 import { isObject } from '../../json/pointer'
 import { aFunction, checkOptions, type Expectation, show, storedMilliseconds } from '../../options'
 
-/** Who holds an edit lock, as the app knows it. */
+/** The holder of an edit lock, as the app knows it. */
 export interface EditLockHolder {
-  /** What `owner` gave when the lock was taken. */
+  /** The result of `owner` when the lock was taken. */
   readonly owner: string
   readonly since: Date
   /** When it ends unless it is renewed. */
   readonly until: Date
 }
 
-/** An edit lock that stands: who holds it, and what the store holds. */
+/** A current edit lock: its holder, and its stored record. */
 export interface EditLock extends EditLockHolder {
   readonly record: string
 }
 
 /** The options of edit locks. `store` and `owner` are required. */
 export interface EditLockOptions {
-  /** Where the locks are: `memoryStore()` in one process; over several, one that they share. */
+  /** Stores the locks: `memoryStore()` for one process, or a store that several processes share. */
   readonly store: ExpiringStore
-  /** Who asks, such as the id of the user or of the session; `undefined` for nobody, who cannot take a lock. */
+  /** The caller, such as the id of the user or of the session. `undefined` means nobody, who cannot take a lock. */
   readonly owner: (req: Request) => string | undefined
-  /** How long a lock lasts that is not renewed, in milliseconds. Default: 60000. */
+  /** How long a lock lasts without renewal, in milliseconds. Default: 60000. */
   readonly leaseMs?: number
-  /** What others are told about the holder. Default: nothing. */
+  /** What others learn about the holder. Default: nothing. */
   readonly describeHolder?: (holder: EditLockHolder, req: Request) => unknown
-  /** Who may end the lock of another. Its owner always may, in another window too. Default: nobody else. */
+  /** May the caller end the lock of somebody else? Its owner always may, also in another window. Default: no. */
   readonly mayBreak?: (req: Request, holder: EditLockHolder) => boolean | Promise<boolean>
-  /** Asked when a lock stands in the way: one whose owner is gone, such as a session that has ended, is gone too. */
+  /** Asked if a lock stands in the way. If its owner is gone, for example a session that has ended, the lock is removed. */
   readonly ownerIsAlive?: (owner: string) => boolean | Promise<boolean>
 }
 
-/** What `editLocks` makes: for the option `editLocks` of the chain. */
+/** The result of `editLocks`, for the option `editLocks` of the chain. */
 export interface EditLocks extends EditLockOptions {
   readonly leaseMs: number
 }
@@ -54,10 +54,10 @@ const OPTIONS: Readonly<Record<keyof EditLockOptions, Expectation>> = {
 const BRAND = Symbol.for('express-conflict.edit-locks')
 
 /**
- * Locks that people hold while they edit: others are answered with 423 until the lock is released, or has run out.
+ * Locks that people hold while they edit: others get 423 until the lock is released or expires.
  *
  * Give the result to `resourceRouter`, or to `editLockRouter` and the chain, as their option `editLocks`. A lock keeps
- * others out; what keeps the data right is the version that every write carries.
+ * others out, but only the version that every write carries protects the data.
  */
 export function editLocks(options: EditLockOptions): EditLocks {
   if (!isObject(options)) throw new TypeError(`editLocks(): expected options, got ${show(options)}.`)

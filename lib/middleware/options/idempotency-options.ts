@@ -18,46 +18,47 @@ import {
 
 /** How Idempotency-Keys are honoured: one key, one execution, one answer. */
 export interface IdempotencyOptions {
-  /** Keeps what is known of each key. Processes that serve one API share it; `memoryStore()` is for one process. */
+  /** Stores what is known of each key. All processes of an API have to share it; `memoryStore()` is for one process. */
   readonly store: ExpiringStore
   /**
-   * Whose key it is, from what authentication found: the user, or tenant and user. No caller ever gets the answer of
+   * The owner of the key, as authentication has found it: the user, or tenant and user. No caller gets an answer from
    * another scope.
    */
   readonly scope: (req: Request) => string | readonly string[]
-  /** A request without a key is refused. Default: `false`. */
+  /** Refuses requests without a key. Default: `false`. */
   readonly required?: boolean
-  /** Methods whose keys count. Default: all that are not safe. */
+  /** Methods whose keys are honoured. Default: all unsafe methods. */
   readonly methods?: readonly string[]
-  /** How long a key is known, in milliseconds. Default: 24 hours. */
+  /** How long a key is remembered, in milliseconds. Default: 24 hours. */
   readonly ttlMs?: number
-  /** After how long a process that says nothing is taken for dead, in milliseconds. Default: 30000. */
+  /** A process that has not renewed its claim for this time counts as dead, in milliseconds. Default: 30000. */
   readonly leaseMs?: number
-  /** After how long a handler that has not answered is given up, in milliseconds. Default: 60000. */
+  /** A handler that has not answered after this time counts as failed, in milliseconds. Default: 60000. */
   readonly maxRunMs?: number
-  /** What a repetition gets while the first request is carried out: 409 (default), or it waits for the answer. */
+  /** What a repetition gets while the first request is running: 409 (`'refuse'`, default), or its answer (`'wait'`). */
   readonly onInProgress?: 'refuse' | 'wait'
-  /** How long it waits, in milliseconds; then 409. Default: 10000. */
+  /** How long it waits before it gets 409, in milliseconds. Default: 10000. */
   readonly waitMs?: number
   /**
-   * What a repetition gets when the outcome of the first request is unknown: 503 `outcome_unknown` (default), or it
-   * runs again. Running again is for handlers that can run twice, and for changes that are committed with their record.
+   * What happens to a repetition if the outcome of the first request is unknown: it gets 503 `outcome_unknown`
+   * (default), or runs again. Let it run again only if the handler may run twice, or if the record of the key is
+   * committed together with the change.
    */
   readonly onUnknown?: 'refuse' | 'run-again'
-  /** A text that stands for query and body, such as a digest of what is not parsed. Method and path count always. */
+  /** Returns a text that identifies query and body, such as a digest of an unparsed body. Method and path always count. */
   readonly fingerprint?: (req: Request) => string
   /** JSON Pointers to members of the body that may differ in a repetition; `*` stands for each member or item. */
   readonly ignoreFields?: readonly string[]
-  /** Header fields that are given again, beside those that describe the content and say where it is. */
+  /** Additional header fields that a replayed answer has. Fields that describe the content or its location always have. */
   readonly replayHeaders?: readonly string[]
-  /** A larger answer is sent, but not kept: repetitions are refused. Default: 262144. */
+  /** A larger answer is sent but not stored, and repetitions are refused. Default: 262144. */
   readonly maxAnswerBytes?: number
   /**
-   * Identical requests of one scope that come at the same time without a key: `'run'` (default) all of them, `'refuse'`
-   * (409) or `'share'` the first one's answer.
+   * What happens to identical requests of one scope that come at the same time without a key. `'run'` (default): all of
+   * them run. `'refuse'`: all but the first get 409. `'share'`: all get the answer of the first.
    */
   readonly withoutKey?: 'run' | 'refuse' | 'share'
-  /** Where the API explains its keys: linked from refusals. Default: the draft of the standard. */
+  /** The page on which the API documents its keys. Refusals link to it. Default: the draft of the standard. */
   readonly docsUrl?: string
 }
 

@@ -3,24 +3,24 @@ import type { LockManager } from '../../contracts/lock'
 import { isObject } from '../../json/pointer'
 import { aFunction, aMethod, checkOptions, type Expectation, listOf, milliseconds } from '../../options'
 
-/** The lock that is held from before the state is read until the answer is ended. */
+/** The lock that is held from before the state is read until the answer has ended. */
 export interface LockOptions {
-  /** Grants the leases: `memoryLocks()` in one process; over several, the one of a service that they share. */
+  /** Grants the leases: `memoryLocks()` for one process, or the locks of a service that several processes share. */
   readonly manager: LockManager
-  /** How long a request waits for the lock, its turn in this process included, in milliseconds. Default: 5000. */
+  /** How long a request waits for the lock, including its turn in this process, in milliseconds. Default: 5000. */
   readonly waitMs?: number
-  /** How long the lock outlives a process that died, in milliseconds. Default: 10000. */
+  /** How long the lock lasts after its process has died, in milliseconds. Default: 10000. */
   readonly leaseMs?: number
-  /** When the lock ends although the handler is still at work, in milliseconds. Default: 60000. */
+  /** After this time the lock ends, even if the handler is still at work, in milliseconds. Default: 60000. */
   readonly maxHoldMs?: number
   /** How many requests of this process may wait for one resource. Default: 100. */
   readonly maxWaiting?: number
   /**
-   * The names of what to lock, `article:1` for the article 1, in place of the resource itself. Several are locked in one
-   * order for all requests, all or none.
+   * The names of the locks to take in place of the resource's own, which is `article:1` for article 1. The request takes
+   * all of them or none. They are always taken in the same order.
    */
   readonly key?: (req: Request) => string | readonly string[]
-  /** Methods that hold the lock. Default: all that are not safe. */
+  /** Methods that hold the lock. Default: all unsafe methods. */
   readonly methods?: readonly string[]
 }
 

@@ -3,40 +3,40 @@ import type { Request } from 'express'
 
 type Params = Readonly<Record<string, string>>
 
-/** A factory that was mounted without being called gets the request in place of its options, and would never answer it. */
+/** Throws if a factory was mounted without being called: it gets the request as its options, and would never answer. */
 export function refuseMounted(caller: string, given: unknown, right = `app.use(${caller}({ … }))`): void {
   if (given instanceof IncomingMessage)
     throw new TypeError(`${caller} was mounted itself: the call is missing. Mount what it makes: ${right}.`)
 }
 
-/** Says which resource a request is about: by parameters, `undefined` when it is none of this chain's. */
+/** Returns the parameters of the resource that a request is about, or `undefined` if it is not one of this chain's. */
 export type Mount = (req: Request, middleware: unknown) => Params | undefined
 
 /**
- * The resource is what the chain is mounted on. On a route that is the route; under `app.use` it is exactly the mount
- * path, for `/articles/1/comments` is another resource than `/articles/1`.
+ * The resource is what the chain is mounted on: the path of a route, or, with `app.use`, exactly the mount path, because
+ * `/articles/1/comments` is another resource than `/articles/1`.
  */
 export const onResource: Mount = (req, middleware) =>
   standsIn(req.route, middleware) || isMount(req.path) || isWrappedOnRoute(req, middleware)
     ? (req.params as Params)
     : undefined
 
-/** A router below may take slashes behind the mount for it, however many there are. */
+/** Whether a path below the mount is the mount itself. Routers may ignore any number of trailing slashes. */
 export function isMount(path: string): boolean {
   return path === '/' || segmentsOf(path).length === 0
 }
 
-/** For a chain that is certain to be on a route. */
+/** For a chain that is known to be on a route. */
 export const onRoute: Mount = ({ params }) => params as Params
 
-/** The resource is what `path` matches below the mount, and the mount itself is their collection. */
+/** The resource is what `path` matches below the mount. The mount itself is the collection. */
 export function belowMount(path: string): Mount {
   const pattern = segmentsOf(path)
   return (req) => {
     const segments = segmentsOf(req.path)
     const params: Record<string, string> = { ...(req.params as Params) }
     if (segments.length === 0) {
-      // The mount may have a parameter of the same name, and that is another resource's key.
+      // A parameter of the mount may have the same name, but it is the key of another resource.
       for (const name of pattern) if (name.startsWith(':')) delete params[name.slice(1)]
       return params
     }
@@ -44,14 +44,14 @@ export function belowMount(path: string): Mount {
     for (const [index, name] of pattern.entries()) {
       const segment = segments[index] ?? ''
       if (name.startsWith(':')) params[name.slice(1)] = decoded(segment)
-      // In any case, as Express matches by default: guarding too much shows at once.
+      // Ignores case, as Express does by default. If this guards too much, it shows at once.
       else if (name.toLowerCase() !== segment.toLowerCase()) return undefined
     }
     return params
   }
 }
 
-/** The name of the last parameter: the key, unless `key` says something else. */
+/** The name of the last parameter. It is the key, unless there is a `key` option. */
 export function lastParameter(path: string): string {
   const name = segmentsOf(path).findLast((segment) => segment.startsWith(':'))
   if (name === undefined || !/^(?:\/(?::\w+|[\w.~-]+))+$/.test(path))
@@ -65,7 +65,7 @@ function segmentsOf(path: string): string[] {
   return path.split('/').filter((segment) => segment !== '')
 }
 
-/** What cannot be decoded is a request error to Express too, with this status. */
+/** Express answers a parameter that cannot be decoded with the same error. */
 function decoded(segment: string): string {
   try {
     return decodeURIComponent(segment)
@@ -79,9 +79,9 @@ function decoded(segment: string): string {
 }
 
 /**
- * A route that passed a request on leaves `req.route` behind, so that it proves nothing by itself; that this very
- * middleware stands in its stack does. One that stands nowhere was wrapped in a function of the app's own, and is
- * taken to be on the route: guarding too much shows at once, guarding too little loses data.
+ * Whether the app has wrapped the middleware in a function of its own, on a route. `req.route` alone does not show that,
+ * because a route that passed a request on leaves it behind. A middleware that is in no stack counts as wrapped: guarding
+ * too much shows at once, guarding too little loses data.
  */
 function isWrappedOnRoute(req: Request, middleware: unknown): boolean {
   return req.route !== undefined && !isUsed(req, middleware)

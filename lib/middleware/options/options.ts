@@ -31,22 +31,22 @@ export interface Denial {
   readonly as?: 'denied' | 'not_found'
 }
 
-/** What a rule has against a change. `pointers` name the members it is about. */
+/** The reason for which a rule refuses a change. `pointers` name the members that it is about. */
 export interface RuleConflict {
   readonly detail: string
-  /** A URI of the app's own for the problem's `type`. */
+  /** A URI for the `type` of the problem. */
   readonly type?: string
   readonly title?: string
   readonly pointers?: readonly string[]
 }
 
-/** A business rule. It has no side effects: after a lost race it runs again, on the state that won. */
+/** A business rule. It must have no side effects: after a lost race it runs again, on the state that won. */
 export type Rule<T> = (
   change: Change<T>,
   req: Request,
 ) => RuleConflict | undefined | null | Promise<RuleConflict | undefined | null>
 
-/** What is told about a refused request. No part of the stored state is in it. */
+/** What `onConflict` gets about a refused request. It contains no part of the stored state. */
 export interface ConflictEvent {
   readonly name: string
   readonly key: string | undefined
@@ -58,16 +58,16 @@ export interface ConflictEvent {
   readonly enforced: boolean
 }
 
-/** What is told about a change that was committed. */
+/** What `onCommitted` gets about a committed change. */
 export interface CommitEvent {
   readonly name: string
   readonly key: string
   readonly outcome: 'created' | 'replaced' | 'removed'
   /** The new version; `undefined` after a removal. */
   readonly version: string | undefined
-  /** How often it was written: more than once where others came in between, and the conditions still held. */
+  /** How often it was written: more than once if others were faster and the conditions still held. */
   readonly tries: number
-  /** Whether the request brought a condition on the state, or named a version. */
+  /** Whether the request had a condition on the state, or named a version. */
   readonly conditional: boolean
   /** What caches should forget. Computed when called. */
   purge(): Purge
@@ -77,40 +77,40 @@ export interface CommitEvent {
  * The options of one kind of resource. `name` and `adapter` are required; the rest adds checks or changes a default.
  */
 export interface ConflictOptions<T, Stored = T, Handle = unknown, Schema extends object = object> {
-  /** What the resource is called, "article". Prefixes signatures and keys, labels events. */
+  /** The name of the resource, such as "article". Signatures and keys begin with it, and events and metrics show it. */
   readonly name: string
   readonly adapter: ResourceAdapter<Stored, Handle>
   /**
    * `'by-app'`: the handler writes by itself, with `resourceOf(req, chain).current.version` in its own `WHERE`, and
-   * throws `resourceOf(req, chain).lostRace()` when nothing matched. Must be said when the adapter cannot write.
+   * throws `resourceOf(req, chain).lostRace()` if no row matched. Required if the adapter has no `write`.
    */
   readonly writes?: 'by-adapter' | 'by-app'
-  /** The key of the resource. Default: `params.id`, or the last parameter of `path`. `undefined` is for requests that name no resource. */
+  /** The key of the resource. Return `undefined` if the request names no resource. Default: `params.id`, or the last parameter of `path`. */
   readonly key?: (req: Request, params: Readonly<Record<string, string>>) => string | string[] | undefined
   /** Lets a request through unguarded. */
   readonly skip?: (req: Request) => boolean
-  /** What the chain matches below its mount, such as `/:id`. For `app.use('/articles', chain)` and `router.use(chain)`. */
+  /** The path that the chain matches below its mount, such as `/:id`. For `app.use('/articles', chain)` and `router.use(chain)`. */
   readonly path?: string
-  /** Methods beside GET, HEAD, OPTIONS, TRACE and QUERY that change nothing, such as SEARCH. */
+  /** Methods besides GET, HEAD, OPTIONS, TRACE and QUERY that change nothing, such as SEARCH. */
   readonly safeMethods?: readonly string[]
 
   /**
-   * JSON Schema of the whole resource (2020-12, or draft-07 when `$schema` says so), a compiled Ajv validator, or a schema of
-   * zod, valibot, ArkType or another library of Standard Schema. What the schema makes of a value is stored.
+   * JSON Schema of the whole resource (2020-12, or draft-07 if `$schema` says so), a compiled Ajv validator, or a Standard
+   * Schema, such as one of zod, valibot or ArkType. The output of the schema is stored.
    */
   readonly schema?: Schema
-  /** Compiles `schema` in place of an instance of our own. */
+  /** The app's own Ajv instance, to compile `schema` with. */
   readonly ajv?: AjvInstance
-  /** JSON Pointers to members that no change may touch; `*` stands for each member or item. */
+  /** JSON Pointers to members that cannot be changed; `*` stands for each member or item. */
   readonly immutable?: readonly string[]
   /** Like `immutable`, but a member that is missing may be set once. */
   readonly writeOnce?: readonly string[]
-  /** Members that clients neither see nor send. */
+  /** Members that clients can neither see nor send. */
   readonly hidden?: readonly string[]
-  /** How items of arrays are told apart, `{ '/items': '/id' }`. Default: by index. */
+  /** The member that identifies the items of an array: `{ '/items': '/id' }`. Default: items are paired by index. */
   readonly arrayKeys?: Readonly<Record<string, string>>
   readonly lifecycle?: LifecycleOptions
-  /** May the caller do this to what is there? `undefined`, `null` and `true`: yes; anything else refuses. */
+  /** May the caller do this to the current state? `undefined`, `null` and `true` mean yes. Anything else refuses. */
   readonly allow?: (
     req: Request,
     current: ResourceState<T> | undefined,
@@ -118,66 +118,67 @@ export interface ConflictOptions<T, Stored = T, Handle = unknown, Schema extends
   readonly rules?: readonly Rule<T>[]
 
   /**
-   * `'lock'` holds `lock` over the handler. `'transaction'` opens one of the adapter's for every request that may change
-   * something: the read locks, `commit` commits, everything else rolls back. Default: `'compare-and-swap'`.
+   * `'lock'`: the request holds `lock` while the handler runs. `'transaction'`: every request that may change something
+   * runs in a transaction of the adapter. The read locks the row, `commit` commits, and anything else rolls back.
+   * Default: `'compare-and-swap'`.
    */
   readonly isolation?: 'compare-and-swap' | 'lock' | 'transaction'
   /**
-   * With `isolation: 'transaction'`: when the transaction is rolled back and its connection ended although the handler is
-   * still at work, in milliseconds. Default: that of `lock`, or 60000.
+   * With `isolation: 'transaction'`: after this time the transaction is rolled back and its connection closed, even if the
+   * handler is still at work, in milliseconds. Default: the `maxHoldMs` of `lock`, or 60000.
    */
   readonly maxHoldMs?: number
   readonly lock?: LockOptions
   /** Honours Idempotency-Keys: a request that arrives twice is carried out once. */
   readonly idempotency?: IdempotencyOptions
-  /** Answers the changes of others with 423 while somebody holds an edit lock: what `editLocks()` gives. */
+  /** The result of `editLocks()`. While somebody holds an edit lock, changes by others get 423. */
   readonly editLocks?: EditLocks
 
   readonly preconditions?: PreconditionOptions
-  /** How the version is shown. Default: `'version'`, as it is. */
+  /** How the version is shown as an entity tag. Default: `'version'`, the version itself. */
   readonly tag?: 'version' | TagScheme
-  /** A header that carries the tag after every commit, also where RFC 9110 §9.3.4 forbids `ETag`. */
+  /** Name of a header field that shows the tag after every commit, even where RFC 9110 §9.3.4 forbids `ETag`. */
   readonly tagHeader?: string
   /**
-   * Methods whose false `If-Match` is forgiven when the request would change nothing. Default: DELETE, of a tombstone. With
-   * PUT or PATCH, two clients that make the same value from one state are both told that they stored it.
+   * Methods whose false `If-Match` is ignored if the request would change nothing. Default: DELETE, of a tombstone. With
+   * PUT or PATCH, two clients that make the same value from one state both get the answer that they stored it.
    */
   readonly alreadyApplied?: readonly ('PUT' | 'PATCH' | 'DELETE')[]
   /**
-   * `'disjoint'`: a PUT or PATCH that was made from an older state goes through when nobody else has touched what it
-   * changes, told by `Merged-With`. The adapter has to keep history, and `tag` to be `'version'`. Items are paired by `arrayKeys`.
+   * `'disjoint'`: a PUT or PATCH that is based on an older state succeeds if nobody else has changed the same members. The
+   * answer has the field `Merged-With`. Needs an adapter with history and `tag: 'version'`. Pairs items by `arrayKeys`.
    */
   readonly merge?: 'disjoint'
 
-  /** Methods that may create. Default: PUT and POST; where the adapter has `create`, POST alone. */
+  /** Methods that may create a resource. Default: PUT and POST, but only POST if the adapter has `create`. */
   readonly create?: readonly ('PUT' | 'POST')[]
   /** Makes the key of a new resource. Default: `randomUUID`. */
   readonly generateKey?: (value: T, req: Request) => string
-  /** JSON Pointer to the key in the value: filled in when missing; another key there is refused. */
+  /** JSON Pointer to the key in the value. A missing key is filled in; a different one is refused. */
   readonly keyPointer?: string
-  /** Where a new resource is found. Default: the key below the path of the request. */
+  /** The URI of a new resource. Default: the key below the path of the request. */
   readonly location?: (req: Request, key: string) => string
 
   /**
-   * What a constraint of the database is about: `{ articles_slug_key: '/slug' }`, or several JSON Pointers. By the name
-   * that the database gives; in SQLite its columns, `{ 'tenant, slug': ['/tenant', '/slug'] }`.
+   * JSON Pointers to the members that a constraint of the database is about: `{ articles_slug_key: '/slug' }`. Use the
+   * name that the database reports. SQLite reports the columns: `{ 'tenant, slug': ['/tenant', '/slug'] }`.
    */
   readonly constraints?: Readonly<Record<string, string | readonly string[]>>
 
   /** How long a call of the adapter may take, in milliseconds. Default: 10000. */
   readonly deadlineMs?: number
-  /** In place of 409 and 422. */
+  /** Statuses for these kinds, in place of 409 and 422. */
   readonly status?: { readonly immutable_field?: 400 | 409 | 422; readonly schema_invalid?: 400 | 422 }
   /**
-   * Cache groups (RFC 9875): reads say that they belong to "article:1", and changes that "article:1" and "article" are
-   * stale. Clients see keys in them. Default: `false`.
+   * Sends cache groups (RFC 9875): a read belongs to "article:1"; a change makes "article:1" and "article" stale. Clients
+   * can see the keys in them. Default: `false`.
    */
   readonly cacheGroups?: boolean
-  /** What a problem may show of the current state, as its member `state`. Default: nothing. */
+  /** The part of the current state that a problem shows, as its member `state`. Default: nothing. */
   readonly expose?: (state: ResourceState<T>, req: Request) => unknown
-  /** Told of every refusal, of those that a handler throws too. What it throws becomes a warning. */
+  /** Called for every refusal, also for those that a handler throws. If it throws, the error becomes a warning. */
   readonly onConflict?: (event: ConflictEvent) => void
-  /** Told of every commit. What it throws becomes a warning. */
+  /** Called after every commit. If it throws, the error becomes a warning. */
   readonly onCommitted?: (event: CommitEvent) => void
 }
 
@@ -186,7 +187,7 @@ const somePointers: Expectation = {
   what: 'a JSON Pointer or several, such as "/slug"',
 }
 
-/** What each option has to be. TypeScript compares the tables with the types: a missing option does not compile. */
+/** The check of each option. It does not compile if an option is missing. */
 export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectation>> = {
   name: aText('what the resource is called, such as "article"'),
   adapter: {

@@ -1,37 +1,37 @@
 import { aPointer, aText, checkOptions, type Expectation, listOf, oneOf } from '../../options'
 
-/** Which conditions a change has to bring, and where a version may come from beside the header fields. */
+/** Which conditions a change has to have, and where a version may come from besides the header fields. */
 export interface PreconditionOptions {
   /**
-   * What PUT, PATCH and DELETE on an existing resource have to bring: `true` (default), some condition, `If-Match: *`
-   * included; `'version'`, one that names a version; `false`, nothing.
+   * The condition that PUT, PATCH and DELETE on an existing resource need. `true` (default): any condition, including
+   * `If-Match: *`. `'version'`: a condition that names a version. `false`: none.
    */
   readonly required?: boolean | 'version'
   /** `'accept'` lets `If-Match` match the weak and the suffixed form of the current tag. Default: `'refuse'`. */
   readonly weak?: 'refuse' | 'accept'
-  /** What proxies put behind a tag when they compress. Default: `-gzip`, `;gzip`, `-br`, `;br`. */
+  /** The suffixes that proxies add to a tag when they compress. Default: `-gzip`, `;gzip`, `-br`, `;br`. */
   readonly tagSuffixes?: readonly string[]
-  /** JSON Pointer at which representations show the version and bodies may bring it back, such as `/revision`. */
+  /** JSON Pointer to the member that shows the version in representations, and may name it in bodies, such as `/revision`. */
   readonly versionField?: string
-  /** Name of a query parameter that may bring the version. */
+  /** Name of a query parameter that may contain the version. */
   readonly versionQuery?: string
-  /** `'early'` (default): 304 before the handler runs. `'late'`: the handler runs and its headers are kept. */
+  /** `'early'` (default): 304 before the handler runs. `'late'`: the handler runs, and the 304 has its headers. */
   readonly notModified?: 'early' | 'late'
   /**
-   * `'report'`: what conditions and versions would have refused is told with `enforced: false`, and goes through as it would
-   * without the chain, over what others wrote. Everything else is enforced. Default: `'enforce'`.
+   * `'report'`: a request that conditions or versions would refuse goes through, even over changes of others, and
+   * listeners get the conflict with `enforced: false`. Everything else is enforced. Default: `'enforce'`.
    */
   readonly mode?: 'enforce' | 'report'
 }
 
-/** How the conditions of a definition are judged. */
+/** The prepared options. */
 export interface PreconditionSettings {
   readonly required: boolean | 'version'
   readonly acceptWeakForms: boolean
   readonly tagSuffixes: readonly string[]
   readonly versionQuery: string | undefined
   readonly notModifiedLate: boolean
-  /** Conditions and versions refuse nothing: it is only told what they would have refused. */
+  /** Conditions and versions refuse nothing. Listeners only get what they would have refused. */
   readonly reportsOnly: boolean
 }
 
@@ -47,7 +47,7 @@ const PRECONDITIONS: Readonly<Record<keyof PreconditionOptions, Expectation>> = 
   mode: oneOf('enforce', 'report'),
 }
 
-/** What Apache's mod_deflate and mod_brotli and their like put behind a tag. */
+/** The suffixes that Apache's mod_deflate, mod_brotli and others add to a tag. */
 const TAG_SUFFIXES = ['-gzip', ';gzip', '-br', ';br']
 
 export function readPreconditions(caller: string, options: PreconditionOptions): PreconditionSettings {

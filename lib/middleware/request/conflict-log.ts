@@ -27,18 +27,18 @@ export interface LoggedConflict {
 
 export type ConflictLog = (occurrence: LoggedConflict) => void
 
-/** Many more lines of one kind say no more than these, and how many there were. */
+/** The most lines of one kind in one window. After that, only their number is logged. */
 const MOST_LINES = 100
 const WINDOW_MS = 10_000
 
-/** Without a logger: `req.log`, as pino-http has it; else faults go to `console.error`, and conflicts nowhere. */
+/** The given logger, or `req.log`, which pino-http sets. Without either, only faults are logged, to `console.error`. */
 export function loggerOf(req: Request, logger: ConflictLogger | undefined): ConflictLogger {
   if (logger) return logger
   const { log } = req as { readonly log?: Partial<ConflictLogger> }
   return typeof log?.warn === 'function' && typeof log.error === 'function' ? (log as ConflictLogger) : CONSOLE
 }
 
-/** One line a conflict, through the logger of the app: never a body, a tag or a token, and a hash in place of the key. */
+/** Logs one line for each conflict. It never contains a body, a tag or a token, and only a hash of the key. */
 export function conflictLog(logger: ConflictLogger | undefined): ConflictLog {
   const windows = new Map<string, { lines: number }>()
   return ({ req, guarded, conflict, instance, enforced }) => {
@@ -86,13 +86,13 @@ function hashOf({ settings, key }: NonNullable<LoggedConflict['guarded']>): stri
 const CONSOLE: ConflictLogger = {
   warn: () => undefined,
   error: (fields, message) => {
-    // By itself: in an object its causes would be cut off.
+    // As an argument of its own, because inside an object its causes would be cut off.
     const { err, ...rest } = fields as { readonly err?: unknown }
     if (err !== undefined) console.error(message, rest, err)
   },
 }
 
-/** Logs by the responder that has them. */
+/** The logs of all responders. */
 const logs = new WeakMap<object, ConflictLog>()
 
 export function keepLog(responder: object, log: ConflictLog): void {

@@ -130,9 +130,8 @@ export interface Passed<T> {
 
 type Entry<T> = GuardedRequest<T> | Passed<T>
 
-// Shared with other copies of this package in the same process. It is set on an array of the request: a new member on
-// the
-// request itself costs 10 µs, because every request has its own hidden class.
+// Shared with other copies of this package in the same process. It is set on an array of the request, because a new
+// member on the request itself costs 10 µs: every request has its own hidden class.
 const GUARDED = Symbol.for('express-conflict.guarded')
 
 interface Carrier {

@@ -143,10 +143,7 @@ async function refusedValue<T>(
   return new ConflictError(code, { cause, conflicts })
 }
 
-/**
- * What the app says in `constraints` counts as it is; what the back end says must not tell of members that are kept
- * back.
- */
+/** A pointer that the back end reports must not reveal members that the client cannot see. */
 function isSeen<T>({ attempt, settings }: GuardedRequest<T>, pointer: string): boolean {
   const { members, schema } = settings
   const tokens = parsePointer(pointer)
@@ -188,8 +185,8 @@ function isCarriedOutOnce<T>(guarded: GuardedRequest<T>): boolean {
 type Constraints = Readonly<Record<string, string | readonly string[]>>
 
 /**
- * The members that a constraint is about. Drivers give its name, its name behind the table (MySQL), or columns (SQLite:
- * `articles.tenant, articles.slug`; Prisma without the table): what the app wrote may leave the table out.
+ * The members that a constraint is about, from the `constraints` option. Drivers report the name of the constraint, the
+ * name after the table (MySQL), or columns (SQLite: `articles.tenant, articles.slug`). The option may omit the table.
  */
 export function pointersOf(
   constraints: Constraints | undefined,

@@ -13,21 +13,21 @@ import { settledOf } from '../request/settled'
 export interface ReceiveFileOptions {
   /** The adapter of the chain that follows, such as an `uploadAdapter`. */
   readonly adapter: FileReceiver
-  /** A body that is longer is refused (413). 100 MiB if left out. */
+  /** A longer body is refused with 413. Default: 100 MiB. */
   readonly maxBytes?: number
 }
 
 const MAX_BYTES = 100 * 1024 * 1024
 
-/** How long a handler may still be at work on what was received after the client has left without an answer. */
+/** How long a handler may keep using the received file after the client has left without an answer. */
 const ABANDON_AFTER_MS = 60_000
 
 /**
- * Receives the body of PUT and POST into a file beside where it will be stored, a chunk at a time; `req.body` is then a
- * `StoredFile`, which the chain takes for the proposed value. Mount it in front of the chain, and of no body parser.
+ * Receives the body of a PUT or POST into a temporary file next to its final place, one chunk at a time. `req.body` is then
+ * a `StoredFile`, which is the proposed value of the chain. Mount it in front of the chain, without a body parser.
  *
- * A body that is cut off, too long, or not what `Content-Digest` says goes no further. When the answer has ended nothing
- * is left of what was not committed.
+ * Refuses a body that is cut off, too long, or different from its `Content-Digest`. When the answer has ended, a file that
+ * was not committed is deleted.
  */
 export function receiveFile(options: ReceiveFileOptions): ConflictMiddleware {
   const { adapter, maxBytes } = checked(options)
@@ -81,7 +81,7 @@ function checked(options: ReceiveFileOptions): Required<ReceiveFileOptions> {
   return { adapter, maxBytes }
 }
 
-/** Takes the body in, a chunk at a time: the next one is read when this one is on its way to the disk. */
+/** Writes the body to the file, one chunk at a time, and reads the next chunk only after the last one was written. */
 async function spoolBody(req: Request, spool: Spool, maxBytes: number): Promise<StoredFile> {
   const expected = (digestsOf(req) ?? []).map(({ algorithm, base64 }) => ({
     base64,
@@ -115,10 +115,10 @@ function fault(error: unknown): never {
   throw unavailable(error)
 }
 
-/** Forms of browsers, and other envelopes. Stored as it comes, one would be a file with boundaries in it. */
+/** Forms of browsers and bodies with several parts. Stored unchanged, the file would contain their boundaries. */
 const ENVELOPE = /^[ \t]*(?:multipart\/|application\/x-www-form-urlencoded[ \t]*(?:;|$))/i
 
-/** What of an upload can be refused by its header, before a byte of it is kept. */
+/** The conflict for an upload that its header alone decides, before any byte is stored. */
 function refusalOfUpload(req: Request, maxBytes: number): ConflictError | undefined {
   const { headers, method } = req
   if (method === 'PATCH')
@@ -142,7 +142,7 @@ function refusalOfUpload(req: Request, maxBytes: number): ConflictError | undefi
   return digestsOf(req) === undefined ? malformed('Content-Digest or Repr-Digest is malformed.') : undefined
 }
 
-/** Both are the same for a PUT without coding or range (RFC 9530 §3.1). Algorithms that nobody can check are left out. */
+/** Both fields mean the same for a PUT without coding or range (RFC 9530 §3.1). Unknown algorithms are left out. */
 function digestsOf({ headers }: Request): readonly Digest[] | undefined {
   const found: Digest[] = []
   for (const field of [headers['content-digest'], headers['repr-digest']]) {
@@ -154,7 +154,7 @@ function digestsOf({ headers }: Request): readonly Digest[] | undefined {
   return found
 }
 
-/** Names of RFC 9530 §7.2 and of Node. Those that it calls deprecated prove nothing. */
+/** Names in RFC 9530 §7.2 and in Node. Its deprecated algorithms are left out, because they prove nothing. */
 const ALGORITHMS: ReadonlyMap<string, string> = new Map([
   ['sha-256', 'sha256'],
   ['sha-512', 'sha512'],

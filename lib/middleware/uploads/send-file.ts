@@ -16,15 +16,15 @@ import { tagsOf } from '../request/validators'
 import { readState } from '../state/store-call'
 import { storeConflict } from '../state/store-conflict'
 
-/** How files are shown. */
+/** How files are sent. */
 export interface SendFileOptions {
-  /** The `Content-Disposition` of a file; `'attachment'` for all if left out. What a browser shows, it may also run. */
+  /** The `Content-Disposition` of a file. Default: `'attachment'`, because a browser may run what it shows. */
   readonly disposition?: string | ((file: StoredFile, req: Request) => string)
 }
 
 /**
- * The stock handler of GET and HEAD for files: the bytes of the state that the chain found, or the range of them that is
- * asked for, as long as `If-Range` names this very state. Their type is the one that they were sent with.
+ * The stock handler of GET and HEAD for files. Sends the bytes of the state that the chain found, with the type that they
+ * were uploaded with. A `Range` is honoured, unless `If-Range` names another state.
  */
 export function sendFile(options: SendFileOptions = {}): ConflictMiddleware {
   refuseMounted('sendFile', options, 'app.get(path, chain, sendFile())')
@@ -54,8 +54,8 @@ function fileOf({ attempt, isSafe, req }: GuardedRequest<unknown>): StoredFile {
 }
 
 /**
- * The one range to send, in a form that `send` reads rightly. A range is for GET alone (RFC 9110 §14.2). `send` takes a
- * weak tag for a strong one, so it gets to see no `If-Range`.
+ * The range to send, in a form that `send` reads correctly. Only GET has ranges (RFC 9110 §14.2). `If-Range` is checked
+ * here, because `send` would accept a weak tag.
  */
 function rangeOf(guarded: GuardedRequest<unknown>, size: number): string | undefined {
   const { range } = guarded.req.headers
@@ -76,7 +76,7 @@ function isForThisState(guarded: GuardedRequest<unknown>): boolean {
 
 type SendError = Error & { readonly status?: number }
 
-/** Conditions were evaluated by the chain, and validators are set: what `send` gets is a range, if any. */
+/** Sends the file. The chain has evaluated the conditions and set the validators, so `send` only gets the range. */
 function sent(
   req: Request,
   range: string | undefined,
@@ -98,7 +98,7 @@ const OF_A_FILE = ['Content-Type', 'Content-Disposition', 'X-Content-Type-Option
 
 async function answerError(guarded: GuardedRequest<unknown>, error: SendError): Promise<void> {
   const { res } = guarded
-  // Part of the file was sent already: only a broken connection can tell the client.
+  // Part of the file was already sent, so only a broken connection can tell the client.
   if (res.headersSent) return void res.destroy(error)
   for (const field of OF_A_FILE) res.removeHeader(field)
   if (error.status === 404) throw await refusal(guarded, await replaced(guarded))
@@ -110,7 +110,7 @@ async function answerError(guarded: GuardedRequest<unknown>, error: SendError): 
   res.end()
 }
 
-/** The state that was read has been removed since, because there are newer ones. */
+/** The conflict for a file that was deleted while it was being sent, because a newer state has replaced it. */
 async function replaced(guarded: GuardedRequest<unknown>): Promise<ConflictError> {
   const stored = await readState(guarded)
   if (stored === undefined) return new ConflictError('not_found')
