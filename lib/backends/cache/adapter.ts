@@ -3,31 +3,37 @@ import type { ResourceAdapter, ResourceState, TransactionalAdapter, WriteResult 
 import { isStoredFile } from '../../contracts/stored-file'
 import { checkOptions, milliseconds } from '../../options'
 
-/** How many states are kept, and for how long. Both are needed. */
+/** How many states are kept, and for how long. Both are required. */
 export interface CachedAdapterOptions {
   /** How many states are kept. The least recently used one is dropped first. */
   readonly max: number
-  /** How old a state may be that a GET is answered with, where another process has changed it meanwhile, in milliseconds. */
+  /**
+   * The age, in milliseconds, up to which a GET may be answered with a state that another process has changed
+   * meanwhile.
+   */
   readonly ttlMs: number
 }
 
 /** An adapter that answers reads from memory. */
 export interface CachedAdapter<T, Handle = unknown> extends ResourceAdapter<T, Handle> {
   readCurrent(key: string): Promise<ResourceState<T> | undefined>
-  /** Drops what is kept of one resource, or of all: it was changed past this adapter. */
+  /** Drops what is kept of one resource, or of all. Call it when something else than this adapter has changed them. */
   forget(key?: string): void
 }
 
-/** As text, and the date as a number: a state that is given belongs to the caller, who may change it. */
+/**
+ * A state with its value as text and its date as a number: a state that a method returns belongs to the caller, who may
+ * change it.
+ */
 type Kept = Omit<ResourceState<unknown>, 'value' | 'lastModified'> & {
   readonly text: string
   readonly modifiedMs: number | undefined
 }
 
 /**
- * Answers GET and HEAD from memory, for as long as `ttlMs` after a state was read or written here. Everything else asks
- * the adapter itself: changes, refusals, and what is looked at again after a lost race. So an old copy refuses nobody, and
- * lets no change pass.
+ * Answers GET and HEAD from memory, for up to `ttlMs` after a state was read or written here. Everything else asks the
+ * adapter itself: changes, refusals, and what is read again after a lost race. So an old copy never refuses a request,
+ * and never lets a change through.
  */
 export function cachedAdapter<T, Handle = unknown>(
   adapter: ResourceAdapter<T, Handle>,
@@ -40,7 +46,7 @@ export function cachedAdapter<T, Handle = unknown>(
     )
   const { max, ttlMs } = options
   const states = new LRUCache<string, Kept>({ max, ttl: Math.ceil(ttlMs) })
-  /** Reads under way, by key: what they bring is kept only if nothing was written meanwhile. */
+  /** Reads in progress, by key. Their results are kept only if nothing was written meanwhile. */
   const reading = new Map<string, object>()
 
   function forget(key?: string): void {
@@ -55,7 +61,8 @@ export function cachedAdapter<T, Handle = unknown>(
 
   function keep(key: string, state: ResourceState<T> | undefined): void {
     forget(key)
-    // What is not there may be made elsewhere at any time, and a file is more than its JSON.
+    // Missing resources are not cached, because another process may create them at any time. Files are not either,
+    // because a file is more than its JSON.
     if (state === undefined || isStoredFile(state.value)) return
     const { value, lastModified, ...rest } = state
     const text = JSON.stringify(value)
@@ -85,7 +92,7 @@ export function cachedAdapter<T, Handle = unknown>(
       keep(key, stateIn(result))
       return result
     } catch (error) {
-      // It may have been carried out.
+      // The change may have been carried out.
       forget(key)
       throw error
     }
@@ -125,7 +132,7 @@ export function cachedAdapter<T, Handle = unknown>(
         try {
           return (await transaction.call(adapter, (tx) => run(noting(tx, keys)))) as never
         } finally {
-          // Others have read the old states in the meantime.
+          // Others may have read the old states in the meantime.
           for (const key of keys) forget(key)
         }
       },
@@ -136,8 +143,8 @@ export function cachedAdapter<T, Handle = unknown>(
 }
 
 /**
- * The same transaction, which also collects the keys that it may change. Its reads are not cached: nobody else may see yet
- * what it sees.
+ * The same transaction, which also collects the keys that it may change. Its reads are not cached, because nobody else
+ * may see yet what it sees.
  */
 function noting<T, Handle>(tx: TransactionalAdapter<T, Handle>, keys: Set<string>): TransactionalAdapter<T, Handle> {
   const { write, remove, create } = tx

@@ -9,40 +9,43 @@ import { keptAt, keptBetween, look } from './adapter/resource-folder'
 import { readKept } from './adapter/state'
 import { type FileSystem, faultOf, nodeFiles } from './system'
 
-/** A `ResourceAdapter` that can write, remove and read old versions for certain. */
+/** A `ResourceAdapter` that always has `write`, `remove`, `readVersion` and `readSince`. */
 export type FileAdapter<T> = FileResources<T>
 
 /** A `FileAdapter` of uploads, which `receiveFile` takes. */
 export type UploadAdapter = FileResources<StoredFile> & FileReceiver
 
 /**
- * Keeps resources as JSON in the files of a folder. Processes of one machine may share it.
+ * Keeps resources as JSON in the files of a folder. The processes of one machine may share it.
  *
- * Each resource is a folder with a file for each version that is kept. Editing the current file by hand changes the
- * version too. A key that was removed leaves its folder, with one empty file.
+ * Each resource is a folder with one file for each version that is kept. Editing the current file by hand changes the
+ * version too. A removed key leaves its folder, with one empty file.
  */
 export function fileAdapter<T>(options: FileAdapterOptions): FileAdapter<T> {
   return jsonResources<T>(options, nodeFiles)
 }
 
-/** Keeps uploads: a file of any size and type for each version, received by `receiveFile` beside where it will lie. */
+/**
+ * Keeps uploads: one file of any size and type for each version. `receiveFile` receives it on the disk where it will be
+ * stored.
+ */
 export function uploadAdapter(options: FileAdapterOptions): UploadAdapter {
   return uploadResources(options, nodeFiles)
 }
 
-/** Where resources are kept in files, and how long. */
+/** Where resources are kept in files, and how many versions. */
 export interface FileAdapterOptions {
   /**
-   * A folder on a disk of this machine, which no other user can write to. It is made when it is missing. One for each
-   * kind of resources.
+   * A folder on a local disk, which no other user can write to. It is created if it is missing. Each kind of resource
+   * needs a folder of its own.
    */
   readonly folder: string
   /**
-   * How many versions before the current one stay in the folder, for `readVersion` and for readers that are under way.
-   * 1 if left out. A removal keeps none.
+   * How many versions before the current one stay in the folder, for `readVersion` and for readers that are at work.
+   * Default: 1. A removal keeps none.
    */
   readonly keepVersions?: number
-  /** `remove` leaves a tombstone, so that clients get 410 for what is gone. */
+  /** `remove` leaves a tombstone, so that clients get 410. */
   readonly tombstones?: boolean
   /** The clock behind `lastModified`, in milliseconds. */
   readonly now?: () => number
@@ -50,7 +53,7 @@ export interface FileAdapterOptions {
 
 const NAMES = ['folder', 'keepVersions', 'tombstones', 'now']
 
-/** Throws a TypeError that names the value and the way out. */
+/** Throws a TypeError that names the wrong value and says what to give. */
 function checked(who: string, options: FileAdapterOptions): Required<FileAdapterOptions> {
   refuseUnknown(who, options, NAMES)
   const { folder, keepVersions = 1, tombstones = false, now = Date.now } = options
@@ -87,12 +90,12 @@ function opened<T>(options: FileAdapterOptions, who: string, encoding: Encoding<
   return { folder, resources: resourcesIn(store, tombstones) }
 }
 
-/** What an adapter over files can do. */
+/** The methods of an adapter over files. */
 type FileResources<T> = Required<Omit<ResourceAdapter<T>, 'create' | 'transaction' | 'readCurrent'>>
 
 const VERSION = /^([1-9]\d{0,14})-([0-9a-f]{16})-[0-9a-f]{16}$/
 
-/** What resources in files have in common, whatever their form. */
+/** The methods that both adapters share, whatever the encoding. */
 function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResources<T> {
   const { files, folder, encoding } = store
   const faulty = (error: unknown): never => {
@@ -125,7 +128,7 @@ function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResources<T> 
       if (seen === undefined || seen.head.suffix === 'none' || id === undefined) return undefined
       const kept = keptAt(seen, { count: Number(count), id })
       const found = kept && (await readKept(files, encoding, kept).catch(faulty))
-      // Somebody has changed it since by hand.
+      // If its file was changed by hand since, it has another version.
       return found?.state.version === version ? found.state : undefined
     },
 
@@ -137,7 +140,7 @@ function resourcesIn<T>(store: Store<T>, tombstones: boolean): FileResources<T> 
       if (kept === undefined) return undefined
       const found = await Promise.all(kept.map((each) => readKept(files, encoding, each).catch(faulty)))
       const states = found.flatMap((each) => (each ? [each.state] : []))
-      // One of them was taken away, or changed by hand.
+      // A state is missing if its file was removed or changed by hand.
       return states.length === kept.length && states[0]?.version === version ? states : undefined
     },
   }

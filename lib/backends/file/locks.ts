@@ -11,11 +11,14 @@ import { ownFolder, unless, uptimeMs } from './system'
 
 /** Where the locks are. */
 export interface FileLocksOptions {
-  /** A folder on a disk of this machine, which no other user can write to. It is made when it is missing. */
+  /** A folder on a local disk, which no other user can write to. It is created if it is missing. */
   readonly folder: string
 }
 
-/** Besides the newest one. They are kept only for processes that have listed them and not tried yet. */
+/**
+ * How many old generations stay beside the newest one. They are only kept for processes that have listed them and not
+ * tried yet.
+ */
 const GENERATIONS_KEPT = 3
 
 /**
@@ -27,7 +30,7 @@ const WANTED = 'wanted'
 /** Twice the longest wait between two looks. */
 const SHARED_MS = 100
 
-/** How many keys are remembered, to save a look at them. */
+/** How many keys a process remembers, to save a look at them. */
 const REMEMBERED = 1000
 
 /** If the times of a file this old were never set, its process ended before it could set them. */
@@ -40,11 +43,11 @@ const SINCE_RESTART_MS = 60_000
 const TIMES_OF_DAY_MS = 1e12
 
 /**
- * Locks for the processes of one machine, in files. Each grant is a file of its own, and its number is the fence: a
- * lock that ran out is taken by creating the next one, never by renaming or removing what somebody else may be looking
+ * Locks for the processes of one machine, in files. Each grant is a file of its own, and its number is the fence. A lock
+ * that ran out is taken by creating the next file, never by renaming or removing one that somebody else may be looking
  * at.
  *
- * When a file was renewed and when it ends are its two times, on the clock that counts from the start of the machine:
+ * The two times of a file say when the lease was renewed and when it ends. They count from the start of the machine: all
  * processes share that clock, and nobody sets it. Each key that was ever locked keeps a folder with up to five empty
  * files.
  */
@@ -66,7 +69,7 @@ export function fileLocks(options: FileLocksOptions): LockManager {
     const before = ended.get(place)
     const isOurs = before !== undefined && performance.now() >= before.sharedUntil
     const grant = isOurs ? await begin(place, before.generation + 1, leaseMs, remember) : undefined
-    // If it is not there, another process has had the lock since.
+    // If that fails, another process has had the lock since.
     return grant ?? take(place, leaseMs, remember)
   }
 
@@ -85,7 +88,10 @@ export function fileLocks(options: FileLocksOptions): LockManager {
 /** A generation that this process released is over for good, so it tries the next one without looking first. */
 interface Ended {
   readonly generation: number
-  /** Until then, it looks anyway: otherwise a process that has to look would almost never beat one that does not. */
+  /**
+   * Until then, this process looks first, as all others have to. Otherwise it would almost always be faster than they
+   * are.
+   */
   readonly sharedUntil: number
 }
 
@@ -98,7 +104,7 @@ async function take(place: string, leaseMs: number, onEnd: OnEnd): Promise<Grant
   return undefined
 }
 
-/** Of all processes that saw the last generation end, one creates the next. */
+/** Creates the next generation. Of all processes that saw the last one end, only one succeeds. */
 async function begin(place: string, generation: number, leaseMs: number, onEnd: OnEnd): Promise<Grant | undefined> {
   const file = join(place, String(generation))
   const askedAt = performance.now()
@@ -106,7 +112,7 @@ async function begin(place: string, generation: number, leaseMs: number, onEnd: 
   await stamp(file, leaseMs)
   const seen = await look(place)
   const [newest, ...older] = seen.generations
-  // If the look was long ago, others may have held this generation and cleared it away.
+  // If the last look was long ago, others may have held this generation and cleared it away.
   if (newest !== generation) return unless('ENOENT', unlink(file)).then(() => undefined)
   const cleared = older.slice(GENERATIONS_KEPT - 1).map((old) => join(place, String(old)))
   if (seen.isWanted) cleared.push(join(place, WANTED))
@@ -121,7 +127,7 @@ async function begin(place: string, generation: number, leaseMs: number, onEnd: 
   }
 }
 
-/** The generations that are there, the newest first, and whether somebody has found the lock held. */
+/** The existing generations, newest first, and whether somebody has found the lock held. */
 async function look(place: string): Promise<{ generations: number[]; isWanted: boolean }> {
   const names = await unless('ENOENT', readdir(place))
   if (names === undefined) await mkdir(place, { recursive: true, mode: 0o700 })
@@ -136,7 +142,7 @@ async function isNewest(place: string, generation: number): Promise<boolean> {
 const open = promisify(fs.open)
 const close = promisify(fs.close)
 
-/** `false` when it is there, or its folder is not. */
+/** `false` if the file exists, or its folder does not. */
 async function create(file: string): Promise<boolean> {
   const opened = await unless('ENOENT', unless('EEXIST', open(file, 'wx', 0o600)))
   if (opened === undefined) return false
@@ -145,7 +151,7 @@ async function create(file: string): Promise<boolean> {
   return true
 }
 
-/** Says until when the file holds the lock; `false` when it is gone, because there are newer ones. */
+/** Records until when the file holds the lock. `false` if the file is gone, because there are newer ones. */
 async function stamp(file: string, leaseMs: number): Promise<boolean> {
   const nowMs = uptimeMs()
   const untilMs = nowMs + leaseMs
@@ -161,13 +167,14 @@ async function end(file: string): Promise<void> {
 }
 
 async function isOver(file: string): Promise<boolean> {
-  // Reads the clocks first: a holder that renews in time while we look must not seem late.
+  // The clocks are read first: a holder that renews in time while we look must not seem late.
   const now = uptimeMs()
   const today = Date.now()
   const seen = await unless('ENOENT', stat(file))
-  // It was cleared away, so there is a newer one: look again.
+  // The file was cleared away, so there is a newer one. The next look finds it.
   if (!seen) return false
   if (seen.mtimeMs > TIMES_OF_DAY_MS) return Math.abs(today - seen.ctimeMs) > UNSTAMPED_MS
-  // A machine that was started again counts from 0: what was renewed long after now was renewed before that.
+  // After a restart, the machine counts from 0 again. A renewal that lies far in the future was made before the
+  // restart.
   return now >= seen.mtimeMs || seen.atimeMs > now + SINCE_RESTART_MS
 }

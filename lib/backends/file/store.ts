@@ -10,16 +10,17 @@ import { ownFolder, unless, uptimeMs } from './system'
 
 /** Where the records are. */
 export interface FileStoreOptions {
-  /** A folder on a disk of this machine, which no other user can write to. It is made when it is missing. */
+  /** A folder on a local disk, which no other user can write to. It is created if it is missing. */
   readonly folder: string
 }
 
-/** The process that wrote a draft this old without naming it has ended. */
+/** A draft this old was left by a process that ended before it could name the draft. */
 const DRAFT_MS = 600_000
 
 /**
- * Keeps records in files, for the processes of one machine. Records are spread over 256 folders by the hash of their keys;
- * a change writes all records of its folder that are alive into the next file. For some thousands of records, not for millions.
+ * Keeps records in files, for the processes of one machine. Records are spread over 256 folders by the hash of their
+ * keys. Each change writes all live records of its folder to the next file, so this is for thousands of records, not
+ * for millions.
  */
 export function fileStore(options: FileStoreOptions): ExpiringStore {
   refuseUnknown('fileStore()', options, ['folder'])
@@ -28,7 +29,7 @@ export function fileStore(options: FileStoreOptions): ExpiringStore {
   const format = recordFormat()
   clearDrafts(drafts)
 
-  /** Changes the record if `decide` says so, again when another change of the folder came between. */
+  /** Changes the record if `decide` says so. It starts again when another change of the folder came in between. */
   async function change(key: string, decide: (stored: KeptRecord | undefined) => KeptRecord | 'remove' | 'refuse') {
     const name = keyHash(key)
     const place = join(root, name.slice(0, 2))
@@ -79,7 +80,7 @@ function clearDrafts(drafts: string): void {
   }
 }
 
-/** A record, and when it ends: by the clock of this start of the machine, and by the time of day for after another one. */
+/** A record, and when it ends. The uptime counts while the machine runs; after a restart, the time of day does. */
 interface KeptRecord {
   readonly value: string
   readonly started: string
@@ -90,11 +91,11 @@ interface KeptRecord {
 /** Records by the hash of their keys. */
 type Records = ReadonlyMap<string, KeptRecord>
 
-/** Tells this start of the machine from others; where nothing tells it, the time of day has to do. */
+/** Identifies the current start of the machine. If it cannot be read, the time of day decides. */
 const STARTED = { path: '/proc/sys/kernel/random/boot_id', unknown: '' }
 
 interface RecordFormat {
-  /** What is alive of a text. */
+  /** The records of a text that have not expired. */
   parse(text: string | undefined): Map<string, KeptRecord>
   print(records: Records): string
   record(value: string, ttlMs: number): KeptRecord
@@ -131,10 +132,10 @@ function startOfMachine(): string {
   }
 }
 
-/** What a folder of generations says: the text of the newest file, and its number. */
+/** The newest file of a folder: its text and its number. */
 export interface Newest {
   readonly generation: number
-  /** `undefined`: there is none yet. */
+  /** `undefined`: there is no file yet. */
   readonly text: string | undefined
   /** When the folder was listed. */
   readonly listedAt: number
@@ -142,11 +143,11 @@ export interface Newest {
 
 /**
  * How long a file stays after newer ones exist. A process that has listed the folder has this long to create the next
- * generation. Later, the name could be free again although another process took it in between.
+ * generation. Later, that name could be free again although another process had taken it in between.
  */
 const KEPT_MS = 10_000
 
-/** The newest generation. One that is cleared away while we look has newer ones after it. */
+/** The newest generation. If it is cleared away while we look, there are newer ones, so we look again. */
 export async function newestIn(place: string): Promise<Newest> {
   for (;;) {
     const listedAt = uptimeMs()
@@ -158,8 +159,8 @@ export async function newestIn(place: string): Promise<Newest> {
 }
 
 /**
- * Makes a text the next generation; `false` if another process was faster. The file is complete before it gets its
- * name, and only one process gets that name: a hard link ensures both.
+ * Makes a text the next generation; `false` if another process was faster. The hard link ensures that the file is
+ * complete before it gets its name, and that only one process gets that name.
  */
 export async function createNext(place: string, drafts: string, seen: Newest, text: string): Promise<boolean> {
   const generation = seen.generation + 1
@@ -179,8 +180,8 @@ export async function createNext(place: string, drafts: string, seen: Newest, te
     await clear(place, generation)
     return true
   }
-  // This process stopped for so long that another may have taken the name and cleared it away. Then there are newer
-  // ones.
+  // This process stood still for so long that another one may have taken the name and cleared it away. Then there are
+  // newer generations.
   if ((await generationsIn(place))[0] === generation) return true
   throw new Error('this process stood still in the middle of a change; whether it counts is not known')
 }
@@ -190,7 +191,7 @@ async function generationsIn(place: string): Promise<number[]> {
   return names.map(Number).sort((a, b) => b - a)
 }
 
-/** Its time is when it was written, by the clock that nobody sets. */
+/** The time of the file says when it was written, by the clock that nobody sets. */
 async function write(draft: string, text: string): Promise<void> {
   const handle = await open(draft, 'wx', 0o600)
   try {
@@ -204,13 +205,13 @@ async function write(draft: string, text: string): Promise<void> {
   }
 }
 
-/** Removes generations whose successor is old, oldest first: no process can be about to create those names any more. */
+/** Removes generations whose successor is old, oldest first. No process can be about to create one of these names. */
 async function clear(place: string, newest: number): Promise<void> {
   for (const each of (await generationsIn(place)).reverse()) {
     if (each >= newest) return
     const next = await unless('ENOENT', stat(join(place, String(each + 1))))
     const ageMs = next ? uptimeMs() - next.mtimeMs : Number.POSITIVE_INFINITY
-    // Times of before the machine was started again may lie after now.
+    // Times from before a restart of the machine may lie in the future.
     if (Math.abs(ageMs) <= KEPT_MS) return
     await rm(join(place, String(each)), { force: true })
   }

@@ -3,7 +3,7 @@ import * as promises from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
 
-/** What is done with files. Specs bring one that fails. */
+/** The functions of `node:fs` that are used. Specs bring some that fail. */
 export type FileSystem = Pick<typeof promises, 'link' | 'lstat' | 'mkdir' | 'open' | 'readdir' | 'rename' | 'rm'>
 
 export const nodeFiles: FileSystem = promises
@@ -13,15 +13,15 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
-/** Without the message of the system, which names paths. It is the cause, for those who look. */
+/** A fault without the system's message, which names paths. The original error is its `cause`. */
 export function faultOf(cause: unknown, applied: 'no' | 'unknown'): Error {
-  // A value that cannot be stored, or a mistake in the code.
+  // A value that cannot be stored, or a mistake in the code, is passed on unchanged.
   if (isStoreFault(cause) || cause instanceof TypeError || cause instanceof RangeError) return cause
   const reason = codeOf(cause) || (cause instanceof Error ? cause.message : String(cause))
   return storeFault(new Error(`the file system: ${reason}`, { cause }), { applied })
 }
 
-/** What `work` gives, or `undefined` when it fails with this code. */
+/** The result of `work`, or `undefined` if it fails with this code. */
 export async function unless<R>(code: string, work: Promise<R>): Promise<R | undefined> {
   return work.catch((error: NodeJS.ErrnoException) => {
     if (error.code === code) return undefined
@@ -29,9 +29,7 @@ export async function unless<R>(code: string, work: Promise<R>): Promise<R | und
   })
 }
 
-/**
- * Opens the folder, and makes it if it is missing. Refuses one into which another user could have put links or files.
- */
+/** Creates the folder if it is missing. Refuses one to which another user can add links or files. */
 export function ownFolder(folder: unknown, who: string): string {
   if (typeof folder !== 'string' || folder === '')
     throw new TypeError(`${who}: folder is ${JSON.stringify(folder)}; give the path of a folder.`)
@@ -43,7 +41,7 @@ export function ownFolder(folder: unknown, who: string): string {
   throw new Error(`${who}: ${path} is not a folder that this user alone can write to.`)
 }
 
-/** The clock that counts from the start of the machine. Its processes share it, and nobody sets it. */
+/** The time since the start of the machine. All its processes share this clock, and nobody sets it. */
 export function uptimeMs(): number {
   return Number(process.hrtime.bigint()) / 1e6
 }

@@ -6,7 +6,7 @@ import { pollingMs } from '../../timing/pause'
 export interface LeaseState {
   readonly fence: string | number | undefined
   lostBy: Error | undefined
-  /** Made only if somebody listens: most locks are released before that. */
+  /** Created only if somebody listens. Most locks are released before that. */
   listened: AbortController | undefined
 }
 
@@ -17,8 +17,8 @@ interface LeaseWithState extends Lease {
 }
 
 /**
- * What all leases share. An object with getters of its own takes thirty times as long to make: half of a lock in
- * memory.
+ * The getters of all leases. To create an object with getters of its own takes thirty times as long, which is half the
+ * time of a lock in memory.
  */
 const SHARED: Pick<LeaseWithState, 'fence' | 'signal'> & ThisType<LeaseWithState> = {
   get fence() {
@@ -49,19 +49,19 @@ export function markLost(state: LeaseState, reason: Error): void {
   state.listened?.abort(reason)
 }
 
-/** What a service granted. */
+/** A lock that a service granted. */
 export interface Grant {
   readonly fence?: string | undefined
   /**
-   * When the lock was asked for, by `performance.now()`: the lease counts from then, so it never ends after the
+   * When the lock was requested, by `performance.now()`. The lease counts from then, so it never ends later than the
    * service's.
    */
   readonly askedAt: number
-  /** Gives the lock back, and knows by itself whether it is still ours. Called once at the most. */
+  /** Gives the lock back, if it is still ours. Called at most once. */
   free(): Promise<void>
   /**
-   * Makes the lease `leaseMs` long again; `false`: the lock is gone. Without it the lock is ours until it is given
-   * back.
+   * Extends the lease to `leaseMs` from now; `false` if the lock is gone. Without this method, the lock is held until
+   * it is given back.
    */
   renew?(): Promise<boolean>
 }
@@ -72,13 +72,13 @@ export interface HeldLease {
   lose(reason: Error): void
 }
 
-/** Renewals that a lease has time for before it runs out. */
+/** How many renewals fit into a lease before it runs out. */
 const RENEWALS_PER_LEASE = 3
 
 /**
- * Holds what was granted: renews it, tells its loss, and gives it back.
+ * Holds a granted lock: renews it, reports its loss, and gives it back.
  *
- * The clock is the monotonic one. A process that was stopped finds its lease run out before it believes any answer.
+ * It uses the monotonic clock. A process that was suspended notices that its lease ran out before it trusts any answer.
  */
 export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: number }, onEnd?: () => void): HeldLease {
   const { leaseMs, maxHoldMs } = terms
@@ -95,14 +95,14 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   function free(): Promise<void> {
     if (freed) return freed
     clearTimeout(timer)
-    // A renewal that is under way must not come after the end: it would take the lock again.
+    // A renewal in progress must not arrive after the lock was given back: it would take the lock again.
     freed = renewing === undefined ? grant.free() : renewing.then(grant.free)
     if (onEnd) freed = freed.finally(onEnd)
     return freed
   }
 
   function release(): Promise<void> {
-    // After a loss there is nothing left to give back.
+    // After a loss there is nothing to give back.
     if (state.lostBy) return Promise.resolve()
     return free().catch((cause) => Promise.reject(storeFault(cause, { applied: 'no' })))
   }
@@ -110,7 +110,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   function lose(reason: Error): void {
     if (freed || state.lostBy) return
     markLost(state, reason)
-    // What cannot be given back runs out in the service too, so nobody needs to hear of it.
+    // If the lock cannot be given back, it runs out in the service anyway, so the error is ignored.
     free().catch(() => {})
   }
 
@@ -123,10 +123,9 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
 
   async function renewOnce(send: () => Promise<boolean>): Promise<void> {
     const sentAt = performance.now()
-    // The error may be temporary, so the lease goes on until it runs out.
+    // The error may be temporary, so the lease stays valid until it runs out.
     const renewed = await send().catch(() => undefined)
-    // An answer that arrives after the lease has run out proves nothing: another process may have taken the lock in
-    // between.
+    // An answer that arrives after the lease ran out proves nothing: another process may have had the lock in between.
     if (isOver()) return
     if (renewed) validUntil = sentAt + leaseMs
     if (renewed === false) lose(new Error('the lock is gone from the service'))
@@ -144,7 +143,7 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
     sleep(now)
   }
 
-  /** Until the next of the three moments that matter. A lease alone keeps no process alive. */
+  /** Sleeps until the next of the three times. A lease alone does not keep the process alive. */
   function sleep(now: number): void {
     timer = setTimeout(wake, Math.min(Math.min(validUntil, renewAt, endsAt) - now, LONGEST_TIMER_MS)).unref()
   }
@@ -153,33 +152,33 @@ export function holdLease(grant: Grant, terms: { leaseMs: number; maxHoldMs: num
   return { lease: leaseHandle(state, release), lose }
 }
 
-/** How long somebody waits for a lock. */
+/** How long to wait for a lock. */
 export interface Patience {
   readonly waitMs: number
   readonly signal?: AbortSignal | undefined
 }
 
-/** A look at the lock: what was granted, if it was free. */
+/** How to try for a lock. */
 export interface Polling<R> {
   look(): Promise<R | undefined>
-  /** Gives back what was granted to somebody who had given up by then. */
+  /** Gives back a lock that was granted after the caller had given up. */
   giveBack(granted: R): Promise<void>
 }
 
-/** The first wait between two looks at a lock, and the longest one. */
+/** The first and the longest wait between two tries. */
 const POLL_MS = { first: 4, longest: 50 }
 
-/** Node fires a longer timer at once. */
+/** Node fires a timer at once if it is longer than this. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-/** Looks until something is granted, or until `waitMs` has passed or `signal` was aborted. */
+/** Tries until the lock is granted, `waitMs` has passed, or `signal` is aborted. */
 export async function pollFor<R>(polling: Polling<R>, { waitMs, signal }: Patience): Promise<R | undefined> {
   const until = performance.now() + waitMs
   for (let pollMs = POLL_MS.first; !signal?.aborted; pollMs = Math.min(2 * pollMs, POLL_MS.longest)) {
     const granted = await lookOnce(polling, signal)
     const leftMs = until - performance.now()
     if (granted !== undefined || leftMs <= 0) return granted
-    // Jitter keeps waiters of several processes from asking in step. The last look is at the very end.
+    // Jitter keeps the processes from asking at the same time. The last try is at the very end.
     await sleeper(Math.min(leftMs, pollingMs(pollMs)), signal).woken
   }
   return undefined
@@ -191,7 +190,7 @@ function lookOnce<R>({ look, giveBack }: Polling<R>, signal: AbortSignal | undef
   return new Promise((resolve, reject) => {
     const giveUp = () => {
       resolve(undefined)
-      // If this fails, nobody is waiting for it any more.
+      // Nobody is waiting for the result, so an error is ignored.
       looked.then((granted) => (granted === undefined ? undefined : giveBack(granted))).catch(() => {})
     }
     signal.addEventListener('abort', giveUp)
@@ -199,7 +198,7 @@ function lookOnce<R>({ look, giveBack }: Polling<R>, signal: AbortSignal | undef
   })
 }
 
-/** Resolves `woken` after `ms`, when `signal` is aborted, or by `wake`. */
+/** `woken` resolves after `ms`, when `signal` is aborted, or when `wake` is called. */
 export function sleeper(ms: number, signal?: AbortSignal): { readonly woken: Promise<void>; wake(): void } {
   let wake = () => {}
   const woken = new Promise<void>((resolve) => {

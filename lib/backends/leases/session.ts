@@ -3,29 +3,29 @@ import { storeFault } from '../../contracts/store-fault'
 import { withDeadline } from '../../timing/deadline'
 import { type HeldLease, holdLease, pollFor } from './lease'
 
-/** A connection to a server that frees what a connection holds when that ends. One connection may hold many locks. */
+/** A connection to a server that frees all locks of a connection when the connection ends. It may hold many locks. */
 export interface LockConnection {
-  /** Takes a lock that is free and gives its fence; `undefined` when another connection holds it. */
+  /** Takes the lock if it is free, and returns its fence; `undefined` if another connection holds it. */
   take(name: string): Promise<string | undefined>
   free(name: string): Promise<void>
-  /** Makes the server end the connection when it has heard nothing of it for so long. */
+  /** Makes the server end the connection after `leaseMs` without a call. */
   setLease(leaseMs: number): Promise<void>
   /** Tells the server that this process is alive; `false` if another connection answers. */
   keepAlive(): Promise<boolean>
-  /** Ends the connection, whatever state it is in. It may have ended before. */
+  /** Ends the connection in any state, even if it has already ended. */
   end(): void
 }
 
 export interface SessionOptions {
-  /** Opens a connection, and tells by `onEnd` when it has ended. */
+  /** Opens a connection, and calls `onEnd` when it has ended. */
   open(onEnd: (reason: Error) => void): Promise<LockConnection>
-  /** What the server calls the lock of a key. */
+  /** The name of a key's lock on the server. */
   nameOf(key: string): string
-  /** How long a call may take before the connection is ended, which also takes back what may have been granted late. */
+  /** How long a call may take before the connection is ended. That also gives back a lock that was granted late. */
   readonly deadlineMs: number
 }
 
-/** Holds all locks of a manager on one connection, which is opened when it is needed and ended when it is idle. */
+/** Holds all locks of a manager on one connection, which is opened when needed and closed when idle. */
 export function sessionLocks({ open, nameOf, deadlineMs }: SessionOptions): ConnectedLocks {
   return connectedLocks((onEnd) => openSession(open, deadlineMs, onEnd), nameOf)
 }
@@ -38,7 +38,7 @@ async function openSession(open: SessionOptions['open'], deadlineMs: number, onE
     session?.end(reason)
   })
   const connection = await inTime(opening, deadlineMs).catch((error) => {
-    // It may open later, for nobody.
+    // It may still open, and nobody would use it.
     opening.then((late) => late.end()).catch(() => {})
     throw error
   })
@@ -48,7 +48,7 @@ async function openSession(open: SessionOptions['open'], deadlineMs: number, onE
 }
 
 function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () => void): Session {
-  /** The locks that are held, asked for or being released. The server would grant a lock twice to one connection. */
+  /** The locks that are held, requested or being released. The server would grant a lock twice to one connection. */
   const names = new Map<string, HeldLease | undefined>()
   let lease = { ms: 0, set: Promise.resolve() }
   let ended: Error | undefined
@@ -72,7 +72,10 @@ function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () =
     })
   }
 
-  /** The longest lease asked for holds for the connection; each lease keeps it alive in its own, shorter time. */
+  /**
+   * The connection gets the longest lease that was requested. Each lock is renewed within its own, shorter time, which
+   * keeps the connection alive.
+   */
   function lengthen(leaseMs: number): Promise<void> {
     if (leaseMs > lease.ms) lease = { ms: leaseMs, set: call(() => connection.setLease(leaseMs)) }
     return lease.set
@@ -86,7 +89,7 @@ function lockSession(connection: LockConnection, deadlineMs: number, onEnd: () =
   }
 
   async function free(name: string): Promise<void> {
-    // The server has freed it with the connection.
+    // Otherwise the server has freed the lock with the connection.
     if (!ended) await call(() => connection.free(name))
     forget(name)
   }
@@ -127,14 +130,14 @@ export interface ConnectedLocks extends LockManager {
 
 export type Terms = Parameters<LockManager['acquire']>[1]
 
-/** What locks are held by, and end with. */
+/** Holds locks. They end with the session. */
 export interface Session {
-  /** Waits for a lock, and gives `undefined` when it was not to be had. A rejection leaves nothing behind. */
+  /** Waits for a lock; `undefined` if it could not be had in time. A rejection leaves no lock behind. */
   take(name: string, terms: Terms): Promise<HeldLease | undefined>
   end(reason: Error): void
 }
 
-/** Holds all locks of a manager in one session, opened when it is first needed, and again after it has ended. */
+/** Holds all locks of a manager in one session, which is opened when first needed, and again after it has ended. */
 export function connectedLocks(
   open: (onEnd: () => void) => Promise<Session>,
   nameOf: (key: string) => string,
@@ -159,7 +162,7 @@ export function connectedLocks(
         const { take } = await session()
         return (await take(nameOf(key), terms))?.lease
       } catch (cause) {
-        // A lock writes no resource, so there is nothing that may have been applied.
+        // A lock writes no resource, so nothing can have been applied.
         throw storeFault(cause, { applied: 'no' })
       }
     },

@@ -8,11 +8,14 @@ import { oneTransactionAtATime } from './transactions'
 
 /** Options of a memory adapter. By default it is unbounded, keeps no tombstones, and uses the system's clock. */
 export interface MemoryAdapterOptions {
-  /** The most resources; one more is refused with a store fault. Nothing is ever evicted: this is the app's data. */
+  /**
+   * The maximum number of resources; one more is refused with a store fault. Nothing is evicted: this is the app's
+   * data.
+   */
   readonly maxResources?: number
-  /** `remove` leaves a tombstone, so that clients get 410 for what is gone. A tombstone counts as a resource. */
+  /** `remove` leaves a tombstone, so that clients get 410. A tombstone counts as a resource. */
   readonly tombstones?: boolean
-  /** How many versions before the current one are kept of each resource, for `readVersion`. None if left out. */
+  /** How many versions before the current one are kept for each resource, for `readVersion`. Default: none. */
   readonly history?: number
   /** The clock behind `lastModified`, in milliseconds. */
   readonly now?: () => number
@@ -21,16 +24,16 @@ export interface MemoryAdapterOptions {
 type Changing<T> = Pick<Required<ResourceAdapter<T>>, 'read' | 'write' | 'remove'> &
   Pick<ResourceAdapter<T>, 'readVersion' | 'readSince'>
 
-/** A `ResourceAdapter` that can write and remove for certain, and list what it holds. */
+/** A `ResourceAdapter` that always has `write`, `remove` and `transaction`, and can list what it holds. */
 export interface MemoryAdapter<T> extends ResourceAdapter<T, Changing<T>> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
   /**
-   * Transactions run one after another. Others write what a transaction has read only after it ends. Its handle reads
-   * and writes other resources of this adapter.
+   * Transactions run one after another. What a transaction has read, others can write only after it ends. Its handle
+   * reads and writes other resources of this adapter.
    */
   readonly transaction: NonNullable<ResourceAdapter<T, Changing<T>>['transaction']>
-  /** Everything that is stored, in the order of its creation, without tombstones. */
+  /** All stored resources without tombstones, in the order of their creation. */
   entries(): Promise<Array<{ readonly key: string; readonly state: ResourceState<T> }>>
 }
 
@@ -41,17 +44,20 @@ interface Entry {
   readonly version: string
   readonly modifiedMs: number
   readonly gone: boolean
-  /** What it was before, the latest last. It goes with its resource. */
+  /** The earlier states, latest last. They are removed with the resource. */
   readonly earlier: readonly Entry[]
 }
 
-/** Keeps resources in this process, as JSON text. They end with the process, and no other process sees them. */
+/**
+ * Keeps resources in the memory of this process, as JSON text. They end with the process, and no other process sees
+ * them.
+ */
 export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdapter<T> {
   const { maxResources = Number.POSITIVE_INFINITY, tombstones = false, history = 0, now = Date.now } = checked(options)
   const date = datingClock(now)
   const stored = new Map<string, Entry>()
   const nextVersion = versions()
-  /** For removed resources: a new one under the same key gets a later date too. */
+  /** The latest date of a removed resource: a new one under the same key gets a later date too. */
   let latestRemovedMs: number | undefined
 
   function put(entries: Entries, key: string, text: string, gone: boolean): Entry {
@@ -62,7 +68,7 @@ export function memoryAdapter<T>(options: MemoryAdapterOptions = {}): MemoryAdap
     return entry
   }
 
-  // No await stands between a look, a comparison and its change: that makes each method one atomic step.
+  // There is no `await` between reading, comparing and changing. That makes each method one atomic step.
   const changing = (entries: Entries): Changing<T> => ({
     async read(key) {
       const entry = entries.get(key)
@@ -146,7 +152,10 @@ function stateOf<T>({ text, version, modifiedMs, gone }: Entry): ResourceState<T
   return gone ? { ...state, gone } : state
 }
 
-/** One count for all keys, so that a key which is removed and comes back goes on; the prefix tells processes apart. */
+/**
+ * One counter for all keys, so that a key that is removed and created again gets new versions. The prefix is different
+ * in each process.
+ */
 function versions(): () => string {
   const prefix = randomBytes(6).toString('base64url')
   let count = 0

@@ -4,7 +4,7 @@ export interface ExpiryQueue<R> {
   push(record: R, until: number): void
   /** Takes the first one out. */
   shift(): void
-  /** Keeps only those that still count. */
+  /** Keeps only the entries for which `counts` is true. */
   prune(counts: (entry: Expiring<R>) => boolean): void
   readonly size: number
 }
@@ -14,7 +14,7 @@ export interface Expiring<R> {
   readonly until: number
 }
 
-/** A binary heap: each change costs the logarithm of how many there are, whatever their times to live. */
+/** A binary heap. A change takes logarithmic time, whatever the times to live are. */
 export function expiryQueue<R>(): ExpiryQueue<R> {
   let heap: Expiring<R>[] = []
 

@@ -5,7 +5,7 @@ import { expiryQueue } from './expiry-queue'
 
 /** Locks of this process. */
 export interface MemoryLocks extends LockManager {
-  /** How many keys are held right now. */
+  /** How many keys are held now. */
   readonly size: number
 }
 
@@ -14,16 +14,16 @@ type Terms = Parameters<LockManager['acquire']>[1]
 interface Held extends LeaseState {
   readonly key: string
   readonly maxHoldMs: number
-  /** Who waits for it, if anybody does; handed on with the key. */
+  /** The callers that wait for the lock, if any. They are passed on with the key. */
   waiters: Line<() => void> | undefined
   isOver: boolean
 }
 
 const DONE = Promise.resolve()
-/** This many places of released locks may stay in memory. */
+/** How many entries of released locks may stay in memory. */
 const FEW = 64
 
-/** Locks within this process alone, in the order in which they were asked for. Another process has locks of its own. */
+/** Locks within this process only, granted in the order of the requests. Another process has locks of its own. */
 export function memoryLocks(): MemoryLocks {
   const held = new Map<string, Held>()
   const ends = expiryQueue<Held>()
@@ -56,7 +56,7 @@ export function memoryLocks(): MemoryLocks {
     it.isOver = true
     if (lostBy) markLost(it, lostBy)
     const next = it.waiters?.next()
-    // The key keeps its entry while it is handed on, so nobody comes in between.
+    // The key stays in the map while it is passed on, so nobody else can take it in between.
     if (next) next()
     else held.delete(it.key)
   }
@@ -101,7 +101,9 @@ function turn(waiters: Line<() => void>, { waitMs, signal }: Terms): Promise<boo
   })
 }
 
-/** Rings at the earliest of the times that it was given. One timer for all locks: each costs more than a lock does. */
+/**
+ * Calls `ring` at the earliest of the given times. All locks share one timer, because a timer costs more than a lock.
+ */
 function alarm(ring: () => void): (at: number) => void {
   let ringsAt = Number.POSITIVE_INFINITY
   let timer: NodeJS.Timeout | undefined
@@ -113,7 +115,7 @@ function alarm(ring: () => void): (at: number) => void {
       ringsAt = Number.POSITIVE_INFINITY
       ring()
     }
-    // A lock alone keeps no process alive.
+    // A lock alone does not keep the process alive.
     timer = setTimeout(onTime, Math.min(at - performance.now(), LONGEST_TIMER_MS)).unref()
   }
 }

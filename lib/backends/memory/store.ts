@@ -6,17 +6,17 @@ import { type Expiring, expiryQueue } from './expiry-queue'
 /** Options of a memory store. By default it is unbounded, and uses a clock that nobody can set. */
 export interface MemoryStoreOptions {
   /**
-   * The most records; one more is refused with a store fault. Nothing is evicted before its time: that would forget a
-   * claim.
+   * The maximum number of records; one more is refused with a store fault. No record is evicted early: that would
+   * forget a claim.
    */
   readonly maxRecords?: number
-  /** The clock that records expire by, in milliseconds. */
+  /** The clock by which records expire, in milliseconds. */
   readonly now?: () => number
 }
 
 /** An `ExpiringStore` that can say how much it holds. */
 export interface MemoryStore extends ExpiringStore {
-  /** How many records are kept, those that have expired and were not swept yet included. */
+  /** How many records are kept, including expired ones that were not swept yet. */
   readonly size: number
 }
 
@@ -24,16 +24,19 @@ interface Kept {
   readonly key: string
   value: string
   until: number
-  /** Where the queue has it: no later than `until`, so a record that is only renewed keeps its place. */
+  /** When the queue has its entry: never later than `until`, so a record that is only renewed keeps its place. */
   queuedUntil: number
 }
 
-/** How many records each change looks at. More than one, so records cannot expire faster than they are swept. */
+/** How many records each change checks. More than one, so that records cannot expire faster than they are swept. */
 const SWEPT_PER_CHANGE = 4
-/** This many places of removed records may stay in memory. */
+/** How many entries of removed records may stay in memory. */
 const FEW = 64
 
-/** Keeps records in this process. They end with it, and no other process sees them. No timer runs: changes sweep. */
+/**
+ * Keeps records in the memory of this process. They end with it, and no other process sees them. There is no timer:
+ * changes sweep expired records.
+ */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   const { maxRecords = Number.POSITIVE_INFINITY, now = () => performance.now() } = checked(options)
   const kept = new Map<string, Kept>()
@@ -45,7 +48,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     return record && record.until > now() ? record : undefined
   }
 
-  /** The record with this value. There is none with `undefined`, whatever a caller without types expects. */
+  /** The live record with this value. None if `expected` is `undefined`, which a caller without types may pass. */
   function holding(key: string, expected: string): Kept | undefined {
     const record = alive(key)
     return record && record.value === expected ? record : undefined
@@ -57,7 +60,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     if (queue.size > 2 * kept.size + FEW) queue.prune(counts)
   }
 
-  /** Takes the first place of the queue, if its time has come. */
+  /** Takes the first entry out of the queue, if its time has come. */
   function sweepOne(): boolean {
     const { first } = queue
     const nowMs = now()
@@ -78,7 +81,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
     return true
   }
 
-  // No await stands between a comparison and its change: that makes each method one atomic step.
+  // There is no `await` between comparing and changing. That makes each method one atomic step.
   return {
     get size() {
       return kept.size

@@ -1,4 +1,4 @@
-/** What a map can do, and whether a key is another's for the moment. */
+/** The methods of a map, and whether a transaction holds a key. */
 interface Entries<E> {
   get(key: string): E | undefined
   set(key: string, entry: E): unknown
@@ -11,14 +11,14 @@ interface Entries<E> {
 
 interface Open<E> {
   readonly inside: Entries<E>
-  /** Throws when the transaction is over, so that a late caller writes nothing. */
+  /** Throws if the transaction is over, so that a late caller writes nothing. */
   mustBeOpen(key: string): string
   abandon(): void
 }
 
 /**
- * Transactions over a map, one after another. What one of them changes lies beside the map until it is committed, and
- * what it has looked at is held: others read it as it was, and write it afterwards.
+ * Transactions over a map, one after another. The changes of a transaction lie beside the map until it is committed.
+ * The keys that it has read are held: others read their old values, and write them only afterwards.
  */
 export function oneTransactionAtATime<E>(stored: Map<string, E>) {
   let held: ReadonlySet<string> | undefined
@@ -70,7 +70,7 @@ export function oneTransactionAtATime<E>(stored: Map<string, E>) {
   return { outside, transact }
 }
 
-/** `undefined` in the overlay: deleted. */
+/** `undefined` in the overlay means removed. */
 function overlayOf<E>(stored: Map<string, E>) {
   const overlay = new Map<string, E | undefined>()
   const keys = new Set<string>()

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { type ConnectedLocks, type LockConnection, sessionLocks } from '../leases/session'
 
-/** What is used of a connection of `mysql2/promise`. */
+/** The part of a `mysql2/promise` connection that is used. */
 export interface MysqlLockConnection {
   query(sql: string, values: unknown[]): Promise<[unknown, unknown]>
   on(event: string, listener: (error?: Error) => void): unknown
@@ -13,13 +13,13 @@ export interface MysqlLockConnection {
 export interface MysqlLocksOptions {
   /** A pool of `mysql2/promise`. One connection is taken from it while locks are held or waited for. */
   readonly pool: { getConnection(): Promise<MysqlLockConnection> }
-  /** Tells locks of several apps on one server apart; 'express-conflict' if left out. */
+  /** Keeps the locks of several apps on one server apart. Default: 'express-conflict'. */
   readonly prefix?: string
-  /** How long a statement may take before the connection is given up; 2 s if left out. */
+  /** How long a statement may take before the connection is given up. Default: 2000 ms. */
   readonly deadlineMs?: number
 }
 
-/** ?: the lock. Gives a number that grows with every call on one server, over its restarts too, as fence. */
+/** ?: the lock. Returns the fence: a number that grows with every call on one server, also across restarts. */
 const TAKE = 'select case when get_lock(?, 0) = 1 then cast(uuid_short() as char) end as answer'
 /** ?: the lock. */
 const FREE = 'select release_lock(?) as answer'
@@ -29,8 +29,8 @@ const IDENTIFY = 'select connection_id() as answer'
 
 /**
  * Named locks of MariaDB or MySQL (`GET_LOCK`), for every process that uses the server. All locks of a manager are held
- * on one connection; the server ends it, and with it the locks, when it has heard nothing for the length of a lease,
- * rounded up to a second. Named locks are not replicated: all have to ask the same server.
+ * on one connection. The server ends it, and its locks, after it has heard nothing for the length of a lease, rounded
+ * up to a second. Named locks are not replicated, so all processes have to use the same server.
  */
 export function mysqlLocks(options: MysqlLocksOptions): ConnectedLocks {
   checkOptions('mysqlLocks()', options, {
@@ -39,14 +39,14 @@ export function mysqlLocks(options: MysqlLocksOptions): ConnectedLocks {
     deadlineMs: milliseconds,
   })
   const { pool, prefix = 'express-conflict', deadlineMs = 2000 } = options
-  // A pool of callbacks has the same method, and would never answer.
+  // A pool with callbacks has the same method, and would never answer.
   if (typeof pool?.getConnection !== 'function' || 'promise' in pool) {
     throw new TypeError("mysqlLocks(): pool gives no promises; give one of 'mysql2/promise', or pool.promise().")
   }
 
   return sessionLocks({
     deadlineMs,
-    // A name has 64 characters at the most, and upper and lower case are one in it.
+    // A name has at most 64 characters, and its case is ignored.
     nameOf: (key) => createHash('sha256').update(`${prefix}\n${key}`).digest('hex'),
     open: async (onEnd) => connectionOf(await pool.getConnection(), onEnd),
   })

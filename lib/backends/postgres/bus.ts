@@ -4,25 +4,28 @@ import { anything, checkOptions, type Expectation, milliseconds } from '../../op
 import { withDeadline } from '../../timing/deadline'
 import { pollingMs } from '../../timing/pause'
 
-/** What is used of a connection of `pg`. */
+/** The part of a `pg` connection that is used. */
 export interface PostgresBusClient {
   query(text: string): Promise<unknown>
   on(event: 'notification', listener: (message: { channel: string; payload?: string | undefined }) => void): unknown
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
-  /** Called with `true`: the connection is not to be used again. */
+  /** Called with `true`: the connection must not be used again. */
   release(destroy: boolean): void
 }
 
 /** Where messages go, and how long a statement may take. */
 export interface PostgresBusOptions {
-  /** A pool of `pg`, directly at the server: LISTEN needs a session of its own. One connection is taken from it while somebody listens. */
+  /**
+   * A pool of `pg` that connects to the server itself, because LISTEN needs a session. One connection is taken from it
+   * while somebody listens.
+   */
   readonly pool: {
     connect(): Promise<PostgresBusClient>
     query(text: string, values: string[]): Promise<unknown>
   }
-  /** The channel of NOTIFY; 'express_conflict_changes' if left out. */
+  /** The channel of NOTIFY. Default: 'express_conflict_changes'. */
   readonly channel?: string
-  /** How long a statement may take before the connection is given up; 2 s if left out. */
+  /** How long a statement may take before the connection is given up. Default: 2000 ms. */
   readonly deadlineMs?: number
 }
 
@@ -31,14 +34,14 @@ const aChannel: Expectation = {
   holds: (value) => typeof value === 'string' && /^[A-Za-z_]\w{0,62}$/.test(value),
   what: 'letters, digits and underscores, 63 at most',
 }
-/** A connection that a firewall has dropped says nothing by itself. */
+/** How often a connection is probed: one that a firewall has dropped says nothing by itself. */
 const PROBE_MS = 15_000
-/** After a connection was lost. */
+/** How long to wait before a lost connection is opened again. */
 const RETRY_MS = 1000
 
 /**
- * Carries messages by LISTEN and NOTIFY. The server keeps none for whoever is not there: what is published while a
- * connection is lost is told as a gap.
+ * Carries messages over LISTEN and NOTIFY. The server stores none for absent listeners. After a lost connection,
+ * `onGap` is called, because messages may have been missed.
  */
 export function postgresBus(options: PostgresBusOptions): MessageBus {
   checkOptions(WHO, options, { pool: anything, channel: aChannel, deadlineMs: milliseconds })
@@ -55,7 +58,7 @@ export function postgresBus(options: PostgresBusOptions): MessageBus {
   async function listen({ onMessage }: BusListener, onLost: () => void): Promise<() => void> {
     const connecting = pool.connect()
     const client = await inTime(connecting).catch((error) => {
-      // It may still come, and nobody else would give it back.
+      // The connection may still be made, and nobody else would give it back.
       connecting.then(
         (late) => late.release(true),
         () => {},

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto'
 import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { type ConnectedLocks, type LockConnection, sessionLocks } from '../leases/session'
 
-/** What is used of a client of `pg`. */
+/** The part of a `pg` client that is used. */
 export interface PostgresLockClient {
   query(statement: {
-    /** What the connection keeps the plan under. */
+    /** The name under which the connection keeps the plan. */
     name?: string
     text: string
     values: unknown[]
   }): Promise<{ rows: Array<Record<string, unknown>> }>
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
-  /** Called with `true`: the connection is not to be used again. */
+  /** Called with `true`: the connection must not be used again. */
   release(destroy: boolean): void
 }
 
@@ -19,17 +19,17 @@ export interface PostgresLockClient {
 export interface PostgresLocksOptions {
   /** A pool of `pg`. One connection is taken from it while locks are held or waited for. */
   readonly pool: { connect(): Promise<PostgresLockClient> }
-  /** Tells locks of several apps in one database apart; 'express-conflict' if left out. */
+  /** Keeps the locks of several apps in one database apart. Default: 'express-conflict'. */
   readonly prefix?: string
-  /** How long a statement may take before the connection is given up; 2 s if left out. */
+  /** How long a statement may take before the connection is given up. Default: 2000 ms. */
   readonly deadlineMs?: number
 }
 
-/** $1: a lock. Gives the id of the transaction as fence, which only ever grows, or null when the lock is held. */
+/** $1: a lock. Returns the id of the transaction as the fence, which only grows, or null if the lock is held. */
 const TAKE = 'select case when pg_try_advisory_lock($1) then pg_current_xact_id()::text end as fence'
 /**
- * $1: locks. Gives whether each was granted, and the fence of those that were: it is assigned when all of them are, for the
- * inner query has to be done before the outer one has a row.
+ * $1: locks. Returns whether each was granted, and one fence for all that were. The fence is assigned after all are
+ * granted, because the inner query has to finish before the outer one has a row.
  */
 const TAKE_ALL = `
 select granted, case when true = any (granted) then pg_current_xact_id()::text end as fence
@@ -46,9 +46,9 @@ const SET_LEASE = `select set_config('idle_session_timeout', $1, false)`
 const IDENTIFY = 'select pg_backend_pid() as pid'
 
 /**
- * Advisory locks of PostgreSQL 14 or later, for every process that uses the database. All locks of a manager are held on
- * one connection; the server ends it, and with it the locks, when it has heard nothing for the length of a lease. A
- * pooler between that shares connections by transaction breaks session locks: connect to the server itself.
+ * Advisory locks of PostgreSQL 14 or later, for every process that uses the database. All locks of a manager are held
+ * on one connection. The server ends it, and its locks, after it has heard nothing for the length of a lease. Connect
+ * to the server itself: a pooler that shares connections by transaction breaks session locks.
  */
 export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
   checkOptions('postgresLocks()', options, {
@@ -62,7 +62,7 @@ export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
 
   return sessionLocks({
     deadlineMs,
-    // If two keys have the same number, they wait for each other; nothing worse happens.
+    // If two keys get the same number, they wait for each other; nothing worse happens.
     nameOf: (key) => String(createHash('sha256').update(`${prefix}\n${key}`).digest().readBigInt64BE()),
     open: async (onEnd) => connectionOf(await pool.connect(), onEnd),
   })
@@ -71,18 +71,18 @@ export function postgresLocks(options: PostgresLocksOptions): ConnectedLocks {
 async function connectionOf(client: PostgresLockClient, onEnd: (reason: Error) => void): Promise<LockConnection> {
   let isReleased = false
   let last: Promise<unknown> = Promise.resolve()
-  // A client takes the next statement when the last one is done; pg 9 will refuse it before.
+  // A client must not get the next statement before the last one is done: pg 9 will refuse it.
   const inTurn = async (send: () => Promise<{ rows: Array<Record<string, unknown>> }>) => {
     const answer = last.then(send)
     last = answer.catch(() => {})
     return (await answer).rows[0] ?? {}
   }
   const first = (text: string, ...values: unknown[]) => inTurn(() => client.query({ text, values }))
-  // Planning these takes longer than carrying them out, so the connection keeps the plans.
+  // Planning these statements takes longer than running them, so the connection keeps the plans.
   const planned = (name: string, text: string, value: unknown) =>
     client.query({ name: `express-conflict ${name}`, text, values: [value] })
 
-  /** Locks that are asked for while a statement is running go out together in the next one. */
+  /** Locks that are requested while a statement runs go out together in the next one. */
   function together(verb: string, one: string, all: string) {
     let names: string[] = []
     let answer: Promise<{ names: string[]; row: Record<string, unknown> }> | undefined

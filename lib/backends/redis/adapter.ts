@@ -7,25 +7,27 @@ import { isRedisClient, type RedisClient, redisFault, type Script, script, scrip
 
 /** Where resources are kept in Redis, and how long. */
 export interface RedisAdapterOptions {
-  /** A client of ioredis or node-redis that is connected. The app owns it and closes it. */
+  /** A connected client of ioredis or node-redis. The app owns it and closes it. */
   readonly client: RedisClient
-  /** In front of every key. Two kinds of resources need two. */
+  /** The prefix of every key. Two kinds of resources need two. */
   readonly prefix: string
-  /** How long a resource is kept after its last change. Without it, for ever. */
+  /** How long a resource is kept after its last change. Default: for ever. */
   readonly ttlMs?: number
-  /** `remove` leaves a tombstone, so that clients get 410 for what is gone. With `ttlMs` it ends as all else does. */
+  /** `remove` leaves a tombstone, so that clients get 410. With `ttlMs` it expires like everything else. */
   readonly tombstones?: boolean
   /** The clock behind `lastModified`, in milliseconds. */
   readonly now?: () => number
 }
 
-/** What `redisAdapter` makes: it writes and removes. */
+/** A `ResourceAdapter` that always has `write` and `remove`. */
 export interface RedisAdapter<T> extends ResourceAdapter<T> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
 }
 
-/** Every script works on one key alone, so any cluster can run it. It gives `stored` as READ does when it refuses. */
+/**
+ * Every script uses one key only, so it runs on any cluster. A refusal returns `stored`, in the form that READ returns.
+ */
 const MATCHED = `
 local stored = redis.call('hmget', KEYS[1], 'version', 'value', 'modified', 'gone')
 if ARGV[1] == 'absent' and stored[1] or ARGV[1] == 'version' and stored[1] ~= ARGV[2] then
@@ -49,7 +51,7 @@ const KEEP = `
 if ARGV[5] == '0' then redis.call('persist', KEYS[1]) else redis.call('pexpire', KEYS[1], ARGV[5]) end
 return {'done', modified}`
 
-/** KEYS: the resource. Gives version, value, modified, gone; each nil when nothing is stored. */
+/** KEYS: the resource. Returns version, value, modified and gone; each is nil if nothing is stored. */
 const READ = script(`return redis.call('hmget', KEYS[1], 'version', 'value', 'modified', 'gone')`)
 
 /** KEYS: the resource. ARGV: 'absent' or 'version', expected, next version, now, ttlMs or 0, value. */
@@ -62,7 +64,7 @@ const BURY = script(`${MATCHED}
 if not stored[1] then return {'refused', unpack(stored)} end
 redis.call('hset', KEYS[1], 'version', ARGV[3], 'modified', modified, 'gone', '1')${KEEP}`)
 
-/** KEYS and ARGV as for BURY; nothing stays. */
+/** KEYS and ARGV as for BURY. Nothing stays. */
 const REMOVE = script(`${MATCHED}
 redis.call('del', KEYS[1])
 return {'done', modified}`)
@@ -73,8 +75,8 @@ type Answer = readonly ['done', string] | readonly ['refused', ...Stored]
 /**
  * Keeps each resource in one hash of a Redis server: value, version and date together. A write is one script.
  *
- * Redis keeps what its own settings keep: without `appendfsync always` a crash forgets the last writes, and a failover to
- * a replica does too, although they were acknowledged.
+ * How safe the data is depends on the settings of Redis. Without `appendfsync always`, a crash loses the last writes
+ * although they were acknowledged, and so does a failover to a replica.
  */
 export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
   const { client, prefix, ttlMs = 0, tombstones = false, now = Date.now } = checked(options)
@@ -84,7 +86,7 @@ export function redisAdapter<T>(options: RedisAdapterOptions): RedisAdapter<T> {
     send(one, [key], args).catch((error: unknown) => Promise.reject(redisFault(error, 'redisAdapter()')))
 
   async function change(key: string, script: Script, expected: string | null, ...value: string[]) {
-    // Random, so that a key which is removed and comes back never has a version that it had before.
+    // Random, so that a key that is removed and created again never gets an old version.
     const version = randomUUID()
     const condition = expected === null ? ['absent', ''] : ['version', expected]
     const args = [...condition, version, String(date()), String(ttlMs), ...value]
@@ -120,12 +122,15 @@ function stateOf<T>([version, value, modified, gone]: Stored): ResourceState<T> 
 
 const PLAIN = /^[\w.~-]{1,100}$/
 
-/** The braces keep what belongs to a resource in one slot. A long or odd key is hashed; no plain one begins with `#`. */
+/**
+ * The braces put everything about a resource into one slot. A long or unusual key is hashed; a plain key never begins
+ * with `#`.
+ */
 function nameOf(prefix: string, key: string): string {
   return `${prefix}:{${PLAIN.test(key) ? key : `#${hashOf(key)}`}}`
 }
 
-/** As UTF-16, for half a surrogate pair has no form in UTF-8. */
+/** As UTF-16, because half a surrogate pair cannot be encoded in UTF-8. */
 function hashOf(key: string): string {
   return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64url')
 }
@@ -134,7 +139,7 @@ function checked(options: RedisAdapterOptions): RedisAdapterOptions {
   refuseUnknown('redisAdapter()', options, ['client', 'prefix', 'ttlMs', 'tombstones', 'now'])
   const { client, prefix, ttlMs } = options
   if (!isRedisClient(client)) throw new TypeError('redisAdapter(): client is no client of ioredis or node-redis.')
-  // A brace of the prefix would become the hash tag, and put all resources into one slot.
+  // A brace in the prefix would become the hash tag, and put all resources into one slot.
   if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/.test(prefix))
     throw new TypeError(`redisAdapter(): prefix is ${JSON.stringify(prefix)}; give 1 to 100 characters without braces.`)
   if (ttlMs !== undefined && !(Number.isSafeInteger(ttlMs) && ttlMs > 0))

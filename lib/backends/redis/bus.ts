@@ -3,13 +3,13 @@ import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import { redisFault } from './scripts'
 
-/** What is used of a client of ioredis. */
+/** The part of an ioredis client that is used. */
 export interface IoredisPublisher {
   publish(channel: string, text: string): Promise<unknown>
   duplicate(): IoredisSubscriber
 }
 
-/** A client of ioredis that only listens. */
+/** An ioredis client that only listens. */
 export interface IoredisSubscriber {
   subscribe(channel: string): Promise<unknown>
   on(event: 'message', listener: (channel: string, text: string) => void): unknown
@@ -17,13 +17,13 @@ export interface IoredisSubscriber {
   disconnect(): void
 }
 
-/** What is used of a client of node-redis. */
+/** The part of a node-redis client that is used. */
 export interface NodeRedisPublisher {
   publish(channel: string, text: string): Promise<unknown>
   duplicate(): NodeRedisSubscriber
 }
 
-/** A client of node-redis that only listens. */
+/** A node-redis client that only listens. */
 export interface NodeRedisSubscriber {
   connect(): Promise<unknown>
   subscribe(channel: string, listener: (text: string) => void): Promise<unknown>
@@ -34,17 +34,23 @@ export interface NodeRedisSubscriber {
 
 /** Where messages go, and how long a command may take. */
 export interface RedisBusOptions {
-  /** A client of ioredis or node-redis that is connected. The app owns it. A connection of its own is made to listen, as Redis demands. */
+  /**
+   * A connected client of ioredis or node-redis. The app owns it. To listen, Redis requires another connection, which
+   * is a `duplicate` of the client.
+   */
   readonly client: IoredisPublisher | NodeRedisPublisher
-  /** The channel of Redis; 'express-conflict:changes' if left out. */
+  /** The channel. Default: 'express-conflict:changes'. */
   readonly channel?: string
-  /** How long a command may take before Redis counts as down; 2 s if left out. */
+  /** How long a command may take before Redis counts as down. Default: 2000 ms. */
   readonly deadlineMs?: number
 }
 
 const WHO = 'redisBus()'
 
-/** Carries messages by pub/sub of Redis, which keeps none: what is published while a connection is lost is told as a gap. */
+/**
+ * Carries messages over Redis pub/sub, which stores none. After a lost connection, `onGap` is called, because messages
+ * may have been missed.
+ */
 export function redisBus(options: RedisBusOptions): MessageBus {
   checkOptions(WHO, options, { client: anything, channel: aText('a non-empty string'), deadlineMs: milliseconds })
   const { client, channel = 'express-conflict:changes', deadlineMs = 2000 } = options
@@ -68,19 +74,20 @@ export function redisBus(options: RedisBusOptions): MessageBus {
         return isNode ? subscriber.destroy() : (subscriber as IoredisSubscriber).disconnect()
       }
       let isListening = false
-      // It connects again by itself; without a listener its errors would end the process.
+      // The client reconnects by itself. Without a listener, its errors would end the process.
       subscriber.on('error', () => {})
       subscriber.on('ready', () => {
-        // node-redis goes on to connect where it was closed while it was at it.
+        // If node-redis is closed while it connects, it connects all the same.
         if (isClosed) return close()
-        // When this is answered, whatever the client has sent before to listen again is answered, too.
+        // The client has sent its commands to listen again before this one. When this one is answered, they were
+        // answered too.
         if (isListening)
           proveListening().then(
             () => onGap(),
             () => {},
           )
       })
-      // A message may be on its way to a listener that has ended.
+      // A message may still arrive after the subscription has ended.
       const hear = (text: string) => {
         if (!isClosed) onMessage(text)
       }

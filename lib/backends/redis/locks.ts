@@ -8,19 +8,20 @@ import { isRedisClient, type RedisClient, script, scriptRunner } from './scripts
 
 /** Where the locks are, and how long a command may take. */
 export interface RedisLocksOptions {
-  /** A client of ioredis or node-redis that is connected. The app owns it and closes it. */
+  /** A connected client of ioredis or node-redis. The app owns it and closes it. */
   readonly client: RedisClient
-  /** In front of every key; 'express-conflict' if left out. Locks of one prefix live in one slot of a cluster. */
+  /** The prefix of every key. Default: 'express-conflict'. All locks of one prefix live in one slot of a cluster. */
   readonly prefix?: string
-  /** How long a command may take before the service counts as down; 2 s if left out. */
+  /** How long a command may take before the service counts as down. Default: 2000 ms. */
   readonly deadlineMs?: number
 }
 
 /**
- * KEYS: the last fence of the prefix, the locks. ARGV: token and leaseMs of each. Gives the fence of each, or 0 when it is held.
+ * KEYS: the last fence of the prefix, then the locks. ARGV: token and leaseMs of each lock. Returns the fence of each
+ * lock, or 0 if it is held.
  *
- * The fence is the server's time in microseconds or one more than the last: a server that lost its data goes on growing.
- * A client that sends the script again after it lost its connection finds its own tokens.
+ * The fence is the server's time in microseconds, or the last fence plus one if that is larger. So it keeps growing
+ * even if the server loses its data. A client that sends the script again after a lost connection finds its own tokens.
  */
 const TAKE = script(`
 local fences, now = {}
@@ -38,7 +39,7 @@ for lock = 2, #KEYS do
 end
 return fences`)
 
-/** KEYS: the lock. ARGV: token, leaseMs. Gives 1 when the lock is still ours, else 0. */
+/** KEYS: the lock. ARGV: token, leaseMs. Returns 1 if the lock is still ours, else 0. */
 const RENEW = script(`
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('pexpire', KEYS[1], ARGV[2])`)
@@ -60,8 +61,8 @@ interface Asked extends Held {
 
 /**
  * Locks in one Redis server, for every process that uses the prefix. They end with the server's data: after a restart
- * without it, or a failover to a replica that had not heard yet, a lock that is held is granted again, and its holder
- * is told at the next renewal.
+ * without it, or a failover to a replica that lagged behind, a held lock is granted again. Its first holder learns that
+ * at the next renewal.
  */
 export function redisLocks(options: RedisLocksOptions): LockManager {
   checkOptions('redisLocks()', options, {
@@ -79,10 +80,11 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
   const late = () => new Error(`Redis gave no answer within deadlineMs (${deadlineMs})`)
   const inTime = (answer: Promise<unknown>) =>
     withDeadline(answer, deadlineMs, late).catch((cause: unknown) => {
-      // A lock writes no resource, so there is nothing that may have been applied.
+      // A lock writes no resource, so nothing can have been applied.
       throw storeFault(cause, { applied: 'no' })
     })
-  // One tag in braces keeps a lock and the fence in one slot; the hash bounds what clients can make of a key.
+  // The tag in braces keeps all locks and the fence in one slot. Keys come from clients, and the hash bounds their
+  // length.
   const lockKey = (key: string) => `{${prefix}}:lock:${createHash('sha256').update(key).digest('base64url')}`
   const fenceKey = `{${prefix}}:fence`
   const takeAll = batch(async (asked: Asked[]) => {
@@ -115,7 +117,7 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
           const fence = String(await inTime(taken))
           return fence === '0' ? undefined : { fence, askedAt, free, renew }
         } catch (fault) {
-          // It may be granted all the same, late or without our hearing of it.
+          // The lock may still be granted, late or without our hearing of it.
           taken.then(free, free).catch(() => {})
           throw fault
         }
@@ -127,13 +129,18 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
   }
 }
 
-/** Few: the server works on one batch while the next is on its way, and a long script would hold up its other clients. */
+/**
+ * Only a few: the server works on one batch while the next is on its way, and a long script would delay its other
+ * clients.
+ */
 const MOST = 4
 
-/** The callers, in the order of their requests. */
+/** A caller that waits for an answer. */
 type Asker = { resolve: (answer: unknown) => void; reject: (error: unknown) => void }
 
-/** Sends the requests of one turn of the event loop together: a call costs more than the work it asks for. */
+/**
+ * Sends the requests of one turn of the event loop together, because a call costs more than the work that it asks for.
+ */
 function batch<Asked>(ask: (all: Asked[]) => Promise<unknown[]>): (one: Asked) => Promise<unknown> {
   let asked: Asked[] = []
   let askers: Asker[] = []

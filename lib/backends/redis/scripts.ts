@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto'
 import { type StoreFault, storeFault } from '../../contracts/store-fault'
 
-/** What is used of a client, or a cluster, of ioredis. */
+/** The part of an ioredis client or cluster that is used. */
 export interface IoredisScripts {
   evalsha(sha: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
   eval(script: string, keyCount: number, ...keysAndArguments: string[]): Promise<unknown>
 }
 
-/** What is used of a client, or a cluster, of node-redis. */
+/** The part of a node-redis client or cluster that is used. */
 export interface NodeRedisScripts {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
@@ -41,7 +41,7 @@ export function scriptRunner(client: RedisClient): RunScript {
 
   return (each, keys, args) =>
     send(each, false, keys, args).catch((error: unknown) => {
-      // The server forgets scripts at a restart and at SCRIPT FLUSH. It has run nothing.
+      // After a restart or SCRIPT FLUSH, the server does not know the script. It has run nothing.
       if (messageOf(error).startsWith('NOSCRIPT')) return send(each, true, keys, args)
       throw error
     })
@@ -52,11 +52,11 @@ export function messageOf(error: unknown): string {
   return typeof message === 'string' ? message : ''
 }
 
-/** Replies begin with a word in capitals. The others never left: the client was not connected and does not queue. */
+/** A reply of the server begins with a word in capitals. The other errors mean that the command was never sent. */
 const NOT_APPLIED =
   /^(?:[A-Z]{2,} |Stream isn't writeable and enableOfflineQueue|The client is closed|The client is offline|connect ECONNREFUSED)/
 
-/** Without the text of the client, which may quote arguments. It is the cause, for those who look. */
+/** A fault without the client's message, which may quote arguments. The original error is its `cause`. */
 export function redisFault(error: unknown, who: string): StoreFault {
   const message = `${who}: ${/^[A-Z]{2,}(?= )/.exec(messageOf(error))?.[0] ?? 'no answer'}`
   const applied = NOT_APPLIED.test(messageOf(error)) ? 'no' : 'unknown'

@@ -6,28 +6,29 @@ import { isRedisClient, type RedisClient, redisFault, script, scriptRunner } fro
 
 /** Where the records are. */
 export interface RedisStoreOptions {
-  /** A client, or a cluster, of ioredis or node-redis that is connected. The app owns it and closes it. */
+  /** A connected client or cluster of ioredis or node-redis. The app owns it and closes it. */
   readonly client: RedisClient
-  /** In front of every key; 'express-conflict:store' if left out. Two stores with one prefix share their records. */
+  /** The prefix of every key. Default: 'express-conflict:store'. Two stores with one prefix share their records. */
   readonly prefix?: string
 }
 
 /**
- * Every script works on one key alone, so any cluster can run it. A record is a mark of 16 characters and the value. The
- * mark is of the call that wrote it: a client that lost its connection may send a script again, and then finds its own.
+ * Every script uses one key only, so it runs on any cluster. A record is a mark of 16 characters and the value. The
+ * mark belongs to the call that wrote the record: a client that sends a script again after a lost connection finds its
+ * own mark.
  *
- * KEYS: the record. Gives what is stored, or nil.
+ * KEYS: the record. Returns what is stored, or nil.
  */
 const READ = script(`return redis.call('get', KEYS[1])`)
 
-/** KEYS: the record. ARGV: mark, value, ttlMs. Gives 1 when the record was created, else 0. */
+/** KEYS: the record. ARGV: mark, value, ttlMs. Returns 1 if the record was created, else 0. */
 const CREATE = script(`
 local stored = redis.call('get', KEYS[1])
 if stored then return string.sub(stored, 1, 16) == ARGV[1] and 1 or 0 end
 redis.call('set', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1`)
 
-/** KEYS: the record. ARGV: mark, value, ttlMs, expected. Gives 1 when the record was replaced, else 0. */
+/** KEYS: the record. ARGV: mark, value, ttlMs, expected. Returns 1 if the record was replaced, else 0. */
 const REPLACE = script(`
 local stored = redis.call('get', KEYS[1])
 if not stored then return 0 end
@@ -36,7 +37,7 @@ if string.sub(stored, 17) ~= ARGV[4] then return 0 end
 redis.call('set', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
 return 1`)
 
-/** KEYS: the record. ARGV: expected. Gives 1 when the record was removed, else 0. */
+/** KEYS: the record. ARGV: expected. Returns 1 if the record was removed, else 0. */
 const REMOVE = script(`
 local stored = redis.call('get', KEYS[1])
 if not stored or string.sub(stored, 17) ~= ARGV[1] then return 0 end
@@ -45,8 +46,8 @@ return redis.call('del', KEYS[1])`)
 const WHO = 'redisStore()'
 
 /**
- * Keeps records in Redis, one key each, which expires by the server's clock. They end with the server's data: a restart
- * without it, or a failover to a replica that had not heard yet, forgets records before their time.
+ * Keeps records in Redis, one key for each, which expires by the server's clock. They end with the server's data: a
+ * restart without it, or a failover to a replica that lagged behind, forgets records before their time.
  */
 export function redisStore(options: RedisStoreOptions): ExpiringStore {
   const { client, prefix = 'express-conflict:store' } = checked(options)
@@ -69,7 +70,7 @@ export function redisStore(options: RedisStoreOptions): ExpiringStore {
   }
 }
 
-/** 72 random bits and a counter: new random bits for each call would cost more. */
+/** 72 random bits and a counter. To ask for random bits in each call would cost more. */
 function marks(): () => string {
   let store = ''
   let count = MARKS
@@ -85,7 +86,7 @@ function checked(options: RedisStoreOptions): RedisStoreOptions {
   refuseUnknown(WHO, options, ['client', 'prefix'])
   const { client, prefix = 'p' } = options
   if (!isRedisClient(client)) throw new TypeError(`${WHO}: client is no client of ioredis or node-redis.`)
-  // A brace of the prefix would become the hash tag, and put all records into one slot.
+  // A brace in the prefix would become the hash tag, and put all records into one slot.
   if (typeof prefix !== 'string' || !/^[^{}]{1,100}$/.test(prefix))
     throw new TypeError(`${WHO}: prefix is ${JSON.stringify(prefix)}; give 1 to 100 characters without braces.`)
   return options

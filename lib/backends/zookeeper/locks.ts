@@ -6,7 +6,7 @@ import { type ConnectedLocks, connectedLocks, type Session, type Terms } from '.
 
 type Answer<R> = (error: unknown, result: R) => void
 
-/** What is used of a client of `node-zookeeper-client`. */
+/** The part of a `node-zookeeper-client` client that is used. */
 export interface ZookeeperLockClient {
   connect(): void
   close(): void
@@ -22,11 +22,14 @@ export interface ZookeeperLockClient {
 
 /** Where the locks are, and how long a call may take. */
 export interface ZookeeperLocksOptions {
-  /** Makes a client that is not connected yet. Called again when a session has expired. */
+  /** Creates a client that is not connected yet. Called again after a session has expired. */
   readonly createClient: () => ZookeeperLockClient
-  /** The node below which locks are; '/express-conflict' if left out. It stays, the rest goes when nobody holds it. */
+  /**
+   * The node under which locks are. Default: '/express-conflict'. This node stays; the others are removed when nobody
+   * holds or wants them.
+   */
   readonly root?: string
-  /** How long a call may take before the session is given up; 2 s if left out. */
+  /** How long a call may take before the session is given up. Default: 2000 ms. */
   readonly deadlineMs?: number
 }
 
@@ -37,8 +40,8 @@ const NODE_EXISTS = -110
 const NOT_EMPTY = -111
 
 /**
- * Locks in ZooKeeper, in the order in which they were asked for, for every process that uses the root. Who waits
- * watches the one in front alone. All locks of a manager are held by one session, and end with it.
+ * Locks in ZooKeeper, granted in the order of the requests, for every process that uses the root. A waiter watches only
+ * the node in front of it. All locks of a manager are held by one session, and end with it.
  */
 export function zookeeperLocks(options: ZookeeperLocksOptions): ConnectedLocks {
   checkOptions('zookeeperLocks()', options, { createClient: anything, root: anything, deadlineMs: milliseconds })
@@ -81,14 +84,17 @@ async function openSession(
     return withDeadline(answer, deadlineMs, () => new Error(`no answer within deadlineMs (${deadlineMs})`))
   }
 
-  /** After an error it is unknown what was done. Ending the session undoes it, because all nodes are ephemeral. */
+  /**
+   * After an error it is unknown what was done. Ending the session undoes it, because all nodes of the queue are
+   * ephemeral.
+   */
   const settled = <R>(work: Promise<R>): Promise<R> =>
     work.catch((error: Error) => {
       end(error)
       throw error
     })
 
-  /** Joins the queue of a lock. The calls are sent together: a session keeps their order. */
+  /** Joins the queue of a lock. The calls are sent together, and a session keeps their order. */
   async function join(lane: string): Promise<string> {
     for (;;) {
       const [, node] = await Promise.all([
@@ -101,7 +107,7 @@ async function openSession(
           ask<string>((done) => client.create(`${lane}/n-`, EPHEMERAL_SEQUENTIAL, done)),
         ),
       ])
-      // The lane went with the last one in it, just in between.
+      // The last client in the queue removed the lane in between.
       if (node !== undefined) return node
     }
   }
@@ -120,7 +126,7 @@ async function openSession(
     ])
   }
 
-  /** Who stands in front; `undefined` when nobody does. */
+  /** The node in front; `undefined` if there is none. */
   async function inFrontOf(lane: string, node: string): Promise<string | undefined> {
     const queue = (await ask<string[]>((done) => client.getChildren(lane, done))).sort()
     const place = queue.indexOf(node.slice(lane.length + 1))
@@ -128,13 +134,13 @@ async function openSession(
     return place === 0 ? undefined : `${lane}/${queue[place - 1]}`
   }
 
-  /** Asked by a read: a watch on a node that is gone would stay for good. */
+  /** Uses `getData`, because a watch that `exists` sets on a missing node would stay for ever. */
   async function isThere(node: string, watcher: () => void): Promise<boolean> {
     const read = ask<unknown>((done) => client.getData(node, watcher, (error) => done(error, true)))
     return (await unless([NO_NODE], read)) !== undefined
   }
 
-  /** `true` when it is our turn. */
+  /** Waits for our turn; `false` if it does not come in time. */
   async function wait(lane: string, node: string, until: number, signal: AbortSignal | undefined): Promise<boolean> {
     for (let front = await inFrontOf(lane, node); front !== undefined; front = await inFrontOf(lane, node)) {
       const leftMs = until - performance.now()
@@ -162,7 +168,7 @@ async function openSession(
     const askedAt = performance.now()
     const seen = await settled(ask<{ czxid: Buffer } | null>((done) => client.exists(node, done)))
     if (!seen || ended) throw ended ?? new Error(`${node} is gone`)
-    // A session that is silent for its time-out expires, so a lease is no longer than that.
+    // A session expires after its time-out without a call, so a lease cannot be longer than that.
     const leaseMs = Math.min(terms.leaseMs, client.getSessionTimeout())
     const renew = async () => (await ask<unknown>((done) => client.exists(node, done))) !== null
     const free = () => settled(leave(lane, node))

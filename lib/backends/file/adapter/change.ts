@@ -9,7 +9,7 @@ import { keptAt, keptIn, look, nameOf, nextGeneration, type Seen, superseded } f
 import { type Current, readKept, stateOf } from './state'
 import { put, remove, syncFolder, takeBack, type WrittenGeneration, writeGeneration } from './write-generation'
 
-/** What an adapter over files works on. */
+/** The folder of an adapter, and how its values are written. */
 export interface Store<T> {
   readonly files: FileSystem
   readonly folder: Folder
@@ -18,19 +18,19 @@ export interface Store<T> {
   readonly now: () => number
 }
 
-/** What stands in the folder of a key, and what is stored there. */
+/** The contents of a key's folder, and the state that is stored in it. */
 export interface Found<T> {
   readonly seen: Seen | undefined
   readonly current: Current<T> | undefined
 }
 
-/** What is to become of a state. */
+/** What to write as the next state. */
 export interface Next {
   readonly suffix: WrittenGeneration['suffix']
   readonly parts: Parts
 }
 
-/** Each lost try means that another process succeeded. If this many fail in a row, something is wrong. */
+/** Each lost try means that another process succeeded. After this many in a row, something is wrong. */
 const TRIES = 1000
 
 export async function find<T>({ files, folder, encoding }: Store<T>, place: string): Promise<Found<T>> {
@@ -41,13 +41,15 @@ export async function find<T>({ files, folder, encoding }: Store<T>, place: stri
     if (seen === undefined || seen.head.suffix === 'none') return { seen, current: undefined }
     const kept = keptAt(seen, seen.head)
     const current = kept && (await readKept(files, encoding, kept))
-    // It was replaced between the look and the read, more than once.
+    // If there is no record, it was replaced after the look, more than once.
     if (current) return { seen, current }
   }
   throw storeFault(new Error(`${place} lacks what its head names`), { applied: 'no' })
 }
 
-/** Compares and changes. The comparison here is for the answer; the one that decides is the rename in `moveHead`. */
+/**
+ * Compares the version and writes. This comparison is for the answer. The one that decides is the rename in `moveHead`.
+ */
 export async function change<T>(
   store: Store<T>,
   key: string,
@@ -63,7 +65,7 @@ export async function change<T>(
     const modifiedMs = laterDate(current?.state.lastModified.getTime(), store.now())
     const written = await writeGeneration(files, folder, place, { generation, modifiedMs, ...nextOf(current) })
     if (!(await isAsFound(store, place, expected, written))) continue
-    // Before the change: after it, the next changes may remove it.
+    // Read before the change. After it, the next changes may already remove the file.
     const made = await stateOfWritten(store, place, written)
     const isDone = seen ? await moveHead(files, seen, written) : await createFolder(files, folder.path, place, written)
     if (!isDone) continue
@@ -73,7 +75,7 @@ export async function change<T>(
   throw storeFault(new Error(`${place} is changed all the time`), { applied: 'no' })
 }
 
-/** Writing takes time, and an editor does not check versions, so the last look comes as late as possible. */
+/** Looks again as late as possible: writing takes time, and somebody who edits a file by hand checks no version. */
 async function isAsFound<T>(
   store: Store<T>,
   place: string,
@@ -101,7 +103,7 @@ async function stateOfWritten<T>(
   return (await stateOf(encoding, kept, record, data)).state
 }
 
-/** Clears away what is not needed any more, whichever process wrote it. */
+/** Removes files that are not needed any more, whichever process wrote them. */
 async function clear<T>(
   { files, keepVersions }: Store<T>,
   seen: Seen | undefined,
@@ -112,7 +114,7 @@ async function clear<T>(
   await remove(files, paths, marker)
 }
 
-/** Errors that mean that a rename changed nothing. After any other error, such as EIO, that is unknown. */
+/** Errors after which a rename has certainly changed nothing. After any other error, such as EIO, that is unknown. */
 const REFUSALS =
   'EACCES EBUSY EDQUOT EINVAL ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENOMEM ENOSPC ENOTDIR EPERM EROFS EXDEV'
 

@@ -4,11 +4,11 @@ import { isStoredFile, type StoredFile, storedFile } from '../../../contracts/st
 import { jsonText, parseJson } from '../../../json/text'
 import type { FileSystem } from '../system'
 
-/** How values of one kind are kept in files. */
+/** How values are kept in files. */
 export interface Encoding<T> {
-  /** The text of the record, and the path of a file that goes with it. */
+  /** The text of a record, and the path of the file that belongs to it, if any. */
   keep(value: T): Promise<Parts> | Parts
-  /** The value of a record. `data` is where the file that goes with it belongs, `source` where it lies now. */
+  /** The value of a record. `data` is where the file that belongs to it will be, `source` where it is now. */
   give(text: string, data: string, source: string): Promise<Given<T>> | Given<T>
 }
 
@@ -19,9 +19,9 @@ export interface Parts {
 
 export interface Given<T> {
   readonly value: T
-  /** What the version stands for, beside the record. */
+  /** What the version depends on, besides the text of the record. */
   readonly seal: string
-  /** When the file that goes with the record was changed behind our back. */
+  /** When somebody else changed the file that belongs to the record. */
   readonly changedMs?: number | undefined
 }
 
@@ -40,10 +40,10 @@ interface Stamp {
   readonly modifiedNs: string
 }
 
-/** Facts of files that were changed behind our back, which take a while to find out. */
+/** How many digests of files that somebody else changed are kept. To compute one takes a while. */
 const MOST_KNOWN = 100
 
-/** The record says what the file is; the file lies beside it. */
+/** The record describes the file, which lies beside it. */
 export function uploadEncoding(files: FileSystem): Encoding<StoredFile> {
   const known = new Map<string, string>()
 

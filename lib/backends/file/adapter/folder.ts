@@ -8,21 +8,22 @@ import { codeOf, type FileSystem, faultOf, ownFolder } from '../system'
 import { fileAt } from './encoding'
 import { entryOf, folderOf, headOf, nameOf, superseded } from './resource-folder'
 
-/** The folder of an adapter, with its spool: where files are made before they get their names. */
+/** The folder of an adapter, with its spool, in which files are written before they get their names. */
 export interface Folder {
   readonly path: string
-  /** The folder of a key, which is there when something was stored under it. */
+  /** The folder of a key. It exists if something was stored under the key. */
   placeOf(key: string): string
-  /** A path in the spool that is this process's. */
+  /** A path in the spool that belongs to this process. */
   spoolPath(what: string): string
-  /** Rejects when the folder is not the one that was opened: without it every key would seem to be free. */
+  /** Rejects if the folder is missing or was replaced. Otherwise every key would seem to be free. */
   demandThere(): Promise<void>
 }
 
 const SPOOL = '.spool'
 
 /**
- * Makes the folder, or takes it as it is if nobody else can write to it; takes away what a killed process left in it.
+ * Creates the folder if it is missing, and removes what killed processes left in it. Refuses a folder that others can
+ * write to.
  */
 export function openFolder(who: string, given: string, keepVersions: number, files: FileSystem): Folder {
   const path = ownFolder(given, who)
@@ -43,7 +44,7 @@ export function openFolder(who: string, given: string, keepVersions: number, fil
   }
 }
 
-/** Receives a file on the disk where it will be stored: then it only needs another name there. */
+/** Receives a file on the disk where it will be stored, so that storing it only takes another name. */
 export async function openSpool(files: FileSystem, folder: Folder): Promise<Spool> {
   const path = folder.spoolPath(randomBytes(8).toString('hex'))
   const handle = await files.open(path, 'wx', 0o600)
@@ -71,30 +72,30 @@ export async function openSpool(files: FileSystem, folder: Folder): Promise<Spoo
     },
     async discard() {
       await close().catch(() => undefined)
-      // The next sweep removes what is left now.
+      // The next sweep removes what is left.
       await files.rm(path, { force: true }).catch(() => undefined)
     },
   }
 }
 
-/** Of processes that cannot be asked: what they have not touched for so long is given up. */
+/** After this time, files of processes that cannot be checked are removed. */
 const GIVEN_UP_MS = 24 * 3_600_000
 
-/** owner, and where it was going: generation and folder. */
+/** The owner, and the generation and folder for which the file was written. */
 const SPOOLED = /^([^~]+)~(?:(\d+-[0-9a-f]{16})~(.+))?/
 
 /**
- * Takes away what killed processes left, and nothing that a living one writes.
+ * Removes what killed processes left, and nothing that a living process writes.
  *
- * Whatever is written begins in the spool, under a name that says by whom, and where it is going. So the spool is all
- * that has to be looked at, and the folders that it names, however many there are.
+ * Every write begins in the spool, under a name that says who writes and for which folder. So only the spool and the
+ * folders that it names have to be looked at, however many folders there are.
  */
 export function sweep(folder: string, spool: string, keepVersions: number): void {
   for (const name of readdirSync(spool)) {
     const [, owner = '', generation, place = ''] = SPOOLED.exec(name) ?? []
     const state = stateOfOwner(owner)
     if (state === 'alive' || (state === 'elsewhere' && !isGivenUp(join(spool, name)))) continue
-    // A process that may still be alive could go on and make what it put there the current state.
+    // Only if the process is dead: a living one could still make what it wrote there the current state.
     if (state === 'dead' && generation !== undefined) clear(join(folder, place), generation, keepVersions)
     rmSync(join(spool, name), { recursive: true, force: true })
   }
@@ -113,7 +114,7 @@ function namesIn(place: string): string[] {
   try {
     return readdirSync(place)
   } catch {
-    // It was never made.
+    // The folder was never created.
     return []
   }
 }
@@ -124,7 +125,7 @@ function isGivenUp(path: string): boolean {
 }
 
 /**
- * Who writes a file in the spool, as part of its name: the process, when it started, and where its number counts. In
+ * Names the process that writes a file in the spool: its number, when it started, and where that number counts. In
  * another container the same number is another process.
  */
 export function ownerName(): string {
@@ -136,7 +137,7 @@ function stateOfOwner(name: string): 'alive' | 'dead' | 'elsewhere' {
   const [pid = '', start, where] = name.split('-')
   if (where !== place()) return 'elsewhere'
   if (!isRunning(Number(pid))) return 'dead'
-  // The system reuses process numbers: a process that started at another time is another one.
+  // The system reuses process numbers, so a process that started at another time is another one.
   const startedAt = startOf(Number(pid))
   return startedAt === undefined || start === '0' || startedAt === start ? 'alive' : 'dead'
 }
@@ -145,15 +146,17 @@ function isRunning(pid: number): boolean {
   try {
     return process.kill(pid, 0)
   } catch (error) {
-    // EPERM: it runs as somebody else.
+    // EPERM means that it runs as another user.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }
 
-/** In ticks since the machine was started; `undefined` where there is no /proc, or no such process. */
+/**
+ * When a process started, in ticks since the start of the machine; `undefined` if there is no /proc or no such process.
+ */
 function startOf(pid: number): string | undefined {
   const status = orUndefined(() => readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  // The second field is the name of the program, in parentheses, and may hold anything.
+  // The second field is the name of the program in parentheses, which may contain anything.
   return status?.slice(status.lastIndexOf(')') + 2).split(' ')[19]
 }
 

@@ -4,32 +4,33 @@ import { join } from 'node:path'
 import { storeFault } from '../../../contracts/store-fault'
 import { type FileSystem, unless } from '../system'
 
-/** Files of more than this, with what stands around it, are too long for some file systems (eCryptfs: 143 bytes). */
+/** With prefixes and suffixes, longer names are too long for some file systems (143 bytes in eCryptfs). */
 const MOST_CHARACTERS = 96
 
-/** What is a device on Windows, in every folder and with every extension. */
+/** Names of devices on Windows, in every folder and with every extension. */
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/
 
 /**
- * The name of the folder for a key. It says the key where that is safe: small letters, digits, `_`, `-` and dots in
- * between stand for themselves, every other UTF-16 unit for `+` and four hex digits. A long key is hashed.
+ * The name of the folder for a key. Lower-case letters, digits, `_`, `-` and dots inside stand for themselves. Every
+ * other UTF-16 unit becomes `+` and four hexadecimal digits. A long key is hashed.
  *
- * No name has a capital letter, so no two of them meet where the file system folds case, and none begins with a dot.
+ * Names have no capital letters, so no two of them are the same where the file system ignores case. None begins with a
+ * dot.
  */
 export function folderOf(key: string): string {
   const name = key.replace(/[^a-z0-9_.-]|^\.|\.$/g, escaped).replace(DEVICE, escaped)
-  // As UTF-16, for half a surrogate pair has no form in UTF-8.
+  // As UTF-16, because half a surrogate pair cannot be encoded in UTF-8.
   return name.length <= MOST_CHARACTERS
     ? name
     : `~${createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('hex')}`
 }
 
-/** The first unit of a text, for the others are safe. */
+/** Escapes the first unit of a text. The others are safe. */
 function escaped(text: string): string {
   return `+${text.charCodeAt(0).toString(16).padStart(4, '0')}${text.slice(1)}`
 }
 
-/** One state that a resource was in: its place in their order, and a random part, so that it is never used twice. */
+/** One state of a resource: its place in the order of states, and a random part, so that no name is used twice. */
 export interface Generation {
   readonly count: number
   readonly id: string
@@ -44,7 +45,7 @@ export function nameOf({ count, id }: Generation): string {
 }
 
 /**
- * `head`: this generation is the current one. `none`: it is, and nothing is stored. The others hold what was stored.
+ * `head`: this is the current generation. `none`: it is too, and nothing is stored. The others hold what was stored.
  */
 type Suffix = 'head' | 'none' | 'json' | 'gone.json' | 'data'
 
@@ -55,15 +56,13 @@ interface Entry extends Generation {
   readonly name: string
 }
 
-/**
- * Parses the name of a file in the folder of a key; `undefined` if it is not one of ours, such as an editor's backup.
- */
+/** Parses the name of a file in the folder of a key; `undefined` for other files, such as a backup of an editor. */
 export function entryOf(name: string): Entry | undefined {
   const [, count, id, suffix] = FILE.exec(name) ?? []
   return id === undefined ? undefined : { count: Number(count), id, suffix: suffix as Suffix, name }
 }
 
-/** What stands in the folder of a key, from one look. */
+/** The contents of a key's folder, from one look. */
 export interface Seen {
   readonly place: string
   /** The current generation. */
@@ -72,11 +71,12 @@ export interface Seen {
 }
 
 /**
- * How often a folder without a head is looked at again: some systems list a name neither before nor after its change.
+ * How often a folder without a head is looked at again: while a file is renamed, some systems list neither of its
+ * names.
  */
 const LOOKS = 5
 
-/** `undefined` when the folder is not there: nothing was ever stored. */
+/** `undefined` if the folder does not exist: nothing was ever stored. */
 export async function look(files: FileSystem, place: string): Promise<Seen | undefined> {
   const stat = await unless('ENOENT', files.lstat(place))
   if (stat === undefined) return undefined
@@ -89,13 +89,13 @@ export async function look(files: FileSystem, place: string): Promise<Seen | und
   throw storeFault(new Error(`${place} has no head`), { applied: 'no' })
 }
 
-/** Of two that one listing saw, the later one: the other was head until it came. */
+/** If one listing shows two heads, the later one counts: it has just replaced the other. */
 export function headOf(entries: readonly Entry[]): Entry | undefined {
   const heads = entries.filter(({ suffix }) => suffix === 'head' || suffix === 'none')
   return heads.sort((a, b) => b.count - a.count)[0]
 }
 
-/** What was stored at a generation, and where. */
+/** Where the files of a stored generation are. */
 export interface Kept extends Generation {
   readonly gone: boolean
   readonly record: string
@@ -108,8 +108,7 @@ export function keptAt({ place, entries }: Seen, { count, id }: Generation): Kep
 }
 
 /**
- * Every generation from a count to the head; `undefined` where one is missing, or cannot be told from a change that
- * lost.
+ * Every generation from a count to the head; `undefined` if one is missing, or if a change that lost may be among them.
  */
 export function keptBetween({ place, head, entries }: Seen, first: number): Kept[] | undefined {
   if (head.suffix === 'none' || first > head.count) return undefined
@@ -129,8 +128,8 @@ export function keptIn(place: string, { count, id }: Generation, suffix: Suffix)
 }
 
 /**
- * The files that are not needed any more once a generation is head, whichever process wrote them. A change that has not
- * become head yet was based on an older head and will be refused.
+ * The files that are not needed any more once a generation is the head, whichever process wrote them. A change that has
+ * not become the head by then was based on an older one, and will be refused.
  */
 export function superseded(
   entries: readonly Entry[],
@@ -150,9 +149,9 @@ export interface Text {
   readonly modifiedNs: bigint
 }
 
-/** `undefined` when it is not there any more, because newer ones are. */
+/** `undefined` if the file was removed, because there are newer ones. */
 export async function readText(files: FileSystem, path: string): Promise<Text | undefined> {
-  // A link that somebody has put there leads out of the folder.
+  // Follows no link, because one that somebody has put there leads out of the folder.
   const handle = await unless('ENOENT', files.open(path, constants.O_RDONLY | constants.O_NOFOLLOW))
   if (handle === undefined) return undefined
   try {

@@ -6,28 +6,28 @@ import { unless } from '../system'
 import type { Encoding, Parts } from './encoding'
 import { type Kept, nameOf, readText, type Text } from './resource-folder'
 
-/** A state, and what it is made of. */
+/** A state, and the parts that it was made from. */
 export interface Current<T> {
   readonly state: ResourceState<T> & { readonly lastModified: Date }
   readonly parts: Parts
 }
 
-/** What is kept of a generation; `undefined` when it was taken away since the folder was looked at. */
+/** The state of a generation; `undefined` if its files were removed after the look at the folder. */
 export async function readKept<T>(
   files: FileSystem,
   encoding: Encoding<T>,
   kept: Kept,
 ): Promise<Current<T> | undefined> {
   const read = await readText(files, kept.record)
-  // The file that goes with it may be gone by now, too.
+  // The file that belongs to the record may be gone by now, too.
   return read && unless('ENOENT', stateOf(encoding, kept, read))
 }
 
 /**
- * `source` is where the file that goes with it lies now, before it is put where it belongs.
+ * The state that a record stands for. `source` is where the file that belongs to it is now, before it gets its place.
  *
- * The version is made from the generation and from the bytes and dates of its files, so a change behind our back
- * changes the version too.
+ * The version depends on the generation and on the contents and dates of its files. So it also changes when somebody
+ * edits a file by hand.
  */
 export async function stateOf<T>(
   encoding: Encoding<T>,
@@ -37,7 +37,7 @@ export async function stateOf<T>(
 ): Promise<Current<T>> {
   const { value, seal, changedMs } = await given(encoding, text, kept.data, source)
   const hash = createHash('sha256').update(`${modifiedNs} ${seal} ${text}`).digest('hex').slice(0, 16)
-  // Half a millisecond: what was set as seconds with a fraction comes back a little less.
+  // Rounded: a time that was set as seconds with a fraction is read back a little smaller.
   const modifiedMs = Number((modifiedNs + 500_000n) / 1_000_000n)
   const state = {
     value,
@@ -54,7 +54,7 @@ async function given<T>(encoding: Encoding<T>, text: string, data: string, sourc
   try {
     return await encoding.give(text, data, source)
   } catch (cause) {
-    // Somebody has edited it, or is at it.
+    // Somebody has edited the file, or is editing it.
     throw cause instanceof SyntaxError
       ? storeFault(new Error('a record is not JSON', { cause }), { applied: 'no' })
       : cause

@@ -4,12 +4,12 @@ import type { Parts } from './encoding'
 import type { Folder } from './folder'
 import { type Generation, nameOf, type Text } from './resource-folder'
 
-/** What is about to become the current state. */
+/** A generation that was written and is not current yet. */
 export interface WrittenGeneration {
   readonly generation: Generation
   /**
-   * A file in the spool. Its name says where the generation belongs, so that another process can clean up after a
-   * crash.
+   * A file in the spool, which is the record. Its name says where the generation belongs, so that another process can
+   * clean up after a crash.
    */
   readonly marker: string
   readonly suffix: 'json' | 'gone.json' | 'none'
@@ -17,7 +17,7 @@ export interface WrittenGeneration {
   readonly data?: string | undefined
 }
 
-/** Writes the record, so that it is on the disk before anything points to it. */
+/** Writes the record to the disk before anything points to it. */
 export async function writeGeneration(
   files: FileSystem,
   folder: Folder,
@@ -45,7 +45,7 @@ export async function writeGeneration(
   }
 }
 
-/** Puts what was written into a folder, where nobody looks at it before it is head. */
+/** Links what was written into a folder. Nobody looks at it before it is the head. */
 export async function put(
   files: FileSystem,
   place: string,
@@ -57,10 +57,7 @@ export async function put(
   await files.link(marker, `${name}.${suffix}`)
 }
 
-/**
- * Takes back what was put. What cannot be taken away now is left to the next sweep, and so is the marker that leads to
- * it.
- */
+/** Removes what was put. If that fails, the marker stays, and leads the next sweep to the rest. */
 export async function takeBack(
   files: FileSystem,
   place: string,
@@ -76,7 +73,7 @@ export async function remove(files: FileSystem, paths: readonly string[], marker
   await files.rm(marker, { force: true }).catch(() => undefined)
 }
 
-/** What a folder says is on the disk. */
+/** Makes sure that the entries of a folder are on the disk. */
 export async function syncFolder(files: FileSystem, path: string): Promise<void> {
   const handle = await files.open(path, 'r')
   try {
