@@ -13,19 +13,19 @@ import { signalsOfBus, signalsOfProcess } from './middleware/watching/signals'
 import { watchersOf } from './middleware/watching/watchers'
 import { checkOptions, type Expectation } from './options'
 
-/** Whom to tell, and how many may watch. */
+/** The bus between processes, and how many clients may watch. */
 export interface ChangeStreamOptions {
-  /** Tells the clients of other processes, too: `redisBus({ client })` or `postgresBus({ pool })`. Default: this process alone. */
+  /** Carries changes to the clients of other processes: `redisBus({ client })` or `postgresBus({ pool })`. Default: this process only. */
   readonly bus?: MessageBus
-  /** How many streams this process holds open, of all resources together. More are refused: 503 `queue_full`. Default: 10000. */
+  /** How many clients may watch in this process, over all resources. Others get 503 `queue_full`. Default: 10000. */
   readonly maxWatchers?: number
 }
 
 /** A handler for GET on a route below a resource, such as `/articles/:id/changes`. */
 export interface ChangeStream<T = unknown> extends ConflictMiddleware<T> {
-  /** Says that a resource was changed by something else than a request that its chain guards, such as a job. */
+  /** Call this after a change that did not go through a chain, such as that of a background job. */
   changed(key: string): void
-  /** Ends all streams, and listens no more. Call it before `server.close()`, which waits for open connections. */
+  /** Ends all streams. Call it before `server.close()`, which waits for open connections. */
   stop(): void
 }
 
@@ -39,15 +39,15 @@ const OPTIONS: Readonly<Record<keyof ChangeStreamOptions, Expectation>> = {
 
 const METHODS = 'GET, HEAD'
 
-/** It reads the state by itself, when it is heard what changes. */
+/** Reads no state. The stream does that after it has subscribed to changes. */
 const begins: Stage = { name: 'changeStream', role: 'enters', prepare: ({ req }) => truncatedHeaders(req) }
 
 /**
  * Tells clients by server-sent events that a resource was changed or removed, or that somebody edits it:
  * `app.get('/articles/:id/changes', changeStream(article))`.
  *
- * An event has the new version and what `expose` shows; `allow` is asked again for each. What a client missed while it was
- * away it is told when it comes back with `Last-Event-ID`. While nobody watches, commits pay nothing for it.
+ * An event has the new version and the result of `expose`. `allow` is asked again for each event. A client that reconnects
+ * with `Last-Event-ID` gets the current state if it missed a change. Commits cost nothing extra while nobody watches.
  */
 export function changeStream<T>(resource: ResourceOrOptions<T>, options: ChangeStreamOptions = {}): ChangeStream<T> {
   checkOptions('changeStream()', options, OPTIONS)
@@ -64,7 +64,7 @@ export function changeStream<T>(resource: ResourceOrOptions<T>, options: ChangeS
     if (guarded === undefined || 'passed' in guarded) return next()
     try {
       if (!guarded.isSafe) throw new ConflictError('method_not_allowed', { headers: { Allow: METHODS } })
-      // The client comes back, and finds another process.
+      // The client tries again and reaches another process.
       if (isStopped) throw new ConflictError('backend_unavailable', { retryAfterS: 1 })
       const refused = await watchers.add(guarded)
       if (refused) throw refused

@@ -44,7 +44,7 @@ export function editLockRouter<T>(resource: ResourceOrOptions<T>): Router {
     .route('/:id/lock')
     .get(withState, answer(showLock))
     .put(withState, answer(holdLock))
-    // A lock can be released whatever has become of the resource.
+    // A lock can be released even if the resource is gone.
     .delete(withoutState, answer(endLock))
     .options((_req, res) => {
       res.setHeader('Allow', METHODS)

@@ -1,10 +1,10 @@
 import { isObject, isPointer } from './json/pointer'
 
-/** What an option has to be, as a test and in words. */
+/** The check of an option, and its description in words. */
 export interface Expectation {
   readonly holds: (value: unknown) => boolean
   readonly what: string
-  /** What else to say about a value that does not hold. */
+  /** Additional text about a wrong value. */
   readonly hint?: ((value: unknown) => string) | undefined
 }
 
@@ -39,13 +39,13 @@ export const aPointer: Expectation = {
   hint: barePointer,
 }
 
-/** How long a timer runs. Node fires a longer timer at once. */
+/** A time for a timer. Node fires a longer timer at once. */
 export const milliseconds = /* @__PURE__ */ upTo(
   2_147_483_647,
   'A timer of Node runs for 2147483647 ms (24.8 days) at most.',
 )
 
-/** How long a store keeps something. No timer runs for it. */
+/** A time for which a store keeps something. No timer runs for it. */
 export const storedMilliseconds = /* @__PURE__ */ upTo(3_155_760_000_000, 'The most is 3155760000000 ms (100 years).')
 
 function upTo(most: number, why: string): Expectation {
@@ -56,10 +56,10 @@ function upTo(most: number, why: string): Expectation {
   }
 }
 
-/** Another check, closer to its use, decides what it has to be. */
+/** For options that are checked where they are used. */
 export const anything: Expectation = { holds: () => true, what: 'anything' }
 
-/** Methods are case-sensitive (RFC 9110 §9.1): no request has one in small letters. */
+/** Methods are case-sensitive (RFC 9110 §9.1), and those in use are written in capital letters. */
 export const aMethod: Expectation = {
   holds: (value) => typeof value === 'string' && /^[A-Z][A-Z-]*$/.test(value),
   what: 'a method in capital letters, such as "POST"',
@@ -105,13 +105,13 @@ function classOf(value: unknown): string | undefined {
   return typeof name === 'string' && name !== '' && name !== 'Object' ? name : undefined
 }
 
-/** The most likely mistake is a member's bare name instead of its pointer. */
+/** The most common mistake is the name of a member without the slash. */
 function barePointer(value: unknown): string {
   const bare = [value].flat().find((each) => typeof each === 'string' && each !== '' && !each.startsWith('/'))
   return bare === undefined ? '' : ` Did you mean ${show(`/${bare}`)}?`
 }
 
-/** Refuses option names that nobody reads, with the one that was probably meant. */
+/** Refuses unknown option names. The message has the name that was probably meant. */
 export function refuseUnknown(caller: string, given: object, known: readonly string[]): void {
   if (!isObject(given)) throw new TypeError(`${caller}: expected options, got ${show(given)}.`)
   for (const name of Object.keys(given)) {
@@ -129,7 +129,7 @@ function closest(name: string, known: readonly string[]): string | undefined {
   return near && near[0] <= Math.max(2, name.length / 3) ? near[1] : undefined
 }
 
-/** Levenshtein: how many letters have to be put in, taken out or changed. */
+/** The Levenshtein distance: how many letters have to be inserted, removed or changed. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (const [i, letter] of [...a].entries()) {

@@ -15,8 +15,8 @@ import { inTurn } from './middleware/request/conflict-middleware'
 /**
  * The chain with stock handlers: POST on the collection; GET, HEAD, PUT, PATCH, DELETE and OPTIONS on `/:id`.
  *
- * Brings a JSON parser (100 kB) for bodies that nothing has parsed yet. A list of the collection is the app's: mount
- * it in front, or add it to the router.
+ * Parses JSON bodies (up to 100 kB) that nothing has parsed yet. It does not list the collection: mount your own handler in
+ * front, or add it to the router.
  */
 export function resourceRouter<T, Handle = unknown, Schema extends object = object>(
   resource: ResourceOrOptions<T, Handle, Schema>,
@@ -71,7 +71,7 @@ function mergingRouter(): Router {
   return router
 }
 
-/** What the types of Express leave out, of both its lines. */
+/** Members that the types of Express 4 and 5 leave out. */
 interface Handling {
   mergeParams: boolean
   handle(req: Request, ...rest: unknown[]): void

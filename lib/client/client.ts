@@ -18,7 +18,7 @@ import { requestsOf } from './requests'
 import { type Again, askResolver, mustBeMade, putResolving, refusalOf } from './resolving'
 import { watchStream } from './watching'
 
-/** Requests that never undo what somebody else did. They throw a `ProblemError` for what the server refuses. */
+/** Requests that never undo a change of somebody else. They throw a `ProblemError` if the server refuses the request. */
 export interface Client {
   /** Reads a resource. Sends the remembered tag as `If-None-Match`, and returns the remembered value if nothing is new. */
   get<T>(url: string, options?: RequestOptions): Promise<Answer<T>>
@@ -40,15 +40,15 @@ export interface Client {
     options?: Omit<ResolvingOptions<T>, 'condition' | 'from'>,
   ): Promise<Answer<T>>
   /**
-   * Tells of each change of a resource that others make, by the server-sent events below it: `watch('articles/1', listener)`.
-   * Comes back after a lost connection, and misses nothing. Returns what ends it.
+   * Calls the listener for each change that others make to a resource: `watch('articles/1', listener)`. Uses server-sent
+   * events. After a lost connection it reconnects and gets what it missed. Returns a function that stops it.
    */
   watch<T>(url: string, listener: (event: WatchEvent<T>) => void, options?: WatchOptions): () => void
   /** Drops what is remembered of one resource, or of all. Call it when another user signs in. */
   forget(url?: string): void
 }
 
-/** A client for any server that speaks RFC 9110, and better still for one that answers with problems of ours. */
+/** Creates a client for any server that follows RFC 9110. It does more with a server that sends the problems of this package. */
 export function createClient(options: ClientOptions = {}): Client {
   checkOptions('createClient()', options, CLIENT_OPTIONS)
   mustBeMade(options.resolve)
@@ -77,7 +77,7 @@ export function createClient(options: ClientOptions = {}): Client {
       const url = absolute(relative)
       const seen = requests.seenBy(url, own)
       const resolving = withResolver(own)
-      // With a condition of the caller's own nothing says which value the change was made from.
+      // If the caller gives its own condition, nobody knows which value the change was based on.
       const again =
         seen?.text && own.condition === undefined ? askResolver(url, seen, value, resolving, merging) : undefined
       return putResolving(requests, url, value, seen, resolving, again, tries) as Promise<Answer<never>>

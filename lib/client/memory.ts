@@ -6,7 +6,7 @@ export interface Seen {
   readonly text: string
 }
 
-/** What an answer showed. */
+/** The state that an answer showed. */
 export function seenIn(headers: Headers, text: string): Seen {
   return { etag: headers.get('ETag'), lastModified: headers.get('Last-Modified'), text }
 }
@@ -50,7 +50,7 @@ export function changeCondition(method: string, url: string, seen: Seen | undefi
   const { etag, lastModified } = seen ?? {}
   if (etag?.startsWith('"')) return { 'If-Match': etag }
   if (lastModified) return { 'If-Unmodified-Since': lastModified }
-  // A weak tag matches nothing here (RFC 9110 §13.1.1). Where a proxy has weakened it, the server has the strong one.
+  // A weak tag never matches (RFC 9110 §13.1.1). If a proxy has weakened it, the server has the strong one.
   if (etag) return { 'If-Match': etag.slice('W/'.length) }
   if (!seen && method === 'PUT') return { 'If-None-Match': '*' }
   throw new TypeError(`${method} ${url} would be blind. Read it first (is its ETag exposed?), or say condition: '*'.`)

@@ -1,44 +1,44 @@
 import { aBoolean, aFunction, anObject, anything, aText, type Expectation } from '../options'
 import type { ProblemError } from './problem-error'
 
-/** What a resolver decides on: three values of one resource, and the members that both sides changed. */
+/** The input of a resolver: three values of one resource, and the members that both sides changed. */
 export interface Conflict<T> {
   readonly url: string
-  /** What the change was made from. */
+  /** The value that the change was based on. */
   readonly base: T
-  /** What is stored now. */
+  /** The value that is stored now. */
   readonly theirs: T
-  /** What was to be stored. */
+  /** The value that should be stored. */
   readonly mine: T
-  /** Pointers to the members that both changed, and differently. */
+  /** Pointers to the members that both sides changed in different ways. */
   readonly conflicts: readonly string[]
-  /** What the server refused the change with. */
+  /** The problem with which the server refused the change. */
   readonly problem: ProblemError['problem']
   readonly signal: AbortSignal | undefined
 }
 
-/** Returns the value to store on top of theirs; with `undefined` the refusal is thrown. */
+/** Returns the value to store on top of theirs. If it returns `undefined`, the refusal is thrown. */
 export type Resolver<T> = (conflict: Conflict<T>) => T | undefined | Promise<T | undefined>
 
 /** Options of all requests of a client. */
 export interface ClientOptions {
-  /** What relative URLs are relative to, with or without a slash at its end. Default: the page. */
+  /** The base of relative URLs, with or without a slash at the end. Default: the URL of the page. */
   readonly baseUrl?: string | undefined
-  /** Header fields of every request. For those that change, such as a token, give a `fetch` of your own. */
+  /** Header fields of every request. If a value changes, such as a token, use your own `fetch` instead. */
   readonly headers?: Readonly<Record<string, string>> | undefined
-  /** For requests without a resolver of their own. Without any, a refusal is thrown. */
+  /** The resolver for requests that have none of their own. Without a resolver, a refusal is thrown. */
   readonly resolve?: (<T>(conflict: Conflict<T>) => T | undefined | Promise<T | undefined>) | undefined
-  /** How the items of arrays are told apart in `conflicts`: `{ '/items': '/id' }`. */
+  /** The member that identifies the items of an array, for `conflicts`: `{ '/items': '/id' }`. */
   readonly arrayKeys?: Readonly<Record<string, string>> | undefined
-  /** For one request with its retries, without the time that a resolver takes. Default: 30,000. */
+  /** The time for one request with its retries, without the time that a resolver takes. Default: 30,000. */
   readonly deadlineMs?: number | undefined
-  /** How often a request is sent, and how often a conflict is resolved, at most. Default: 5. */
+  /** How often a request is sent at most, and how often a conflict is resolved at most. Default: 5. */
   readonly tries?: number | undefined
   /** How many states are remembered. The least recently used one is dropped first. Default: 500. */
   readonly maxRemembered?: number | undefined
   /** `false` for a server that ignores Idempotency-Keys: a POST is then not repeated after a lost answer. */
   readonly idempotencyKeys?: boolean | undefined
-  /** In place of the global `fetch`. */
+  /** Used in place of the global `fetch`. */
   readonly fetch?: typeof fetch | undefined
 }
 
@@ -51,11 +51,12 @@ export interface RequestOptions {
 
 /** Options of one change. */
 export interface ChangeOptions extends RequestOptions {
-  /** An `If-Match` in place of what is remembered: an entity tag, or `*` for whatever is stored. */
+  /** The `If-Match` to send in place of the remembered tag: an entity tag, or `*` for any state. */
   readonly condition?: string | undefined
   /**
-   * The answer that the change was made from, in place of what is remembered. A form needs it whose resource may be read
-   * again while it is open, as data libraries do in the background: otherwise the change passes for one of the newer state.
+   * The answer that the change is based on, in place of the remembered state. Give it if the resource may be read again
+   * while a form is open, as data libraries do in the background. Otherwise the change would seem to be based on the newer
+   * state.
    */
   readonly from?: Answer<unknown> | undefined
 }
@@ -67,32 +68,32 @@ export interface ResolvingOptions<T> extends ChangeOptions {
 
 /** Options of one POST. */
 export interface PostOptions extends RequestOptions {
-  /** In place of a random one, so that the page can send the same request again after it was reloaded. */
+  /** The key to send in place of a random one, so that the page can repeat the request after it was reloaded. */
   readonly idempotencyKey?: string | undefined
 }
 
-/** Options of watching one resource. */
+/** Options of `watch`. */
 export interface WatchOptions extends RequestOptions {
-  /** Where its events are. Default: `changes` below the resource. */
+  /** The URL of the events. Default: `changes` below the resource. */
   readonly at?: string | undefined
-  /** The answer that a form was filled from, in place of what is remembered: nothing older is news to it. */
+  /** The answer that a form was filled from, in place of the remembered state. Only newer states are reported. */
   readonly from?: Answer<unknown> | undefined
-  /** Called when the server refuses to let this client watch, for good. */
+  /** Called if the server refuses the stream for good. */
   readonly onRefused?: ((refusal: ProblemError) => void) | undefined
 }
 
 /** What happened to a watched resource. `locked` and `released` are about edit locks. */
 export interface WatchEvent<T> {
   readonly event: 'changed' | 'removed' | 'locked' | 'released'
-  /** Of the state that is stored now; `null` for all but `changed`. */
+  /** The entity tag of the new state; `null` unless the event is `changed`. */
   readonly etag: string | null
-  /** As it was sent: `lastModified`, and `state` as far as it is exposed; of a lock `mine`, `holder` and `lockedUntil`. */
+  /** The data of the event: `lastModified`, and `state` if it is exposed. For a lock: `mine`, `holder` and `lockedUntil`. */
   readonly data: Readonly<Record<string, unknown>>
-  /** Reads what is stored now, and does not remember it: a change of the older state that is sent later is still refused. */
+  /** Reads the current state without remembering it, so that a later change of the older state is still refused. */
   read(): Promise<Answer<T>>
   /**
-   * Puts a change of the older state on top of what is stored now, and sends nothing. `value` is `undefined` where both
-   * changed the same members, differently: `conflicts` has pointers to them. Store `value` with `from: theirs`.
+   * Merges a change of the older state with the current state. Stores nothing: to do that, `put` the `value` with `from: theirs`.
+   * If both sides changed the same members in different ways, `value` is `undefined` and `conflicts` points to them.
    */
   merge(mine: T): Promise<{
     readonly value: T | undefined
@@ -104,10 +105,10 @@ export interface WatchEvent<T> {
 /** A 2xx answer. */
 export interface Answer<T> {
   readonly status: number
-  /** The JSON of the body. After a PUT that was stored as it was sent, what was sent. */
+  /** The JSON of the body. After a PUT that was stored as it was sent, the value that was sent. */
   readonly value: T
   readonly etag: string | null
-  /** Where a new resource is. */
+  /** The URL of a new resource. */
   readonly location: string | null
   readonly headers: Headers
 }
@@ -117,10 +118,10 @@ const aCount = (least: number): Expectation => ({
   what: `a whole number from ${least} on`,
 })
 
-/** Of one request, whichever it is; TypeScript says which goes with which. A misspelt one would be left out in silence. */
+/** The options of all kinds of requests. TypeScript checks which of them a request has; this only finds misspelt ones. */
 export const REQUEST_OPTIONS = 'headers signal deadlineMs condition from resolve idempotencyKey at onRefused'.split(' ')
 
-/** What each option of a client has to be. Resolvers and `arrayKeys` are checked where they are read. */
+/** The check of each option of a client. Resolvers and `arrayKeys` are checked where they are used. */
 export const CLIENT_OPTIONS: Readonly<Record<string, Expectation>> = {
   baseUrl: aText('a URL, such as "/api/articles"'),
   headers: anObject,

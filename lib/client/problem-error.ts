@@ -6,7 +6,7 @@ const BRAND = Symbol.for('express-conflict.problem-error')
 
 /** A refusal. `problem` is the server's own (RFC 9457), or made from the status if it sent none. */
 export class ProblemError extends Error {
-  // Declared only: each field that is emitted is sent to every page.
+  // `declare` emits no code, which every page would have to load.
   declare readonly problem: Problem
   declare readonly status: number
   declare readonly headers: Headers
@@ -27,19 +27,19 @@ export function isProblemError(error: unknown): error is ProblemError {
 }
 
 /**
- * The refusal that an answer is, or `undefined` if it says that the request was carried out. A redirect, a page of HTML
- * and a 304 to a change do not say so: they come from a login page, a proxy or a cache.
+ * The refusal in an answer, or `undefined` if the request was carried out. A redirect, an HTML page and a 304 to a change
+ * count as refusals, because they come from a login page, a proxy or a cache.
  */
 export function refusalOf(method: string, response: Response, text: string): ProblemError | undefined {
   const { ok, status, headers } = response
-  // 206 shows a part, which nobody asked for.
+  // 206 is only a part, which nobody asked for.
   if (status === 304 ? method === 'GET' : ok && status !== 206 && (!text || isJson(headers, text))) return undefined
   const what = ok ? 'something else than JSON' : status || 'a redirect'
   const plain = { type: 'about:blank', title: `The server answered ${what}`, status }
   return new ProblemError({ ...plain, ...membersIn(headers, text), status }, headers)
 }
 
-/** Nothing says whether the change was made. Made a second time, it might count twice. */
+/** The refusal if it is not known whether the change was made. Sent again, it might be made twice. */
 export function unknownOutcome(answer: Refusable): ProblemError {
   return refusalWith('outcome_unknown', 'Nobody knows if it was changed', answer)
 }
@@ -66,7 +66,7 @@ function membersIn(headers: Headers, text: string): object | undefined {
     const members: unknown = JSON.parse(text)
     return isObject(members) ? members : undefined
   } catch {
-    // A proxy may have cut it off. The status says enough.
+    // A proxy may have cut it off. The status is enough.
     return undefined
   }
 }

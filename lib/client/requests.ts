@@ -25,9 +25,9 @@ export interface Requests {
   /** The state that a change is made from. */
   seenBy(url: string, options: ChangeOptions): Seen | undefined
   read(url: string, options: RequestOptions): Promise<Read>
-  /** A read that nothing is remembered of. */
+  /** Reads without remembering the state. */
   readUnremembered(url: string, options: RequestOptions): Promise<Answer<unknown>>
-  /** Resolves when the change of a resource that is under way, if there is one, has been answered. */
+  /** Resolves after the answer to a change of the resource that is under way, if there is one. */
   answered(url: string): Promise<unknown>
   /** Opens a stream of server-sent events. */
   connect(url: string, fields: Readonly<Record<string, string>>, options: RequestOptions): Promise<Response>
@@ -48,7 +48,7 @@ export function requestsOf(options: ClientOptions): Requests {
   const { deadlineMs = 30_000, tries = 5, maxRemembered = 500, idempotencyKeys = true } = options
   const memory = memoryOf(maxRemembered)
   const underWay = new Map<string, Promise<unknown>>()
-  // As people write it, with or without a slash at its end.
+  // People write it with or without a slash at the end.
   const base = options.baseUrl && absoluteUrl('baseUrl', options.baseUrl.replace(/\/?$/, '/'), pageUrl())
 
   async function send(
@@ -84,12 +84,12 @@ export function requestsOf(options: ClientOptions): Requests {
     const known = memory.get(url)
     const reply = await send('GET', url, undefined, readCondition(known), own)
     if (reply.refusal) throw reply.refusal
-    // 304 to a condition of the caller's own: the value is the caller's.
+    // After a 304 to the caller's own condition, only the caller knows the value.
     const seen = reply.status === 304 ? (known ?? seenIn(reply.headers, '')) : remember(url, reply, reply.text)
     return { seen, answer: { ...answerOf(url, reply, seen.text), etag: seen.etag } }
   }
 
-  /** After a change the value may be known without its validators: a read that shows the same value brings them. */
+  /** After a change, the value may be known without validators. If a read shows the same value, it has them. */
   async function named(url: string, seen: Seen | undefined, own: RequestOptions): Promise<Seen | undefined> {
     if (!seen?.text || seen.etag || seen.lastModified) return seen
     const now = await read(url, own)
@@ -108,20 +108,20 @@ export function requestsOf(options: ClientOptions): Requests {
     const sendIf = (condition?: string) => send(method, url, value, changeCondition(method, url, seen, condition), own)
     let reply = await sendIf(own.condition)
     const problem = reply.refusal?.problem
-    // A proxy has changed the tag on its way here. The server says that the state is the same, and names its tag.
+    // A proxy has changed the tag. The server says that the state is still the same, and names its tag.
     if (problem?.code === 'weak_validator' && problem.current) reply = await sendIf(`${problem.current}`)
     const { refusal, afterUnknown } = reply
-    // It is not there any more: an earlier try, whose answer was lost, has removed it, or somebody else was faster.
+    // Either an earlier try, whose answer was lost, has removed it, or somebody else has.
     if (method === 'DELETE' && afterUnknown && isGone(reply)) return { answer: answerOf(url, reply, '') }
     if (refusal) return { refusal, afterUnknown }
-    // A portal may have answered. Where an answer names no state, a read has to show another one than before.
+    // A login portal may have answered. If the answer names no state, a read has to show that the state has changed.
     const now = namesState(reply) ? reply : await send('GET', url, undefined, {}, own)
     if (now !== reply && !isChanged(method, seen, now)) return { refusal: unknownOutcome(reply), afterUnknown }
     const asSent = method === 'PUT' ? JSON.stringify(value) : undefined
     const text = showsResource(url, reply) ? reply.text : asSent
     if (method === 'DELETE' || text === undefined) memory.forget(url)
     else remember(url, reply, text)
-    // RFC 9110 §9.3.4: a PUT is answered with an ETag only when what is stored is what was sent.
+    // RFC 9110 §9.3.4: the answer to a PUT has an ETag only if the value was stored as it was sent.
     const isKnown = text !== asSent || reply.headers.has('ETag')
     return { answer: answerOf(url, reply, (isKnown && text) || reply.text) }
   }
@@ -155,7 +155,7 @@ export function requestsOf(options: ClientOptions): Requests {
 
     async post(url, value, { idempotencyKey, ...own }) {
       const key = idempotencyKey ?? (idempotencyKeys ? randomKey() : undefined)
-      // A string of RFC 9651 §3.3.3: of these characters it is written as it is in JSON.
+      // A string of RFC 9651 §3.3.3 with these characters is the same as in JSON.
       const fields = key === undefined ? {} : { 'Idempotency-Key': JSON.stringify(key) }
       const reply = await send('POST', url, value, fields, own)
       if (reply.refusal) throw reply.refusal
@@ -174,7 +174,7 @@ function changedMeanwhile(): ProblemError {
   return refusalWith('precondition_failed', 'It has changed', { status: 412, headers: new Headers() })
 }
 
-/** 201 and 204 say by themselves what was done. Express puts a weak tag on every answer. */
+/** Whether the answer proves a change: by its status, a strong tag or a preference. Express puts weak tags on all answers. */
 function namesState({ status, headers }: Reply): boolean {
   return /20[14]/.test(`${status}`) || /^"/.test(headers.get('ETag') ?? '') || headers.has('Preference-Applied')
 }
@@ -197,7 +197,7 @@ function answerOf(url: string, { status, headers }: Reply, text: string): Answer
   }
 }
 
-/** RFC 9110 §6.4.1, RFC 7240 §4.2: otherwise the body of an answer to a change says how the change went. */
+/** Whether the body shows the resource. Otherwise it only describes the result (RFC 9110 §6.4.1, RFC 7240 §4.2). */
 function showsResource(url: string, { headers, text }: Reply): boolean {
   if (!text) return false
   const shown = headers.get('Content-Location')
@@ -224,7 +224,7 @@ function absoluteUrl(name: string, url: string, base: string | undefined): strin
   }
 }
 
-/** `JSON.stringify` makes nothing of a function, and `{}` of a promise. */
+/** Throws for a value that `JSON.stringify` would drop, such as a function, or turn into `{}`, such as a promise. */
 function mustBeJson(method: string, url: string, value: unknown): void {
   const isMissing = /^P[UA]/.test(method) && JSON.stringify(value) === undefined
   if (isMissing || value instanceof Promise)

@@ -30,7 +30,7 @@ export async function putResolving<T>(
     afterUnknown ||= changed.afterUnknown
     if (attempt >= tries || !isStale(changed.refusal, from) || !(again || afterUnknown)) throw refusalOf(changed)
     const theirs = await requests.read(url, options)
-    // The answer was lost, and here it is: what was sent is what is stored.
+    // The answer was lost, but the change was stored.
     if (afterUnknown && sameJson(theirs.answer.value, mine)) return theirs.answer
     const next = await again?.(theirs, changed.refusal, afterUnknown)
     if (next === undefined) throw refusalOf(changed)
@@ -40,7 +40,7 @@ export async function putResolving<T>(
   }
 }
 
-/** Lets a resolver decide, with both changes and the members that both made. */
+/** Asks the resolver, with both changes and the members that both sides changed. */
 export function askResolver<T>(
   url: string,
   seen: Seen,
@@ -61,7 +61,7 @@ export function askResolver<T>(
   }
 }
 
-/** Was it refused for another state? Where a server has weak tags alone, every try would end in the same way. */
+/** Whether the state has changed. If a server only has weak tags, every try is refused, so trying again is no use. */
 function isStale({ status, problem: { code } }: ProblemError, from: Seen | undefined): boolean {
   if (code !== undefined) return code === 'precondition_failed' || code === 'stale_version'
   return status === 412 && !from?.etag?.startsWith('W/')
@@ -72,7 +72,7 @@ export function refusalOf({ refusal, afterUnknown }: Refused): ProblemError {
   return afterUnknown ? unknownOutcome(refusal) : refusal
 }
 
-/** Both sides changed the same members, differently. `pointers` says which. */
+/** Both sides changed the same members in different ways. `pointers` names them. */
 export class UnmergeableError extends Error {
   declare readonly pointers: readonly string[]
 
@@ -83,17 +83,17 @@ export class UnmergeableError extends Error {
   }
 }
 
-/** Drops your change: nothing is sent, and what is stored is the result. */
+/** Drops your change: nothing is sent, and the result is the stored value. */
 export function takeTheirs<T>({ theirs }: Conflict<T>): T {
   return theirs
 }
 
-/** Stores your value over whatever is there. What others did meanwhile is lost: ask the user first. */
+/** Stores your value over the stored one. The changes of others are lost, so ask the user first. */
 export function keepMine<T>({ mine }: Conflict<T>): T {
   return mine
 }
 
-/** Takes each member from the side that changed it. Throws an `UnmergeableError` if both did, differently. */
+/** Takes each member from the side that changed it. Throws an `UnmergeableError` if both changed it in different ways. */
 export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonly<Record<string, string>> } = {}) {
   const keys = parseArrayKeys(arrayKeys)
   return function mergeDisjointly<T>({ base, theirs, mine }: Conflict<T>): T {
@@ -103,7 +103,7 @@ export function mergeDisjoint({ arrayKeys = {} }: { readonly arrayKeys?: Readonl
   }
 }
 
-/** `mergeDisjoint` makes a resolver. Given without parentheses it would be called as one, and its result, a function, would be stored. */
+/** Throws if `mergeDisjoint` was given without parentheses. Its result is a function, which would be stored. */
 export function mustBeMade<R>(resolve: R): R {
   if ((resolve as unknown) === mergeDisjoint)
     throw new TypeError('resolve: write mergeDisjoint(), with the parentheses.')

@@ -26,7 +26,7 @@ interface Bounds {
   readonly deadlineMs: number
 }
 
-/** Sends a request, and repeats it while that can help and cannot do harm. The reply may still be a refusal. */
+/** Sends a request, and repeats it as long as that can help and is safe. The reply may still be a refusal. */
 export async function sendWithRetries(send: typeof fetch, message: Message, bounds: Bounds): Promise<Reply> {
   const endsAt = Date.now() + bounds.deadlineMs
   const signal = deadline(bounds.deadlineMs, message.signal)
@@ -37,7 +37,7 @@ export async function sendWithRetries(send: typeof fetch, message: Message, boun
     try {
       reply = await once(send, message, signal)
     } catch (error) {
-      // The deadline or the caller ended it, not the network.
+      // The deadline or the caller has ended it, not the network.
       if (signal.aborted) throw signal.reason
       failure = error
     }
@@ -52,7 +52,7 @@ export async function sendWithRetries(send: typeof fetch, message: Message, boun
   }
 }
 
-/** May the same request be sent again? Only if that can help, and if it then happens once. */
+/** May the same request be sent again? Only if that can help, and if the change is still made only once. */
 function mayRetry(message: Message, reply: Received | undefined, isUnknown: boolean): boolean {
   const canHelp = reply?.refusal?.problem.retryable ?? isUnknown
   return canHelp === true && (!isUnknown || isRepeatable(message))
@@ -79,7 +79,7 @@ async function once(
   }
 }
 
-/** Whether sending it twice has the same effect: it only reads, names the state that it changes, or carries a key. */
+/** Whether sending it twice has the same effect as once: it is a read, names the state that it changes, or has a key. */
 function isRepeatable({ method, headers }: Message): boolean {
   if (method === 'GET') return true
   return headers.get('If-Match') !== '*' && CONDITIONS.some((name) => headers.has(name))
@@ -103,7 +103,7 @@ export function retryDelayMs(tries: number, retryAfter: string, now: number, ran
   return askedForMs(retryAfter, now) + random() * Math.min(LONGEST_MS, FIRST_MS * 2 ** (tries - 1))
 }
 
-/** RFC 9110 §10.2.3: seconds, or a date in the form that servers have to send, which every `Date.parse` reads alike. */
+/** RFC 9110 §10.2.3: seconds, or a date in the form that servers have to send. `Date.parse` reads that form correctly. */
 function askedForMs(retryAfter: string, now: number): number {
   if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000
   return /^\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT$/.test(retryAfter) ? Math.max(0, Date.parse(retryAfter) - now) || 0 : 0

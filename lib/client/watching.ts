@@ -5,7 +5,7 @@ import { ProblemError, refusalOf } from './problem-error'
 import { pause, retryDelayMs } from './send-with-retries'
 
 export interface Watching {
-  /** What the app has of the resource. */
+  /** The state that the app knows. */
   known(): Seen | undefined
   answered(): Promise<unknown>
   read(): Promise<Answer<unknown>>
@@ -14,7 +14,7 @@ export interface Watching {
   readonly merging: ThreeWayOptions
 }
 
-/** Watches until the signal is aborted, or there is nothing to watch any more. Rejects if the server refuses it for good. */
+/** Watches until the signal is aborted or the resource is removed. Rejects if the server refuses the stream for good. */
 export async function watchStream(watching: Watching, signal: AbortSignal): Promise<void> {
   const { known } = watching
   let last = idOf(known())
@@ -26,7 +26,7 @@ export async function watchStream(watching: Watching, signal: AbortSignal): Prom
       for await (const { id, event, data } of messagesIn(response)) {
         attempt = 0
         if (id) last = id
-        // What this client has just stored is no news, and may be told before the answer is there.
+        // A change of this client is not reported. Its event may arrive before the answer to the change.
         await watching.answered()
         if (event && !(id && id === idOf(known()))) tell(watching, event, JSON.parse(data ?? '{}'))
         if (event === 'removed') return
@@ -38,7 +38,7 @@ export async function watchStream(watching: Watching, signal: AbortSignal): Prom
         if (status < 500 && status !== 429 && !problem.retryable) throw error
         retryAfter = headers.get('Retry-After') ?? ''
       }
-      // Without an answer, or when it broke off, there is nothing to do but to come back.
+      // After a network error it connects again.
     }
     await pause(retryDelayMs(Math.max(attempt, 3), retryAfter, Date.now()), signal).catch(() => {})
   }
@@ -61,12 +61,12 @@ function tell({ known, read, listener, merging }: Watching, event: string, data:
   })
 }
 
-/** As our servers make it: the tag without its quotes. */
+/** The event id of a state: its tag without quotes. */
 function idOf(seen: Seen | undefined): string | undefined {
   return seen?.etag?.replace(/^(W\/)?"|"$/g, '')
 }
 
-/** Fields of server-sent events (HTML §9.2.6), as far as they are sent here: one line each. */
+/** Parses server-sent events (HTML §9.2.6) whose fields have one line each, as our servers send them. */
 async function* messagesIn({ body }: Response): AsyncGenerator<Readonly<Record<string, string>>> {
   const reader = body?.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ''

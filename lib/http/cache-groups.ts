@@ -1,28 +1,28 @@
 /** What a change has made stale in caches. */
 export interface Purge {
   /**
-   * The path of the resource, and the one above it, where lists of it are. As the client wrote them: a cache may keep the
-   * same resource under other spellings, and with queries.
+   * The path of the resource, and the path above it, where its collection is. Spelt as the client sent them: a cache may
+   * have the same resource under other spellings, and with queries.
    */
   readonly paths: readonly string[]
-  /** Its cache groups, or surrogate keys: "article:1" is this resource, "article" is for what shows several. */
+  /** Cache groups, or surrogate keys: "article:1" is this resource, "article" is for answers that show several. */
   readonly groups: readonly string[]
 }
 
 /**
- * The group of a resource, or of all that show several of its kind (RFC 9875). It needs no quoting: caches write groups in
- * lists that commas or spaces separate, and look for them with regular expressions.
+ * The cache group of a resource, or of all answers that show several of its kind (RFC 9875). Other characters are encoded,
+ * because caches separate groups by commas or spaces, and search for them with regular expressions.
  */
 export function cacheGroup(name: string, key?: string): string {
   return key === undefined ? plain(name) : `${plain(name)}:${plain(key)}`
 }
 
-/** Both groups of which a change says that they are stale. */
+/** The groups that a change makes stale. */
 export function staleGroups(name: string, key: string | undefined): string[] {
   return key === undefined ? [cacheGroup(name)] : [cacheGroup(name, key), cacheGroup(name)]
 }
 
-/** A list of strings (RFC 9651 §3.1, §3.3.3), behind what the field has already. */
+/** Appends groups to the value of a field, as a list of strings (RFC 9651 §3.1, §3.3.3). */
 export function listWith(groups: readonly string[], before: number | string | readonly string[] = []): string {
   return [before, groups.map((group) => `"${group}"`)].flat().join(', ')
 }

@@ -1,4 +1,4 @@
-/** For `Access-Control-Expose-Headers`: the fields that a client on another origin has to read. */
+/** For `Access-Control-Expose-Headers`: the fields that clients on other origins have to read. */
 export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'ETag',
   'Last-Modified',
@@ -18,7 +18,7 @@ export const CORS_EXPOSED_HEADERS: readonly string[] = [
   'Repr-Digest',
 ]
 
-/** For `Access-Control-Allow-Headers`: the fields that a client on another origin has to send. */
+/** For `Access-Control-Allow-Headers`: the fields that clients on other origins have to send. */
 export const CORS_ALLOWED_HEADERS: readonly string[] = [
   'Content-Type',
   'If-Match',

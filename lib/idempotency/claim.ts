@@ -3,17 +3,17 @@ import type { ExpiringStore } from '../contracts/store'
 import { type IdempotencyRecord, type KeptAnswer, parseRecord, printRecord } from './record'
 import type { StoreWithDeadline } from './store-with-deadline'
 
-/** The right to carry a request out, and the duty to say how it ended. Each method may be called again after a fault. */
+/** The right to carry a request out, and the duty to record how it ended. Each method may be called again after a fault. */
 export interface Claim {
-  /** Says that the holder is alive. Others take it for dead when it has not done so for `leaseMs`. */
+  /** Shows that the holder is alive. If it does not do so for `leaseMs`, others treat it as dead. */
   renew(): Promise<void>
   /** Compare-and-swap: `false` when another request has the claim by now. */
   answer(answer: KeptAnswer): Promise<boolean>
-  /** It was carried out, but its answer cannot be given again. */
+  /** Records that the request was carried out, but its answer was not kept. */
   loseAnswer(): Promise<boolean>
-  /** It was carried out, and nothing but this is known of its answer. */
+  /** Records that the request was carried out. Its own answer is not known, so `answer` takes its place. */
   carryOut(answer: KeptAnswer): Promise<boolean>
-  /** The same in the store of a transaction, and counts when that does. The answer is still to come. */
+  /** Records in the store of a transaction that the change is committed with it. The answer follows later. */
   commit(answer: KeptAnswer, store: ExpiringStore): Promise<boolean>
   /** Forgets the claim: the next request with this key is carried out. */
   release(): Promise<boolean>
@@ -32,7 +32,7 @@ export interface ClaimTerms {
   readonly onUnknown: 'refuse' | 'run-again'
 }
 
-/** A record that changes at every look is being worked on by others. */
+/** How often to look. If the record changes every time, others are working on it. */
 const LOOKS = 20
 
 /**
@@ -73,7 +73,7 @@ export async function claimKey(
 }
 
 type Running = IdempotencyRecord & { readonly state: 'running' }
-/** Its holder is at work, if it is alive. */
+/** The holder is still at work, unless it has died. */
 type Unfinished = IdempotencyRecord & { readonly state: 'running' | 'committed' }
 
 const leaseKey = (token: string) => JSON.stringify(['idempotency-lease', token])
@@ -104,7 +104,7 @@ function claimOf(
   { ttlMs, leaseMs }: ClaimTerms,
 ): Claim {
   const { fingerprint, token } = mine
-  /** What the store may hold for this claim, the likeliest first. The watched forms are tried last. */
+  /** The records that the store may have for this claim, the most likely one first. Watched forms are tried last. */
   const forms: Unfinished[] = [mine]
 
   async function withEach(change: (text: string) => Promise<boolean>): Promise<boolean> {
@@ -131,7 +131,7 @@ function claimOf(
     commit(answer, within) {
       const next: Unfinished = { state: 'committed', fingerprint, token, answer, isWatched: false }
       const isDone = swap(printRecord(next), within)
-      // Whatever happens to the call and its transaction, the store may hold this from now on.
+      // From now on, the store may have this record, whatever happens to the call and its transaction.
       forms.unshift(next)
       return isDone
     },
@@ -143,9 +143,8 @@ function claimOf(
 }
 
 /**
- * Claims a request that came without a key, among identical ones that come at the same time. Nothing is known of it
- * once its holder stops renewing the claim, and an answer is for those who saw the claim run: `awaited` is the token of
- * the claim that this request has seen.
+ * Claims a request without a key, among identical ones that come at the same time. The claim is forgotten when its holder
+ * stops renewing it. Only requests that saw the claim running get its answer: `awaited` is the token that they saw.
  */
 export async function claimUnkeyed(
   store: StoreWithDeadline,
@@ -169,7 +168,7 @@ export async function claimUnkeyed(
   return { outcome: 'running', token: seen?.token ?? '' }
 }
 
-/** Only an answer that can be given to others is worth keeping. After anything else, the next one runs. */
+/** Only keeps an answer that can be shared. After anything else, the next request runs. */
 function unkeyedClaimOf(
   store: StoreWithDeadline,
   key: string,

@@ -12,7 +12,7 @@ export interface WaitingClient {
 /** Requests of this process that wait for the same answer. */
 interface Group {
   readonly waiting: Line<(news: News) => void>
-  /** What was seen last. */
+  /** The latest result. */
   seen: ClaimOutcome
   pauseMs: number
 }
@@ -59,7 +59,7 @@ export async function lookTogether(
     }
   }
 
-  /** Without anybody else the group is over. */
+  /** Lets the next request continue. If there is none, the group ends. */
   function handOver(how: 'look' | 'pause'): void {
     const next = group.waiting.next()
     if (next) next(how)
@@ -101,7 +101,7 @@ export async function lookTogether(
 
 const RUNNING: ClaimOutcome = { outcome: 'running', token: '' }
 
-/** `undefined`: the time is over, or the client has left. */
+/** Waits for a message. `undefined`: the time is over, or the client has left. */
 function newsOf(group: Group, waitMs: number, client: WaitingClient): Promise<News | undefined> {
   return new Promise((resolve) => {
     const end = (news?: News) => {

@@ -13,10 +13,10 @@ export interface KeptAnswer {
 
 /** What the store knows about the request with a key. */
 export type IdempotencyRecord =
-  /** `isWatched`: a repetition has asked about it, so its lease counts. */
+  /** `isWatched`: a repetition has seen it, so the holder has to renew its lease. */
   | { readonly state: 'running'; readonly fingerprint: string; readonly token: string; readonly isWatched: boolean }
   | { readonly state: 'answered'; readonly fingerprint: string; readonly token: string; readonly answer: KeptAnswer }
-  /** The change was committed, and its holder has yet to answer. Should it die, `answer` is all that is known. */
+  /** The change was committed, but not answered yet. If the holder dies, repetitions get `answer`. */
   | {
       readonly state: 'committed'
       readonly fingerprint: string
@@ -24,12 +24,12 @@ export type IdempotencyRecord =
       readonly answer: KeptAnswer
       readonly isWatched: boolean
     }
-  /** The change was committed, and its answer is not kept. The body is empty. */
+  /** The change was committed, but its own answer was not kept. `answer` has no body. */
   | { readonly state: 'carried-out'; readonly fingerprint: string; readonly token: string; readonly answer: KeptAnswer }
-  /** The request was carried out, but its answer was too large to keep, or never ended. */
+  /** The request was carried out, but its answer was too large to keep. */
   | { readonly state: 'answer-lost'; readonly fingerprint: string; readonly token: string }
 
-/** One line of JSON, then the body as it is: escaped as JSON it would be a third longer. */
+/** One line of JSON, then the body, which would be a third longer if it were escaped as JSON. */
 export function printRecord(record: IdempotencyRecord): string {
   if (!('answer' in record)) return JSON.stringify(record)
   const { answer, ...about } = record

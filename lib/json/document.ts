@@ -3,12 +3,12 @@ import { isContainer, isObject, type JsonContainer, type JsonObject, memberOf } 
 export type Unsafe = 'too-deep' | 'prototype-key' | 'infinite-number' | 'broken-text'
 
 /**
- * Finds what makes a document unsafe to work on: deeper nesting than a recursion survives, a member name that reaches
- * a prototype in code that copies members carelessly, and what cannot be written as I-JSON again (RFC 7493 §2.1, §2.2).
- * `JSON.parse` makes Infinity of `1e400` and a lone surrogate of `"\ud800"`; stores and hashes fail on both.
+ * Finds what makes a document unsafe to process: nesting that is too deep for recursion, a member name that changes a
+ * prototype in careless code, or a value that is not I-JSON (RFC 7493 §2.1, §2.2). `JSON.parse` turns `1e400` into Infinity
+ * and `"\ud800"` into a lone surrogate, and stores and hashes fail on both.
  *
- * Objects and arrays count for depth, values do not: `[[1]]` is 2 deep. Level by level and without recursion, because
- * `JSON.parse` reads a document 200,000 deep that everything after it overflows on.
+ * Objects and arrays count for the depth, values do not: `[[1]]` is 2 deep. Works level by level, because `JSON.parse`
+ * accepts documents 200,000 levels deep, on which a recursive function overflows the stack.
  */
 export function findUnsafe(document: unknown, maxDepth: number): Unsafe | undefined {
   if (!isContainer(document)) return unsafeScalar(document)
@@ -25,7 +25,7 @@ export function findUnsafe(document: unknown, maxDepth: number): Unsafe | undefi
   return undefined
 }
 
-/** Whether a document is nested deeper than that, found as `findUnsafe` finds it. */
+/** Whether a document is nested deeper than `maxDepth`, counted as in `findUnsafe`. */
 export function isTooDeep(document: unknown, maxDepth: number): boolean {
   let level = [document].filter(isContainer)
   for (let depth = 0; level.length > 0; depth++) {
@@ -52,7 +52,7 @@ function unsafeMember(object: JsonObject, next: JsonContainer[]): Unsafe | undef
   return undefined
 }
 
-/** What is nested goes to the next level. */
+/** Objects and arrays are kept for the next level. */
 function unsafeValue(value: unknown, next: JsonContainer[]): Unsafe | undefined {
   if (!isContainer(value)) return unsafeScalar(value)
   next.push(value)
@@ -64,7 +64,7 @@ function unsafeScalar(value: unknown): Unsafe | undefined {
   return typeof value === 'number' && !Number.isFinite(value) ? 'infinite-number' : undefined
 }
 
-/** `constructor` alone is a word like any other; only `constructor.prototype` leads to one. */
+/** `constructor` alone is a harmless name. Only `constructor.prototype` leads to a prototype. */
 function hasPrototypeKey(object: object): boolean {
   if (Object.hasOwn(object, '__proto__')) return true
   const builder = memberOf(object, 'constructor')

@@ -2,30 +2,29 @@ import { arrayIndex, isContainer, type JsonContainer, memberOf, setMember, value
 
 type Tokens = readonly string[]
 
-/** A document that is being changed, while the one it was made from stays as it is. */
+/** A document that is being changed. The document that it was made from does not change. */
 export interface Draft {
   value(): unknown
   at(tokens: Tokens): unknown
-  /** Each change answers `false` where the place is missing. */
+  /** Like every change, returns `false` if the place does not exist. */
   add(tokens: Tokens, value: unknown): boolean
-  /** Takes the whole document (no tokens) as being there. */
+  /** Without tokens it replaces the whole document. */
   replace(tokens: Tokens, value: unknown): boolean
   /** Cannot remove the whole document. */
   remove(tokens: Tokens): boolean
   /**
-   * Says that a value is about to stand in a second place, and gives its rough size in JSON. Larger than `limit` is
-   * only known as such: it stops there.
+   * Announces that a value will stand in a second place, and returns its approximate size in JSON. Stops counting above
+   * `limit`.
    */
   share(value: unknown, limit: number): number
 }
 
 /**
- * Copies an object or array when it is first written to and never again, so that a thousand operations on one array
- * cost one copy of it.
+ * Copies an object or array only before the first write to it, so a thousand operations on one array make one copy.
  */
 export function draftOf(document: unknown): Draft {
   let root = document
-  // The copies that are ours. They stand in one place each, so writing to them changes nothing else.
+  // The copies that were made here. Each stands in one place only, so writing to it changes nothing else.
   const owned = new WeakSet<object>()
 
   function own(value: JsonContainer): JsonContainer {
@@ -35,7 +34,7 @@ export function draftOf(document: unknown): Draft {
     return copy
   }
 
-  /** The object or array that holds a place, made ours together with everything above it. */
+  /** The object or array that contains a place. Copies it and everything above it, if they are not copies yet. */
   function parentOf(tokens: Tokens): JsonContainer | undefined {
     if (!isContainer(root)) return undefined
     let node = own(root)
@@ -100,13 +99,13 @@ export function draftOf(document: unknown): Draft {
   }
 }
 
-/** Writes to a place that is there. */
+/** Writes to a place that exists. */
 function put(container: JsonContainer, token: string, value: unknown): void {
   if (Array.isArray(container)) container[arrayIndex(token)] = value
   else setMember(container, token, value)
 }
 
-/** RFC 6902 §4.1: into an array before the index, `-` being its end; over what an object has under that name. */
+/** RFC 6902 §4.1: inserts into an array before the index, or at its end for `-`. Replaces a member of an object. */
 function insert(container: JsonContainer, token: string, value: unknown): boolean {
   if (!Array.isArray(container)) {
     setMember(container, token, value)
@@ -118,7 +117,7 @@ function insert(container: JsonContainer, token: string, value: unknown): boolea
   return true
 }
 
-/** Roughly the length of a value in JSON, without that of its members' values. */
+/** The approximate length of a value in JSON, without the values of its members. */
 function ownSize(value: unknown): number {
   if (typeof value === 'string') return value.length + 2
   if (!isContainer(value)) return 4

@@ -1,9 +1,10 @@
 import { formatPointer, isContainer, isObject, type JsonObject, memberOf } from './pointer'
 
 /**
- * Whether two values are the same JSON: `1` and `1.0`, `0` and `-0`, members in any order. Own members only.
+ * Whether two values are the same JSON. The order of members makes no difference, and `0` equals `-0`. Only own members
+ * count.
  *
- * It recurses: check the depth of a client's document before you compare it.
+ * It is recursive, so check the depth of a client's document first.
  */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
@@ -14,7 +15,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
-  // Not `every`, which passes over what is missing from an array.
+  // Not `every`, which skips the holes of an array.
   return a.length === b.length && a.findIndex((item, index) => !sameJson(item, b[index])) === -1
 }
 
@@ -25,13 +26,13 @@ function sameMembers(a: JsonObject, b: JsonObject): boolean {
   )
 }
 
-/** A member that is `undefined` is not in the JSON. */
+/** JSON has no members that are `undefined`. */
 function namesIn(object: JsonObject): string[] {
   const names = Object.keys(object)
   return names.some((name) => object[name] === undefined) ? names.filter((name) => object[name] !== undefined) : names
 }
 
-/** A parser that converts leaves a Date, which is text in JSON. */
+/** Compares values that have a `toJSON`. A parser may have made a Date, which is a text in JSON. */
 function isWrittenAs(a: unknown, b: unknown): boolean {
   const [left, right] = [written(a), written(b)]
   return (left !== a || right !== b) && sameJson(left, right)
@@ -41,7 +42,7 @@ function written(value: unknown): unknown {
   return isContainer(value) && !Array.isArray(value) && typeof value.toJSON === 'function' ? value.toJSON() : value
 }
 
-/** Pointers to the members in which two documents differ, as deep as both are objects, `most` of them. */
+/** Pointers to the members in which two documents differ, at most `most`. Only descends where both have an object. */
 export function changedPointers(before: unknown, after: unknown, most: number): string[] {
   const pointers: string[] = []
   walk(before, after, [])
@@ -59,10 +60,10 @@ export function changedPointers(before: unknown, after: unknown, most: number): 
 }
 
 /**
- * Writes the one canonical text of a value (RFC 8785): the same JSON always gives the same text, so it can be hashed.
+ * Writes the canonical text of a value (RFC 8785): the same JSON always gives the same text, so it can be hashed.
  *
- * Members that are `undefined` are left out and `toJSON` is honoured, as `JSON.stringify` does. What JSON cannot hold
- * (NaN, an infinity, a lone surrogate, a function) is a TypeError: two such values must not share a text.
+ * Leaves out members that are `undefined` and calls `toJSON`, as `JSON.stringify` does. Throws a TypeError for values that
+ * JSON does not have (NaN, an infinity, a lone surrogate, a function), because two of them would get the same text.
  */
 export function canonicalJson(value: unknown): string {
   if (value === null || typeof value === 'boolean') return String(value)
@@ -75,19 +76,19 @@ export function canonicalJson(value: unknown): string {
 
 function canonicalNumber(value: number): string {
   if (!Number.isFinite(value)) throw new TypeError(`canonicalJson(): ${value} is not a JSON number.`)
-  // §3.2.2.3 takes ECMAScript's own form of a number; -0 comes out as 0.
+  // §3.2.2.3: a number is written as in ECMAScript, and -0 as 0.
   return String(value)
 }
 
 function canonicalString(value: string): string {
-  // §3.2.2.2: without this JSON.stringify would write an escape where I-JSON has an error.
+  // §3.2.2.2: a lone surrogate is an error in I-JSON, but `JSON.stringify` would escape it.
   if (!value.isWellFormed()) {
     throw new TypeError(`canonicalJson(): ${JSON.stringify(value)} holds a lone surrogate.`)
   }
   return JSON.stringify(value)
 }
 
-/** §3.2.3: members in the order of the UTF-16 code units of their names, which is how `sort` compares strings. */
+/** §3.2.3: members are sorted by the UTF-16 code units of their names, as `sort` does. */
 function canonicalObject(object: JsonObject): string {
   let text = ''
   for (const name of Object.keys(object).sort()) {

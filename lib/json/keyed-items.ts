@@ -1,9 +1,9 @@
 import { isContainer, valueAt } from './pointer'
 
-/** The items of an array by their identity, in their order. */
+/** The items of an array by their identity, in the order of the array. */
 export type KeyedItems = ReadonlyMap<unknown, { readonly item: unknown; readonly index: number }>
 
-/** `undefined` if it is not an array, or if an item has no identity or shares one: such items cannot be told apart. */
+/** `undefined` if it is not an array, or if items cannot be told apart because an identity is missing or not unique. */
 export function keyedItems(array: unknown, identity: readonly string[]): KeyedItems | undefined {
   if (!Array.isArray(array)) return undefined
   const items = new Map<unknown, { item: unknown; index: number }>()
@@ -17,7 +17,7 @@ export function keyedItems(array: unknown, identity: readonly string[]): KeyedIt
 
 export type ChangedBy = 'theirs' | 'mine' | 'alike' | 'both'
 
-/** Which side changed a part. */
+/** Which side changed a value; `undefined` if neither did. */
 export function changedBy(isTheirs: boolean, isMine: boolean, isAlike: boolean): ChangedBy | undefined {
   if (isTheirs && isMine) return isAlike ? 'alike' : 'both'
   if (isTheirs) return 'theirs'
@@ -26,13 +26,14 @@ export function changedBy(isTheirs: boolean, isMine: boolean, isAlike: boolean):
 
 export interface Order {
   readonly keys: readonly unknown[]
-  /** Which side moved items that all three have. */
+  /** Which side moved items that exist on both sides and in the base. */
   readonly movedBy: ChangedBy | undefined
 }
 
 /**
- * The order in which the items of two arrays stand together that were both made from `base`: as on the side that moved
- * some. What the other side added follows what it follows there. When both moved items, differently, it is theirs.
+ * The order of the items after two arrays that are based on `base` are merged. It is the order of the side that moved
+ * items. An item that the other side added stays behind the item that it follows there. If both sides moved items in
+ * different ways, it is the order of theirs.
  */
 export function orderTogether(base: KeyedItems, theirs: KeyedItems, mine: KeyedItems): Order {
   const inAll = (items: KeyedItems) =>
@@ -61,7 +62,7 @@ function inserted(into: KeyedItems, from: KeyedItems): unknown[] {
   const keys: unknown[] = []
   let waiting = following.get(START) ?? []
   for (const key of into.keys()) {
-    // What `into` has at the same place goes first.
+    // Items that `into` has at the same place go first.
     if (from.has(key)) {
       keys.push(...waiting)
       waiting = following.get(key) ?? []
@@ -73,21 +74,22 @@ function inserted(into: KeyedItems, from: KeyedItems): unknown[] {
 
 const START = Symbol('start')
 
-/** The same item in two arrays: its index in each, or -1 where it is missing. */
+/** An item in two arrays: its index in each of them, or -1 if it is missing there. */
 export interface ItemPair {
   readonly before: number
   readonly after: number
-  /** Nothing says for certain that the two are the same item: there is no identity, or several items have it. */
+  /** The two may be different items, because they have no identity, or share it with other items. */
   readonly isGuess: boolean
 }
 
 export type Identity = readonly string[] | undefined
 
 /**
- * Pairs the items of two arrays by their identity, where they have one, else by their place.
+ * Pairs the items of two arrays by their identity, or by index if they have none.
  *
- * Of several items of one identity the first is paired with the first, and so on, so that what is stored can be sent
- * again. An extra one is compared with the last of them: copying an item does not get around an immutable member.
+ * If several items have the same identity, the first is paired with the first, and so on, so that a client can send the
+ * stored array again. An additional one is paired with the last of them, so that copying an item does not circumvent an
+ * immutable member.
  */
 export function pairItems(before: readonly unknown[], after: readonly unknown[], identity: Identity): ItemPair[] {
   const groups = new Map<unknown, { readonly at: number[]; next: number }>()

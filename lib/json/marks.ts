@@ -3,27 +3,27 @@ import { parsePointer } from './pointer'
 /** The tokens of a JSON Pointer (RFC 6901) in which `*` stands for each member of an object or each item of an array. */
 export type MemberPattern = readonly string[]
 
-/** How the items of two arrays are paired: pattern of the array → tokens of the item's identity. Others pair by index. */
+/** How the items of arrays are paired: pattern of the array → tokens of the item's identity. Other arrays pair by index. */
 export type ArrayKeys = ReadonlyMap<string, readonly string[]>
 
-/** Marks members of a document: those that patterns name, or those that a schema has annotated. */
+/** Marked members of a document: those that patterns name, or that a schema annotates. */
 export interface Marks {
-  /** The value itself is marked, and with it all that is below. */
+  /** The value itself is marked, with everything below it. */
   readonly marked: boolean
-  /** Names of the members that are marked, or have something marked below them, apart from those of a `*`. */
+  /** Names of the members that are marked, or contain something that is, except those that a `*` stands for. */
   readonly names: readonly string[]
   isNamed(name: string): boolean
-  /** What a `*` stands for: each member or item is an entity of its own. */
+  /** The marks of each member or item that a `*` stands for. Each of them is an entity of its own. */
   readonly every?: Marks | undefined
   below(name: string): Marks | undefined
 }
 
-/** The marks of patterns. `undefined`: there is none. */
+/** The marks of patterns; `undefined` if there are no patterns. */
 export function marksOf(patterns: readonly MemberPattern[]): Marks | undefined {
   return patterns.length === 0 ? undefined : treeOf(patterns.map((pattern) => ({ pattern, value: true })))
 }
 
-/** Whether the value at a place is marked, by itself or with something that it is a part of. */
+/** Whether the value at a place is marked, by itself or as part of a marked value. */
 export function isMarkedAt(marks: Marks | undefined, tokens: readonly string[]): boolean {
   if (marks === undefined || marks.marked) return marks !== undefined
   const [token, ...rest] = tokens
@@ -41,7 +41,7 @@ export interface PatternTree<V> extends Marks {
   below(name: string): PatternTree<V> | undefined
 }
 
-/** All patterns in one tree, so that a walk costs the same however many there are. It is made as far as it is walked. */
+/** All patterns in one tree, so that the cost of a walk does not depend on their number. Built as far as it is walked. */
 function treeOf<V>(entries: readonly Entry<V>[], depth = 0): PatternTree<V> {
   const here = entries.find(({ pattern }) => pattern.length === depth)
   const byName = new Map<string, Entry<V>[]>()
@@ -74,7 +74,7 @@ function treeOf<V>(entries: readonly Entry<V>[], depth = 0): PatternTree<V> {
 
 const identities = new WeakMap<ArrayKeys, PatternTree<readonly string[]>>()
 
-/** Where arrays stand whose items have an identity, and where that stands in an item. */
+/** The places of arrays whose items have an identity, with the tokens of that identity. */
 export function identitiesOf(arrayKeys: ArrayKeys): PatternTree<readonly string[]> {
   const known = identities.get(arrayKeys)
   if (known) return known

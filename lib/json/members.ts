@@ -12,7 +12,7 @@ import {
   withValueAt,
 } from './pointer'
 
-/** What is marked in two documents. A schema may annotate other members in the one than in the other. */
+/** The marks of two documents. A schema may annotate different members in each. */
 export interface MarkedPair {
   readonly before: Marks | undefined
   readonly after: Marks | undefined
@@ -24,7 +24,7 @@ export function parseArrayKeys(arrayKeys: Readonly<Record<string, string>>): Arr
   return new Map(Object.entries(arrayKeys).map(([array, identity]) => [array, parsePointer(identity)]))
 }
 
-/** The marks of two documents; `undefined` where neither has any. */
+/** The marks of two documents; `undefined` if neither has any. */
 export function pairOf(before: Marks | undefined, after: Marks | undefined): MarkedPair | undefined {
   return before || after ? { before, after } : undefined
 }
@@ -35,10 +35,10 @@ export function alike(marks: Marks | undefined): MarkedPair | undefined {
 }
 
 /**
- * Walks two documents and gives every pair of marked members, `undefined` where one side has none.
+ * Walks two documents and calls `visit` with every pair of marked members. A missing member is `undefined`.
  *
- * What stands below a `*` belongs to an entity of its own. Where that entity is new, its members are not looked at;
- * where it went, they count as removed, unless it is an item that is paired by identity: then the item went, no member of it.
+ * Each member or item that a `*` stands for is an entity of its own. The members of a new entity are skipped. Those of a
+ * removed entity count as removed, unless the entity is an item that is paired by identity.
  */
 export function eachMember(
   marks: MarkedPair | undefined,
@@ -60,7 +60,7 @@ export function eachMember(
       return
     }
     if (isContainer(before) && isContainer(after) && !isSameKind(before, after)) {
-      // An array in place of an object is no way to shift members to others: all of them went, and these are new.
+      // An array took the place of an object, or the reverse: the old members were removed, and the new ones were added.
       walk(marks, before, undefined, keys, path)
       walk(marks, undefined, after, keys, path)
       return
@@ -86,12 +86,12 @@ export function eachMember(
   }
 }
 
-/** The document without what is marked. Shares with the old one what did not change. */
+/** The document without its marked members. Shares unchanged parts with the old one. */
 export function withoutMembers(document: unknown, marks: Marks | undefined): unknown {
   return marks ? without(marks, document, undefined) : document
 }
 
-/** As `withoutMembers`, but an item keeps its identity: without it the item could not be told from others. */
+/** Like `withoutMembers`, but items keep their identity. Without it they could not be told apart. */
 export function withoutMembersButKeys(document: unknown, marks: Marks | undefined, arrayKeys: ArrayKeys): unknown {
   return without(marks, document, identitiesOf(arrayKeys))
 }
@@ -115,8 +115,8 @@ function withIdentity(bare: unknown, item: unknown, identity: Identity): unknown
 }
 
 /**
- * `after` with the marked members as they are in `before`. `sent` are those that `after` has: `'dropped'`, or `'kept'`
- * where the client may set them and only leaves them out.
+ * `after` with the marked members of `before`. `sent` decides about marked members that `after` has: they are
+ * `'dropped'`, or `'kept'` if the client may set them.
  */
 export function carryMembers(
   marks: MarkedPair | undefined,
@@ -135,13 +135,13 @@ export function carryMembers(
     if (!isContainer(after) || !isSameKind(before, after)) return keptOf(marks, before, keys) ?? after
     if (Array.isArray(before) && Array.isArray(after)) return carriedItems(marks, before, after, keys)
     return mapMembers(after, namesBelow(marks, before, after), (member, name) => {
-      // What a `*` stood for was removed on purpose where it is not in `after`: nothing of it comes back.
+      // An entity that is not in `after` was removed on purpose, so none of its members comes back.
       if (member === undefined && isEntity(marks, name) && !isMarked(marksBelow(marks, name, name))) return member
       return carried(marksBelow(marks, name, name), memberOf(before, name), member, keys?.below(name))
     })
   }
 
-  /** A `null`, a scalar or an array in place of a parent is no way to lose what stands below it. */
+  /** The marked members of an object or array that `after` has replaced by something else. They must not get lost. */
   function keptOf(marks: MarkedPair, before: JsonContainer, keys: Keys): JsonContainer | undefined {
     let kept: unknown
     for (const name of namesBelow(marks, before, undefined)) {
@@ -158,7 +158,7 @@ export function carryMembers(
     for (const { before: b, after: a } of pairItems(before, after, keys?.value)) {
       const below = marksBelow(marks, String(b), String(a))
       const keysBelow = keys?.below(String(a))
-      // An item that went takes its members along, but for one that is marked as a whole.
+      // A removed item takes its members with it, unless the item as a whole is marked.
       if (a === -1 && !isMarked(below)) continue
       const item = carried(below, before[b], after[a], keysBelow)
       const whole = a === -1 ? item : withIdentity(item, after[a], keys?.value)
@@ -169,8 +169,8 @@ export function carryMembers(
 }
 
 /**
- * Pointers to arrays and objects whose marked members would come to stand with others than they belong to: items that
- * nothing tells apart were changed, moved or removed, or an array took the place of an object.
+ * Pointers to arrays and objects whose marked members would end up in the wrong item: items that cannot be told apart were
+ * changed, moved or removed, or an array took the place of an object.
  */
 export function misplacedMembers(
   marks: MarkedPair | undefined,
@@ -196,7 +196,7 @@ export function misplacedMembers(
       return
     }
     if (Array.isArray(before) && Array.isArray(after)) {
-      // With no item left there is none that could get what belongs to another one.
+      // An empty array has no item that could get the members of another one.
       const pairs = after.length === 0 ? [] : pairItems(before, after, keys?.value)
       if (pairs.some((pair) => pair.isGuess && isMisplaced(was, is, before, after, pair)))
         pointers.push(formatPointer(path))
@@ -261,7 +261,7 @@ function emptyLike(container: JsonContainer): JsonContainer {
   return Array.isArray(container) ? [] : {}
 }
 
-/** Copies once, however many members change, and not at all when none does. `undefined` takes a member out. */
+/** Changes members of a copy. Makes no copy if nothing changes. If `change` returns `undefined`, the member is removed. */
 function mapMembers(
   container: JsonContainer,
   names: Iterable<string>,

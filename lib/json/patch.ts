@@ -3,13 +3,13 @@ import { sameJson } from './equal'
 import type { Marks } from './marks'
 import { isObject, isPointer, type JsonObject, memberOf, parsePointer, setMember } from './pointer'
 
-/** One operation of a JSON Patch (RFC 6902 §4), with its pointers read. */
+/** One operation of a JSON Patch (RFC 6902 §4), with parsed pointers. */
 type PatchOperation =
   | (Target & { readonly op: 'add' | 'replace' | 'test'; readonly value: unknown })
   | (Target & { readonly op: 'remove' })
   | (Target & { readonly op: 'move' | 'copy'; readonly from: Location })
 
-/** A place in a document, and the pointer by which the client knows it. */
+/** A place in a document, with the pointer that the client sent. */
 interface Location {
   readonly pointer: string
   readonly tokens: readonly string[]
@@ -23,7 +23,7 @@ export type PatchFailure =
   | { readonly reason: 'malformed'; readonly detail: string; readonly index?: number | undefined }
   | { readonly reason: 'too-large'; readonly detail: string }
   | {
-      /** A `test` failed, or there is nothing at a place where something has to be. */
+      /** A `test` failed, or a place does not exist. */
       readonly reason: 'failed'
       readonly index: number
       readonly op: PatchOperation['op']
@@ -36,11 +36,11 @@ type ParsedPatch =
   | { readonly ok: false; readonly failure: PatchFailure }
 
 /**
- * Reads a JSON Patch document, all of it before any of it is applied (RFC 6902 §3, §4). Members that an operation does
- * not define are ignored.
+ * Parses a whole JSON Patch document before any of it is applied (RFC 6902 §3, §4). Unknown members of an operation are
+ * ignored.
  *
- * A pointer through `__proto__`, or through `constructor` to `prototype`, is malformed: rfc6902 5.4.0 takes
- * `/__proto__/id` for `/id`, and so past every check on the path `/id`.
+ * A pointer through `__proto__`, or through `constructor` to `prototype`, is malformed. The package rfc6902 5.4.0 reads
+ * `/__proto__/id` as `/id`, so such a pointer got past checks of the path `/id`.
  */
 export function parsePatch(document: unknown, { maxOperations }: { readonly maxOperations: number }): ParsedPatch {
   if (!Array.isArray(document)) return refuse({ reason: 'malformed', detail: 'a JSON Patch is an array of operations' })
@@ -75,7 +75,7 @@ function parseOperation(item: unknown): PatchOperation | string {
       return value === undefined ? `"${op}" needs a "value"` : { op, path, value }
     }
     case 'remove':
-      // What is left has to be a JSON document.
+      // Without it there would be no document.
       return path.tokens.length === 0 ? 'the whole document cannot be removed' : { op, path }
     case 'move':
     case 'copy': {
@@ -107,9 +107,9 @@ function isWithin(path: Location, from: Location): boolean {
 }
 
 interface PatchLimits {
-  /** 1,000 by default. */
+  /** Default: 1,000. */
   readonly maxOperations?: number | undefined
-  /** What all values that are added, replaced or copied may come to, in rough bytes of JSON. 1 MiB by default. */
+  /** The most bytes of JSON that all added, replaced and copied values may have together, approximately. Default: 1 MiB. */
   readonly maxAddedBytes?: number | undefined
 }
 
@@ -118,13 +118,13 @@ type PatchResult =
   | { readonly ok: false; readonly failure: PatchFailure }
 
 /**
- * Applies a JSON Patch (RFC 6902): all of it or nothing. Neither `target` nor `patch` is changed; the result shares what
- * it can with both.
+ * Applies a JSON Patch (RFC 6902): all of it or nothing. Does not change `target` or `patch`; the result shares parts with
+ * both.
  *
- * Ours, because the libraries that were measured have holes: rfc6902 5.4.0 leaves its input half patched after a
- * failure and cannot replace the whole document; fast-json-patch 3.1.1 takes `/~2` for a pointer, removes `/toString`
- * from an object that has none, and makes 63 MB of a patch of 929 bytes that copies an array into itself;
- * immutable-json-patch 6.0.3 applies patches that are not valid.
+ * We do not use a library, because each that we tried has faults. rfc6902 5.4.0 leaves its input half patched after a
+ * failure and cannot replace the whole document. fast-json-patch 3.1.1 accepts `/~2` as a pointer, removes `/toString`
+ * from an object that has none, and makes 63 MB of a 929-byte patch that copies an array into itself.
+ * immutable-json-patch 6.0.3 applies invalid patches.
  */
 export function applyPatch(target: unknown, patch: unknown, limits: PatchLimits = {}): PatchResult {
   const { maxOperations = 1000, maxAddedBytes = 1024 * 1024 } = limits
@@ -143,7 +143,7 @@ export function applyPatch(target: unknown, patch: unknown, limits: PatchLimits 
   return { ok: true, value: draft.value() }
 }
 
-// After these a value stands in one more place than before.
+// These operations put a value in an additional place.
 const ADDING: ReadonlySet<PatchOperation['op']> = new Set(['add', 'replace', 'copy'])
 
 function valueFor(operation: PatchOperation, draft: Draft): unknown {
@@ -162,7 +162,7 @@ function isCarriedOut(operation: PatchOperation, value: unknown, draft: Draft): 
     case 'remove':
       return draft.remove(tokens)
     case 'move':
-      // Onto itself it stays, which the whole document can do as well.
+      // A move to the same place changes nothing. That is also allowed for the whole document.
       return pointer === operation.from.pointer || (draft.remove(operation.from.tokens) && draft.add(tokens, value))
     case 'test':
       return sameJson(draft.at(tokens), value)
@@ -182,11 +182,11 @@ function tooLarge(maxAddedBytes: number): PatchResult {
 /**
  * Applies a JSON Merge Patch (RFC 7396 §2): `null` removes a member, an object is merged, anything else replaces.
  *
- * Neither `target` nor `patch` is changed; the result shares what it can with both. `__proto__` is a member like any
- * other. It recurses as deep as the patch: look at that depth first.
+ * Does not change `target` or `patch`; the result shares parts with both. Treats `__proto__` as an ordinary member. It is
+ * recursive, so check the depth of the patch first.
  */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
-  // A parser that converts leaves a Date, which is text in JSON.
+  // A parser may have made a Date, which is a text in JSON.
   if (!isObject(patch) || typeof patch.toJSON === 'function') return patch
   const result: JsonObject = isObject(target) ? { ...target } : {}
   for (const name of Object.keys(patch)) {
@@ -197,7 +197,7 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
   return result
 }
 
-/** Takes out of a value what a merge patch has as `null` and marks name: members that are not in the target of the patch. */
+/** Removes marked members for which a merge patch has `null`. They were not in the target that the patch was applied to. */
 export function removeNulled(value: unknown, patch: unknown, marks: Marks | undefined): unknown {
   if (!marks || !isObject(value) || !isObject(patch)) return value
   let result = value

@@ -1,4 +1,4 @@
-/** Reads a JSON Pointer (RFC 6901) into its reference tokens. `''` is the whole document. */
+/** Parses a JSON Pointer (RFC 6901) into its reference tokens. `''` is the whole document. Throws a TypeError. */
 export function parsePointer(text: string): readonly string[] {
   if (!isPointer(text)) {
     throw new TypeError(`${JSON.stringify(text)} is not a JSON Pointer such as "/name".`)
@@ -15,11 +15,11 @@ export function formatPointer(tokens: readonly string[]): string {
 }
 
 export function escapeToken(token: string): string {
-  // RFC 6901 §3. `~` first, or it would escape the escapes.
+  // RFC 6901 §3. `~` comes first, because it is part of the other escape.
   return token.replaceAll('~', '~0').replaceAll('/', '~1')
 }
 
-/** The value at a place, or `undefined`. Only own members count, and only `0`, `1`, `2` … name an item of an array. */
+/** The value at a place, or `undefined`. Only own members count. Only `0`, `1`, `2` and so on name items of an array. */
 export function valueAt(document: unknown, tokens: readonly string[]): unknown {
   let value = document
   for (const token of tokens) value = memberOf(value, token)
@@ -29,14 +29,14 @@ export function valueAt(document: unknown, tokens: readonly string[]): unknown {
 /**
  * The document with `value` at a place. `document` itself does not change; the result shares its other parts.
  *
- * Missing parents become objects; `-`, or the length of an array, appends. Where a scalar, or a name in an array,
- * leaves no place for the value, the document comes back as it was.
+ * Creates missing parents as objects. `-`, or the length of an array, appends. Returns `document` itself if the place
+ * cannot exist: below a scalar, or under a name in an array.
  */
 export function withValueAt(document: unknown, tokens: readonly string[], value: unknown): unknown {
   return placeAt(document, tokens, 0, value)
 }
 
-/** The document without the value at a place, copied as `withValueAt` copies; what followed in an array moves up. */
+/** The document without the value at a place. `document` itself does not change. Later items of an array move up. */
 export function withoutValueAt(document: unknown, tokens: readonly string[]): unknown {
   return placeAt(document, tokens, 0, undefined)
 }
@@ -44,7 +44,7 @@ export function withoutValueAt(document: unknown, tokens: readonly string[]): un
 const BAD_ESCAPE = /~(?![01])/
 
 function unescapeToken(token: string): string {
-  // RFC 6901 §4. `~1` first: `~01` is `~1`, not `/`.
+  // RFC 6901 §4. `~1` comes first, because `~01` stands for `~1` and not for `/`.
   return token.includes('~') ? token.replaceAll('~1', '/').replaceAll('~0', '~') : token
 }
 
@@ -91,13 +91,13 @@ export function arrayIndex(token: string): number {
   return INDEX.test(token) ? Number(token) : -1
 }
 
-/** An own member or item. `undefined` when there is none: no JSON value is `undefined`, and inherited members do not count. */
+/** An own member or item, or `undefined`, which is not a JSON value. Inherited members do not count. */
 export function memberOf(value: unknown, token: string): unknown {
   if (Array.isArray(value)) return value[arrayIndex(token)]
   return isObject(value) && Object.hasOwn(value, token) ? value[token] : undefined
 }
 
-/** Writes an own member, whatever its name: `__proto__` is one like the others, and a frozen prototype is no obstacle. */
+/** Writes an own member of any name, also `__proto__`, and also if the prototype is frozen. */
 export function setMember(object: JsonObject, name: string, value: unknown): void {
   if (name in object && !Object.hasOwn(object, name)) {
     Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true })

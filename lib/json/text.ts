@@ -1,6 +1,6 @@
 /**
- * Reads JSON, and refuses a number that JavaScript cannot keep: `9007199254740993` would become `9007199254740992`, and
- * be written back as that by a client that never touched it.
+ * Parses JSON, and refuses a number that JavaScript cannot represent exactly. `9007199254740993` would become
+ * `9007199254740992`, and a client that did not touch it would write that back.
  */
 export function parseJson(text: string, caller: string): unknown {
   const value: unknown = JSON.parse(text)
@@ -11,7 +11,7 @@ export function parseJson(text: string, caller: string): unknown {
   )
 }
 
-/** The first number of a JSON text that JavaScript would change. One pass, and none at all for most texts. */
+/** The first number of a JSON text that JavaScript would change. Most texts are only searched for long numbers. */
 export function inexactNumber(text: string): string | undefined {
   if (!EIGHT_DIGITS.test(text) && !EXPONENT.test(text)) return undefined
   for (let at = 0; at < text.length; at++) {
@@ -28,11 +28,11 @@ export function inexactNumber(text: string): string | undefined {
 }
 
 /**
- * Whether a decimal stands for the same number after JavaScript has read and written it. The 17 digits with which other
- * languages write a double, such as 0.10000000000000001, count as that double. Infinity and NaN are never exact.
+ * Whether a decimal is still the same number after JavaScript has parsed and written it. Other languages write a double
+ * with 17 digits, such as 0.10000000000000001; this counts as exact. Infinity and NaN never do.
  */
 export function isExact(decimal: string): boolean {
-  // 15 digits always come back, as long as the number is far from the largest and smallest doubles.
+  // A number of up to 15 digits is exact, unless it is close to the largest or smallest double.
   if (decimal.length <= 15 && Math.abs(Number(decimal.split(/e/i)[1] ?? 0)) < 280) return true
   const number = Number(decimal)
   if (!Number.isFinite(number)) return false
@@ -51,8 +51,8 @@ export function shortened(number: string): string {
   return number.length > 40 ? `${number.slice(0, 40)}…` : number
 }
 
-// 15 digits and a usual exponent always fit, and a point leaves eight of sixteen in a row. A date or a hash in a string looks
-// like more, and costs the second pass. In one pattern these two take longer than apart.
+// A number that JavaScript changes has more than 15 digits, so at least eight in a row, or an exponent. Dates and hashes in
+// strings match too, and then the second pass decides. Two patterns are faster than one.
 const EIGHT_DIGITS = /\d{8}/
 const EXPONENT = /\d[eE][-+\d]/
 
@@ -69,7 +69,7 @@ function endOfString(text: string, start: number): number {
   return at
 }
 
-/** `-12.50e3` as the digits `125` and the power of ten by which `0.125` is multiplied. Zero has no digits. */
+/** Splits `-12.50e3` into the digits `125` and the power of ten that `0.125` is multiplied by. Zero has no digits. */
 function normalised(decimal: string): { readonly digits: string; readonly exponent: number } {
   const [mantissa = '', power = '0'] = decimal.toLowerCase().split('e')
   const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
@@ -87,7 +87,7 @@ export function jsonText(value: unknown, who: string): string {
   const text: string | undefined = JSON.stringify(value)
   if (text === undefined)
     throw new TypeError(`${who}: a value of type ${typeof value} is not JSON; write null or an object.`)
-  // JSON turns NaN into null without a word. A text without null needs no second look.
+  // JSON silently turns NaN into null, so only a text with null has to be checked.
   if (text.includes('null')) JSON.stringify(value, (name, member) => finite(name, member, who))
   return text
 }

@@ -4,16 +4,16 @@ import { type ChangedBy, changedBy, keyedItems, orderTogether } from './keyed-it
 import type { ArrayKeys } from './marks'
 import { formatPointer, isObject, type JsonObject, memberOf, parsePointer, setMember } from './pointer'
 
-/** A member that differs from the base. `alike`: both sides made the same of it; `both`: they did not, a conflict. */
+/** A member that differs from the base. `alike`: both sides changed it to the same value. `both`: a conflict. */
 export interface ThreeWayChange {
-  /** Its place in theirs, or in mine if theirs no longer has it. */
+  /** The place in theirs, or in mine if theirs no longer has it. */
   readonly pointer: string
   readonly by: ChangedBy
 }
 
 export interface ThreeWayOptions {
   readonly arrayKeys?: ArrayKeys | undefined
-  /** The most changes, and the most conflicts, that are listed. 50 by default. */
+  /** The most changes, and the most conflicts, that are listed. Default: 50. */
   readonly most?: number | undefined
 }
 
@@ -22,17 +22,18 @@ export type ThreeWayMerge =
       readonly ok: true
       readonly value: unknown
       readonly changes: readonly ThreeWayChange[]
-      /** Neither side touched what the other touched, not even to make the same of it. */
+      /** No member was changed by both sides, not even to the same value. */
       readonly isDisjoint: boolean
     }
   | { readonly ok: false; readonly conflicts: readonly string[]; readonly changes: readonly ThreeWayChange[] }
 
 /**
- * Merges two values that were both made from `base`: objects by member, arrays by item where `arrayKeys` says how to
- * tell items apart and all of them can be told apart, anything else as a whole. What only one side changed is as that
- * side has it; what both changed differently is a conflict.
+ * Merges two values that are both based on `base`. Objects are merged by member, arrays by item if `arrayKeys` names an
+ * identity that all items have, and anything else as a whole. The result takes each change from the side that made it. If
+ * both sides changed the same part in different ways, that is a conflict.
  *
- * `undefined` stands for a missing value. The arguments are not changed. Documents that are nested too deep conflict as a whole.
+ * `undefined` stands for a missing value. The arguments do not change. Documents that are nested too deeply conflict as a
+ * whole.
  */
 export function mergeThreeWay(
   base: unknown,
@@ -74,7 +75,7 @@ export function mergeThreeWay(
     const [theirs, mine, base] = items
     if (!theirs || !mine || !base) return undefined
     const { keys, movedBy } = orderTogether(base, theirs, mine)
-    // Both moved items, in different ways: no order suits both.
+    // Both sides moved items in different ways, so no order is right for both.
     if (movedBy === 'both') return undefined
     note(path, movedBy)
     return [...new Set([...keys, ...base.keys()])].flatMap((key) => {

@@ -37,30 +37,30 @@ export interface MemberRules {
   readonly versionField: readonly string[] | undefined
 }
 
-/** Members that a schema says something of, in the stored value and in the next one. */
+/** Members that a schema annotates, in the stored value and in the next one. */
 export interface SchemaMarks {
   readonly readOnly: MarkedPair | undefined
   readonly writeOnly: MarkedPair | undefined
 }
 
-/** What clients send, without the version field and hidden members. */
+/** The value that a client sent, without the version field and hidden members. */
 export function withoutForeign(sent: unknown, rules: MemberRules): unknown {
   const own = rules.versionField === undefined ? sent : withoutValueAt(sent, rules.versionField)
   return withoutMembers(own, rules.hidden)
 }
 
-/** A new resource. Members that only the server may set are ignored (OpenAPI: `readOnly`), but for the identity of items. */
+/** A new resource, without members that only the server may set (OpenAPI: `readOnly`). The identity of items is kept. */
 export function proposeNew(sent: unknown, readOnly: Marks | undefined, rules: MemberRules): unknown {
   return withoutMembersButKeys(withoutForeign(sent, rules), readOnly, rules.arrayKeys)
 }
 
-/** PUT and PATCH: members that the client may not see stay as they were. */
+/** For PUT and PATCH: hidden members keep their stored value. */
 export function carryHidden(next: unknown, stored: unknown, rules: MemberRules): unknown {
   const own = rules.versionField === undefined ? next : withoutValueAt(next, rules.versionField)
   return carryMembers(alike(rules.hidden), stored, own, rules.arrayKeys)
 }
 
-/** Carries over what the client may not set (`readOnly`), and, where it left them out, members that it is never shown. */
+/** Carries over members that the client may not set (`readOnly`), and write-only members that it left out. */
 export function carryReadOnlyAndWriteOnly(
   next: unknown,
   stored: unknown,
@@ -72,8 +72,8 @@ export function carryReadOnlyAndWriteOnly(
 }
 
 /**
- * Pointers to write-only members of `kept`, what `withStoredMembers` gave, that `seenIn` would show: another branch of the
- * schema holds there. `value` is without them.
+ * Pointers to write-only members of `kept` that would become visible, because another branch of the schema holds for the new
+ * value. `value` is the value without them.
  */
 export function revealedMembers(
   [next, kept]: readonly [unknown, unknown],
@@ -106,14 +106,14 @@ export function misplacedUnseen(stored: unknown, next: unknown, marks: SchemaMar
   return [...new Set(pointers)]
 }
 
-/** The value with its key in it, where it has to name one: as it stands in the stored value, which may be a number. */
+/** The value with its key filled in, if it has to have one. Uses the stored form of the key, which may be a number. */
 export function withKey(value: unknown, stored: unknown, key: string | undefined, rules: MemberRules): unknown {
   if (rules.keyPointer === undefined || key === undefined) return value
   if (valueAt(value, rules.keyPointer) !== undefined) return value
   return withValueAt(value, rules.keyPointer, valueAt(stored, rules.keyPointer) ?? key)
 }
 
-/** The pointers to members that a change touches although it may not. */
+/** The changes of members that must not change. */
 export function forbiddenChanges(before: unknown, after: unknown, rules: MemberRules): MemberChange[] {
   const { immutable, writeOnce, arrayKeys } = rules
   const fixed = changesIn(alike(immutable), before, after, arrayKeys)
@@ -125,8 +125,8 @@ function isUnset(member: unknown): boolean {
 }
 
 /**
- * Compared by value before and after, never by the paths of a patch: those can be spelt in ways that hide what they do.
- * A column has NULL, and a typed client sends null, where JSON has no member: neither is a change.
+ * The changes of marked members. Compares the values before and after, and never the paths of a patch, because these can
+ * hide what they do. A missing member and `null` count as the same: databases and typed clients have `null` for it.
  */
 export function changesIn(
   marks: MarkedPair | undefined,
@@ -152,11 +152,11 @@ function kindOfChange(was: unknown, is: unknown): MemberChange['kind'] | undefin
   return sameJson(was, is) ? undefined : 'changed'
 }
 
-/** Does the value say another key than the one it is stored under? A key that is still to be given is another one too. */
+/** Whether the value names another key than its own. Before the store has generated the key, any key is another one. */
 export function namesOtherKey(value: unknown, key: string | undefined, rules: MemberRules): boolean {
   const named = rules.keyPointer && valueAt(value, rules.keyPointer)
   if (named === undefined) return false
-  // A store that counts its keys keeps numbers. Anything else only looks like the key: String(['1']) is '1', and a parser
-  // may have rounded a number to it.
+  // Some stores have numbers as keys. Other values only look like the key: String(['1']) is '1', and a parser may have
+  // rounded a large number.
   return String(named) !== key || !(typeof named === 'string' || Number.isSafeInteger(named))
 }

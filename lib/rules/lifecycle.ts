@@ -8,11 +8,11 @@ export interface LifecycleOptions {
   readonly field: string
   /** States in which nothing can be changed: 409 `frozen`. */
   readonly frozen?: readonly string[]
-  /** States that stand for "removed": 410 `gone`. */
+  /** States that mean "removed": 410 `gone`. */
   readonly gone?: readonly string[]
-  /** Where a new resource may begin. Default: anywhere. */
+  /** The states that a new resource may have. Default: any. */
   readonly initial?: readonly string[]
-  /** From each state to the ones it may go to. A final state has an empty list. Default: from any to any. */
+  /** For each state, the states that may follow. A final state has an empty list. Default: any state may follow any. */
   readonly transitions?: Readonly<Record<string, readonly string[]>>
 }
 
@@ -38,7 +38,7 @@ export function readLifecycle(caller: string, options: LifecycleOptions): Lifecy
   }
 }
 
-/** A state that is mentioned nowhere else is most likely a typo. */
+/** Refuses a state that transitions lead to but nothing else mentions: it is most likely a typo. */
 function check(caller: string, lifecycle: LifecycleOptions): void {
   checkOptions(caller, lifecycle, LIFECYCLE, ['field'])
   const { transitions, initial = [], frozen = [], gone = [] } = lifecycle
@@ -51,21 +51,19 @@ function check(caller: string, lifecycle: LifecycleOptions): void {
     )
 }
 
-/** The states that a resource goes through, as told by one of its members. */
+/** The prepared options. */
 export interface Lifecycle {
   /** Tokens of the JSON Pointer to the member that holds the state. */
   readonly field: readonly string[]
-  /** In these nothing can be changed. */
   readonly frozen: ReadonlySet<string>
-  /** These stand for "removed": 410. */
   readonly gone: ReadonlySet<string>
-  /** Where a new resource may begin; `undefined`: anywhere. */
+  /** `undefined`: any. */
   readonly initial: ReadonlySet<string> | undefined
-  /** From which state to which; `undefined`: from any to any. */
+  /** `undefined`: any state may follow any. */
   readonly transitions: ReadonlyMap<string, ReadonlySet<string>> | undefined
 }
 
-/** The state as a string, `undefined` where the member is missing or no string. */
+/** The state; `undefined` if the member is missing or not a string. */
 export function stateOf(lifecycle: Lifecycle, value: unknown): string | undefined {
   const state = valueAt(value, lifecycle.field)
   return typeof state === 'string' ? state : undefined
@@ -95,7 +93,7 @@ export function transitionConflict(lifecycle: Lifecycle, before: unknown, after:
   return answerOf('transition_not_allowed', { detail, from, to, allowed: [...allowed], conflicts })
 }
 
-/** A value without a state begins: it is new, or it was stored without one. `undefined`: any state may follow. */
+/** The states that may follow; `undefined` means any. A value without a state is treated like a new one. */
 function statesAfter({ initial, transitions }: Lifecycle, from: string | undefined): ReadonlySet<string> | undefined {
   return from === undefined ? initial : transitions && (transitions.get(from) ?? NONE)
 }

@@ -10,7 +10,7 @@ export interface TagSource {
   readonly name: string
   readonly key: string
   readonly state: ResourceState<unknown>
-  /** The value as clients see it. */
+  /** Returns the value as clients see it. */
   readonly representation: () => unknown
 }
 
@@ -18,11 +18,11 @@ export interface TagSource {
 export interface TagScheme {
   /** The first tag is shown; each of them is accepted as the current one. All are strong. */
   tagsFor(source: TagSource): readonly EntityTag[]
-  /** Compares two opaque parts; `===` where it is left out. */
+  /** Compares two opaque parts. Default: `===`. */
   readonly sameOpaque?: (a: string, b: string) => boolean
 }
 
-/** The version itself. Shows what the adapter counts by: `signature` does not. */
+/** The version itself. Clients can see it, for example a counter. `signature` hides it. */
 export const versionTag: TagScheme = {
   tagsFor: ({ state }) => [tagOfStore(state) ?? strong(opaqueFromVersion(state.version))],
 }
@@ -30,26 +30,26 @@ export const versionTag: TagScheme = {
 /**
  * A hash of the representation: the `etag` package over canonical JSON (RFC 8785).
  *
- * Two states of the same content have the same tag: a client whose copy equals what is stored may go on, even if others have
- * changed it and changed it back in between. A client that can guess the content can also make its tag.
+ * Two states with the same content have the same tag. So a client may continue if others have changed the resource and
+ * changed it back. A client that can guess the content can also make its tag.
  */
 export function contentHash(): TagScheme {
   return { tagsFor: ({ representation }) => [parsed(createEtag(canonicalJson(representation())))] }
 }
 
-/** The secrets behind `signature`. A short one is refused: it could be guessed from one tag. */
+/** The secrets of `signature`. A short secret is refused, because it could be guessed from one tag. */
 export interface SignatureOptions {
   /** At least 32 secret bytes. */
   readonly secret: string | Buffer
-  /** Tags made with these are still accepted: how a secret is changed while clients hold tags. */
+  /** Tags that were made with these secrets are still accepted, so a secret can be changed at any time. */
   readonly previousSecrets?: readonly (string | Buffer)[] | undefined
 }
 
 /**
  * A state signature: HMAC-SHA-256 over the name of the resource, its key and its version.
  *
- * A client can neither make a tag that it was not given nor read a counter from one. There is no expiry: a strong tag
- * may change only with its state (RFC 9110 §8.8.1).
+ * A client cannot make a tag by itself, and cannot read a counter from one. Tags do not expire, because a strong tag may
+ * only change together with its state (RFC 9110 §8.8.1).
  */
 export function signature(options: SignatureOptions): TagScheme {
   refuseUnknown('signature()', options, ['secret', 'previousSecrets'])
@@ -64,7 +64,7 @@ export function signature(options: SignatureOptions): TagScheme {
   }
   return {
     tagsFor({ name, key, state }) {
-      // JSON keeps the three apart: no choice of key and version makes the text of another pair.
+      // JSON separates the three parts, so no other key and version give the same text.
       const text = JSON.stringify([name, key, state.version])
       return secrets.map((each) => strong(createHmac('sha256', each).update(text).digest('base64url')))
     },

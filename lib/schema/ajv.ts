@@ -3,23 +3,23 @@ import type { FormatsPlugin } from 'ajv-formats'
 import { canonicalJson } from '../json/equal'
 import { valueAt } from '../json/pointer'
 
-/** An Ajv instance of the app's own, by the part of its shape that is used. */
+/** The app's own Ajv instance: the part of its shape that is used here. */
 export interface AjvInstance {
   compile(schema: object): CompiledSchema
   opts: { $data?: unknown; code?: { regExp?: unknown } | undefined }
-  /** The schemas that it knows by name, looked through for `readOnly` and `writeOnly`. */
+  /** Its named schemas, which are searched for `readOnly` and `writeOnly`. */
   readonly refs?: object
   readonly schemas?: object
 }
 
-/** A compiled Ajv validator, by the part of its shape that is used. */
+/** A compiled Ajv validator: the part of its shape that is used here. */
 export interface CompiledSchema {
   (value: unknown): unknown
   errors?: readonly object[] | null
   schema?: unknown
 }
 
-/** An instance of our own: draft-07 where `$schema` says so, else 2020-12. Loaded only where a JSON Schema is given. */
+/** Creates an instance: for draft-07 if `$schema` says so, else for 2020-12. Ajv is only loaded here. */
 export function newAjv(schema: unknown, options: Options): Ajv {
   const isDraft07 = /draft-07/.test(String(valueAt(schema, ['$schema'])))
   const ajv: Ajv = isDraft07
@@ -32,8 +32,8 @@ export function newAjv(schema: unknown, options: Options): Ajv {
 }
 
 /**
- * An instance that judges as the app's does, with its formats and keywords, but changes nothing and warns of nothing.
- * Without one: an instance of our own.
+ * Creates an instance with the options, formats and keywords of the app's instance, but one that never changes a value and
+ * never logs. Without an instance of the app, the same as `newAjv`.
  */
 export function quietAjv(schema: unknown, apps: AjvInstance | undefined, options: Options = {}): Ajv {
   const quiet: Options = { ...NO_CHANGES, ...options, strict: false, logger: false, allErrors: false, verbose: false }

@@ -4,21 +4,21 @@ import { type Engine, type SchemaGraph, type SchemaNode, schemaGraph } from './s
 
 export type Annotation = 'readOnly' | 'writeOnly'
 
-/** Gives the members of a value that a schema annotates. `undefined`: there is none. */
+/** Returns the members of a value that a schema annotates; `undefined` if there are none. */
 export type Annotator = (value: unknown) => Marks | undefined
 
 export interface Annotations {
   of(annotation: Annotation): Annotator | undefined
-  /** A member of this name may be missing although it is required: only the server sets it. */
+  /** Whether only the server sets the member of this name, so that it may be missing although it is required. */
   isReadOnly(schema: object, name: string): boolean
 }
 
 /**
- * Finds annotations as JSON Schema core §7.7.1 says: those of subschemas that hold. Ajv collects none, and a keyword of our
- * own in Ajv would run in branches that fail later.
+ * Collects annotations from the subschemas that hold for a value (JSON Schema core §7.7.1). Ajv does not collect them, and a
+ * custom keyword in Ajv would also run in branches that fail later.
  *
- * What has to hold for the whole value to be valid is taken to hold: a value that is not is refused by Ajv. A subschema
- * decides by its assertions only where it may fail: in `anyOf`, `oneOf`, `if`, `not` and `contains`.
+ * Ajv refuses invalid values anyway, so a subschema that a valid value has to satisfy is taken to hold. The assertions of a
+ * subschema are only checked where it may fail: in `anyOf`, `oneOf`, `if`, `not` and `contains`.
  */
 export function annotationsIn(
   schema: unknown,
@@ -42,7 +42,7 @@ export function annotationsIn(
   }
 }
 
-/** Whether a value satisfies a schema, by the evaluation that annotations are collected with. */
+/** Returns whether a value satisfies a schema, according to the evaluation that collects annotations. */
 export function holdsIn(
   schema: unknown,
   others: ReadonlyMap<string, unknown>,
@@ -56,7 +56,7 @@ function says(annotation: Annotation, schema: unknown, others: ReadonlyMap<strin
   return [schema, ...others.values()].some((each) => JSON.stringify(each ?? null).includes(`"${annotation}":true`))
 }
 
-/** Behind references and `allOf`, too, for these hold wherever the schema does. */
+/** Also looks behind references and into `allOf`, because these hold wherever the schema holds. */
 function saysItself(node: SchemaNode, annotation: Annotation, seen: Set<SchemaNode>): boolean {
   if (!isObject(node.schema) || seen.has(node)) return false
   seen.add(node)
@@ -65,12 +65,12 @@ function saysItself(node: SchemaNode, annotation: Annotation, seen: Set<SchemaNo
   return same.some((each) => saysItself(each, annotation, seen))
 }
 
-/** What a subschema that holds says of one value. */
+/** The result of a subschema that holds for one value. */
 interface Outcome {
   note: Note | undefined
-  /** The note was made here, and may be added to. */
+  /** The note is not shared with another outcome, so children may be added to it. */
   isOwn: boolean
-  /** Names and indexes that were evaluated, for `unevaluatedProperties` and `unevaluatedItems`. */
+  /** Evaluated names and indexes, for `unevaluatedProperties` and `unevaluatedItems`. */
   evaluated: Set<string> | undefined
 }
 
@@ -80,7 +80,7 @@ interface Note {
   readonly children: Map<string, Note> | undefined
 }
 
-/** The resources that were entered to get here: what `$dynamicRef` looks through. */
+/** The dynamic scope: the schema resources that were entered on the way, which `$dynamicRef` searches. */
 interface Scope {
   readonly uri: string
   readonly outer: Scope | undefined
@@ -108,7 +108,7 @@ function evaluation(
     holds: (value) => apply(root, value, newScope(''), false) !== undefined,
   }
 
-  /** `undefined`: it does not hold. With `must` it is taken to hold. */
+  /** `undefined` if the subschema does not hold. With `must` it is taken to hold. */
   function apply(node: SchemaNode, value: unknown, from: Scope, must: boolean): Outcome | undefined {
     const { schema } = node
     if (!isObject(schema)) return schema || must ? nothing() : undefined
@@ -172,7 +172,7 @@ function evaluation(
       if (tracks) evaluatedIn(into).add(name)
       return applyBelow(each, value[name], name, scope, must, into, false)
     }
-    // Most schemas say something of few members; then only those are looked at.
+    // Most schemas describe only a few members, and then only those are checked.
     const known = rest || names || node.patterns.length > 0 ? Object.keys(value) : [...properties.keys()]
     for (const name of known) {
       if (!Object.hasOwn(value, name)) continue
@@ -250,7 +250,7 @@ function evaluation(
   }
 
   function entered(from: Scope, { place }: SchemaNode): Scope {
-    // The outermost counts: what was entered before adds nothing.
+    // The outermost scope counts, so entering a resource again changes nothing.
     for (let scope: Scope | undefined = from; scope; scope = scope.outer) if (scope.uri === place.base) return from
     const known = from.inner.get(place.base) ?? newScope(place.base, from)
     from.inner.set(place.base, known)
@@ -269,7 +269,7 @@ function evaluation(
     return found
   }
 
-  /** A schema that refers to itself in two branches is not searched twice. */
+  /** Applies a referenced schema once for each value, because a schema may refer to itself in several branches. */
   function remembered(node: SchemaNode, value: unknown, scope: Scope, must: boolean): Outcome | undefined {
     if (!isContainer(value)) return apply(node, value, scope, must)
     const seen = scope.seen[must ? 1 : 0]
@@ -292,7 +292,7 @@ function dependenciesHold({ schema }: SchemaNode, value: JsonObject): boolean {
   )
 }
 
-/** The nodes from which an annotation can be reached: the others need no look where they have to hold anyway. */
+/** The nodes from which an annotation can be reached. Others can be skipped where they are taken to hold. */
 function reaching({ nodes, nodesBelow }: SchemaGraph, annotation: Annotation): Set<SchemaNode> {
   const above = new Map<SchemaNode, SchemaNode[]>()
   for (const node of nodes) {
@@ -332,7 +332,7 @@ function merge(into: Outcome, from: Outcome): void {
   if (from.evaluated) for (const each of from.evaluated) evaluatedIn(into).add(each)
 }
 
-/** Neither is changed: one of them may be remembered for another branch. */
+/** Changes neither of the two, because one may be remembered for another branch. */
 function together(one: Note, two: Note): Note {
   if (one.marked || two.marked) return MARKED
   const children = new Map(one.children)
@@ -353,7 +353,6 @@ function addChild(into: Outcome, name: string, child: Note, isArray: boolean): v
   into.note.children?.set(name, known ? together(known, child) : child)
 }
 
-/** Items are entities of their own, members are not. */
 const NO_MARKS: Marks = { marked: false, names: [], isNamed: () => false, below: () => undefined }
 
 function marksIn({ marked, isArray, children }: Note): Marks {

@@ -4,7 +4,7 @@ import { type AjvInstance, type CompiledSchema, newAjv, quietAjv } from './ajv'
 import { type Annotations, annotationsIn } from './annotations'
 import type { Checked, SchemaCheck, SchemaError } from './schema-check'
 
-/** Compiles a JSON Schema once. A schema never comes from a request: it is code. */
+/** Compiles a JSON Schema once. A schema is code of the app and never comes from a request. */
 export function jsonSchema(schema: object | CompiledSchema, ajv: AjvInstance | undefined): SchemaCheck {
   if (ajv?.opts.$data && !hasOwnRegExp(ajv)) throw new TypeError(`schema: the Ajv instance has ${SLOW_PATTERNS}`)
   const validate = isCompiled(schema) ? schema : compiled(schema, ajv ?? ownAjv(schema))
@@ -16,7 +16,7 @@ export function jsonSchema(schema: object | CompiledSchema, ajv: AjvInstance | u
   const mayChange = isCompiled(schema) || ajv !== undefined
   return {
     check(value, isDraft) {
-      // What the app's own validator fills in and converts is its copy; the value may share parts with what is stored.
+      // A copy, because the app's own validator may change it, and the value may share parts with the stored one.
       const own: unknown = mayChange ? JSON.parse(JSON.stringify(value)) : value
       const errors = errorsOf(validate, own)
       if (errors === undefined) return { ok: true, value: own }
@@ -30,7 +30,7 @@ export function jsonSchema(schema: object | CompiledSchema, ajv: AjvInstance | u
 const SLOW_PATTERNS =
   '$data without code.regExp: a client could bring a pattern that takes for ever. Turn $data off, or give code.regExp a linear engine such as re2.'
 
-/** A function of another library, such as `Article.parse` of zod, would refuse everything or nothing. */
+/** Throws for a function of another library, such as `Article.parse` of zod, which would refuse everything or nothing. */
 function mustBeValidator(validate: CompiledSchema): void {
   const said = saidOf(validate)
   if (said === undefined) return
@@ -39,9 +39,9 @@ function mustBeValidator(validate: CompiledSchema): void {
   )
 }
 
-/** Tried once: a validator says something about any value. Those that Ajv has written to a file have no other mark. */
+/** Calls the function once to see what it does. A validator that Ajv has written to a file has no other mark. */
 function saidOf(validate: CompiledSchema): string | undefined {
-  // An asynchronous one is refused by name.
+  // Compiled by Ajv. An asynchronous one is refused later.
   if (isObject(validate.schema)) return undefined
   try {
     const said = validate({})
@@ -61,7 +61,7 @@ function refuseUnusable(schema: unknown, isCompiled: boolean): void {
     )
 }
 
-/** Ajv fills in its own engine where the app gave none. */
+/** Whether the app has given a RegExp engine. If not, Ajv fills in its own. */
 function hasOwnRegExp({ opts: { code } }: AjvInstance): boolean {
   const regExp = code?.regExp as { code?: unknown } | undefined
   return regExp !== undefined && regExp.code !== 'new RegExp'
@@ -80,7 +80,7 @@ function compiled(schema: object, ajv: AjvInstance): CompiledSchema {
 }
 
 function ownAjv(schema: object): Ajv {
-  // No allErrors: with it a `maxLength` no longer shields a slow `pattern`. No $data: patterns come from the app alone.
+  // Without `allErrors`, a failed `maxLength` keeps a slow `pattern` from running. Without `$data`, no client can send a pattern.
   return newAjv(schema, { strictTypes: false, strictTuples: false })
 }
 
@@ -97,7 +97,7 @@ function nothing(): undefined {
   return undefined
 }
 
-/** Where members can be annotated, the subschemas that decide about it are compiled one by one. */
+/** Reads the annotations of a schema. Subschemas that decide about an annotation are compiled one by one. */
 function readAnnotations(schema: unknown, ajv: AjvInstance | undefined): Annotations | undefined {
   let engine: Ajv | undefined
   const engineOf = () => {
@@ -113,13 +113,13 @@ function readAnnotations(schema: unknown, ajv: AjvInstance | undefined): Annotat
   })
 }
 
-/** An Ajv keeps each schema as `{ schema }`, or as another name for one. */
+/** The named schemas of an instance. It keeps each as `{ schema }`, or as another name for one. */
 function knownTo(ajv: AjvInstance | undefined): ReadonlyMap<string, unknown> {
   const known = Object.entries({ ...ajv?.refs, ...ajv?.schemas })
   return new Map(known.map(([name, it]) => [name, valueAt(it, ['schema'])] as const).filter(([, it]) => isObject(it)))
 }
 
-/** The same schema, in which a required member that is read-only may be missing: OpenAPI requires it of answers alone. */
+/** A check with the same schema, but without required read-only members, which OpenAPI only requires in answers. */
 function lenient(schema: unknown, apps: AjvInstance | undefined, annotations: Annotations) {
   if (!isObject(schema) || !JSON.stringify(schema).includes('"required"')) return undefined
   let validate: ValidateFunction | undefined
@@ -165,5 +165,5 @@ interface MissingCheck {
   errors?: Partial<ErrorObject>[]
 }
 
-/** Branches that do not hold are named by the keyword that they stand in. */
+/** A missing member may be the reason for an error of these keywords. Errors of branches have the name of their keyword. */
 const EXCUSABLE: ReadonlySet<string> = new Set(['required', 'anyOf', 'oneOf', 'if', 'not', 'contains'])

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, memberOf, parsePointer } from '../json/pointer'
 
-/** A subschema, and the URI of the resource that it belongs to. */
+/** A subschema, and the URI of the schema resource that it belongs to. */
 export interface Place {
   readonly schema: unknown
   readonly base: string
@@ -10,9 +10,9 @@ export interface Documents {
   readonly root: Place
   /** What a `$ref` refers to. */
   resolve(ref: string, base: string): Place
-  /** The subschema that a `$dynamicRef` may mean in a resource, `''` for `$recursiveRef`. */
+  /** The subschema of a resource that a `$dynamicRef` may refer to. The name is `''` for `$recursiveRef`. */
   dynamicAnchor(name: string, base: string): Place | undefined
-  /** Those of all resources that are known so far. */
+  /** The same in all resources that are known so far. */
   dynamicAnchors(name: string): Place[]
   /** The place of a subschema below another one. */
   below(schema: unknown, base: string): Place
@@ -21,8 +21,8 @@ export interface Documents {
 const NOWHERE = 'schema:/'
 
 /**
- * Finds the subschemas that references name: by JSON Pointer, by anchor, by `$id` (JSON Schema core §8, §9). `others`
- * are the schemas that are known under a name, looked into when one is named.
+ * Resolves references to subschemas, by JSON Pointer, anchor or `$id` (JSON Schema core §8, §9). `others` are the schemas
+ * that are known by name. They are only read if a reference names them.
  */
 export function schemaDocuments(schema: unknown, others: ReadonlyMap<string, unknown>): Documents {
   const resources = new Map<string, Place>()
@@ -106,7 +106,7 @@ function resolveUri(ref: string, base: string): string {
   }
 }
 
-/** What looks like a schema there is a value. */
+/** The values of these keywords are not schemas, even if they look like one. */
 const NO_SCHEMAS: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples'])
 const SCHEMAS_BY_NAME: ReadonlySet<string> = new Set([
   '$defs',

@@ -1,13 +1,13 @@
 import { isObject, type JsonObject } from '../json/pointer'
 import { type Documents, type Place, schemaDocuments } from './schema-documents'
 
-/** Says whether a value satisfies the assertions of one subschema, but not those of the subschemas in it. */
+/** Checks the assertions of one subschema, without those of the subschemas in it. */
 export type Assertions = (value: unknown) => boolean
 
-/** One subschema with the subschemas that it applies, found and sorted once. */
+/** One subschema with the subschemas that it applies. */
 export interface SchemaNode {
   readonly place: Place
-  /** `false` is a schema that nothing satisfies, `true` one that everything does. */
+  /** Every value satisfies `true`; none satisfies `false`. */
   readonly schema: JsonObject | boolean
   one(keyword: string): SchemaNode | undefined
   list(keyword: string): readonly SchemaNode[]
@@ -15,8 +15,9 @@ export interface SchemaNode {
   readonly patterns: readonly (readonly [pattern: RegExp, node: SchemaNode])[]
   readonly required: readonly string[]
   readonly assertions: Assertions | undefined
-  /** The schema behind `$ref`, and behind `$dynamicRef` or `$recursiveRef` as it looks without a dynamic scope. */
+  /** The target of `$ref`. */
   readonly ref: SchemaNode | undefined
+  /** The target of `$dynamicRef` or `$recursiveRef` outside any dynamic scope. */
   readonly dynamicRef: { readonly name: string; readonly node: SchemaNode } | undefined
 }
 
@@ -24,7 +25,7 @@ export interface SchemaGraph {
   readonly root: SchemaNode
   readonly documents: Documents
   nodeOf(place: Place): SchemaNode
-  /** All that can be reached from the root. */
+  /** All nodes that can be reached from the root. */
   readonly nodes: readonly SchemaNode[]
   /** The nodes that a node applies, by reference or directly. */
   nodesBelow(node: SchemaNode): readonly SchemaNode[]
@@ -35,7 +36,7 @@ export interface Engine {
   patternOf(pattern: string): RegExp
 }
 
-/** Everything is found when the app starts: a reference to nowhere is an error then, and costs nothing later. */
+/** Resolves everything when the app starts, so that a broken reference is an error at that time. */
 export function schemaGraph(schema: unknown, others: ReadonlyMap<string, unknown>, engine: Engine): SchemaGraph {
   const documents = schemaDocuments(schema, others)
   const known = new Map<unknown, SchemaNode>()
@@ -54,7 +55,7 @@ export function schemaGraph(schema: unknown, others: ReadonlyMap<string, unknown
   const root = nodeOf(documents.root)
   while (open.length > 0) {
     for (let node = open.pop(); node; node = open.pop()) below.set(node, linked(node as OpenNode, documents, nodeOf))
-    // Any resource that is known by now may be in the dynamic scope.
+    // Any resource that is known now may be in the dynamic scope.
     for (const [node, each] of below)
       if (node.dynamicRef) each.push(...documents.dynamicAnchors(node.dynamicRef.name).map(nodeOf))
   }
@@ -102,7 +103,7 @@ function newNode(schema: JsonObject, place: Place, engine: Engine): OpenNode {
   }
 }
 
-/** Fills in the nodes that a node refers to, and gives them. */
+/** Fills in the nodes that a node applies, and returns them. */
 function linked(node: OpenNode, documents: Documents, nodeOf: (place: Place) => SchemaNode): SchemaNode[] {
   const { schema, place } = node
   const all: SchemaNode[] = []
@@ -170,7 +171,7 @@ const ONES: ReadonlySet<string> = new Set(
 )
 const LISTS: ReadonlySet<string> = new Set(words('allOf anyOf oneOf prefixItems items'))
 const BY_NAME: ReadonlySet<string> = new Set(words('properties patternProperties dependentSchemas dependencies'))
-/** Applied here, or no assertions at all. */
+/** Keywords that are not assertions, or that are applied by the evaluation itself. */
 const NOT_ASSERTED: ReadonlySet<string> = new Set([
   ...ONES,
   ...LISTS,

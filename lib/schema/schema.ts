@@ -4,7 +4,7 @@ import { type Annotations, annotationsIn } from './annotations'
 import { jsonSchema } from './json-schema'
 import type { Checked, SchemaCheck, SchemaError } from './schema-check'
 
-/** What a schema says of the value: the output of a Standard Schema, the static type of TypeBox before 1.0. Else it says nothing. */
+/** The type of the value from a schema: the output of a Standard Schema, or the static type of TypeBox before 1.0. */
 type OutputOf<Schema, Otherwise> = Schema extends {
   readonly '~standard': { readonly types?: { readonly output: infer Output } | undefined }
 }
@@ -13,7 +13,7 @@ type OutputOf<Schema, Otherwise> = Schema extends {
     ? Static
     : Otherwise
 
-/** What is stored: what the adapter says, or the schema where the adapter says nothing, as in `memoryAdapter()`. */
+/** The type of the stored value: from the adapter, or from the schema if the adapter has none, as in `memoryAdapter()`. */
 export type ValueOf<T, Schema> = unknown extends T ? OutputOf<Schema, T> : T
 
 export function compileSchema(schema: object, ajv: AjvInstance | undefined): SchemaCheck {
@@ -36,7 +36,7 @@ export interface StandardSchema<Output = unknown> {
     readonly vendor: string
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined
-    /** Where the library can write it as JSON Schema: `readOnly` and `writeOnly` are read from there. */
+    /** Converts the schema to JSON Schema, from which `readOnly` and `writeOnly` are read. Optional. */
     readonly jsonSchema?: { input(options: { readonly target: 'draft-2020-12' }): object } | undefined
   }
 }
@@ -50,7 +50,7 @@ interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** ArkType's are functions. */
+/** Schemas of ArkType are functions. */
 function isStandardSchema(schema: unknown): schema is StandardSchema {
   return (isContainer(schema) || typeof schema === 'function') && '~standard' in schema
 }
@@ -80,7 +80,7 @@ function standardSchema(schema: StandardSchema): SchemaCheck {
 
   return {
     check(value, isDraft) {
-      // A schema may write to what it is given, and the value shares parts with what is stored.
+      // A copy, because the schema may change it, and the value may share parts with the stored one.
       const given: unknown = JSON.parse(JSON.stringify(value))
       const result = validate(given)
       return result instanceof Promise
@@ -98,7 +98,7 @@ function readAnnotations(schema: StandardSchema): Annotations | undefined {
   try {
     text = jsonSchema?.input({ target: 'draft-2020-12' }) ?? {}
   } catch {
-    // Some libraries give no JSON Schema for a schema that converts. Then it does not say which members only the server sets.
+    // Some libraries cannot convert a schema that transforms values. Then no member is known to be read-only.
     return undefined
   }
   return annotationsIn(text, new Map(), {

@@ -1,4 +1,4 @@
-/** Settles as `work` does, or rejects with what `late` makes when that takes longer than `ms`. The work itself goes on. */
+/** Settles like `work`, or rejects with the error of `late` after `ms`. The work itself goes on. */
 export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error): Promise<R> {
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined
@@ -7,7 +7,7 @@ export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error)
       isSettled = true
       clearTimeout(timer)
     }
-    // An adapter of the app's own may give its result at once.
+    // The app's own adapter may return a value that is not a promise.
     Promise.resolve(work).then(
       (result) => {
         settle()
@@ -18,7 +18,7 @@ export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error)
         reject(error)
       },
     )
-    // A timer costs more than a read from memory, so work that is already done gets none.
+    // A timer is slower than a read from memory, so it is only started if the work is not done yet.
     void SETTLED.then(() => {
       if (!isSettled) timer = setTimeout(() => reject(late()), ms)
     })

@@ -1,9 +1,9 @@
 /** A queue of waiters, first come, first served. Each step takes the same time however long the queue is. */
 export interface Line<W> {
   readonly length: number
-  /** Joins the end. The function that it returns leaves the line from any place; a second call does nothing. */
+  /** Joins at the end. Returns a function that leaves the line from any place; a second call does nothing. */
   join(waiter: W): () => void
-  /** Takes the one in front out of the line. */
+  /** Removes the first waiter and returns it. */
   next(): W | undefined
 }
 
@@ -14,7 +14,7 @@ interface Place<W> {
   hasLeft: boolean
 }
 
-/** A linked list: to take the first of an array moves all others, and a `Set` walks over those that have left. */
+/** A linked list, because an array moves all others when the first one leaves, and a `Set` walks over those that left. */
 export function line<W>(): Line<W> {
   let first: Place<W> | undefined
   let last: Place<W> | undefined

@@ -10,7 +10,7 @@ export interface WaitOptions {
   readonly waitMs: number
   /** How many may wait at once for one key. */
   readonly maxWaiting: number
-  /** Gives up waiting. */
+  /** Ends the wait when it is aborted. */
   readonly signal: AbortSignal
 }
 
@@ -19,13 +19,13 @@ export interface LockQueue {
   wait(key: string, options: WaitOptions): Promise<Waited>
   /** Whether somebody has the turn. */
   isBusy(key: string): boolean
-  /** Whole seconds until a turn can be expected, from the length of the line and how long turns took lately. */
+  /** Whole seconds until a turn is likely, from the length of the line and the duration of recent turns. */
   retryAfterS(key: string): number
-  /** How many keys have a line: none when nobody holds or wants a lock. */
+  /** How many keys somebody holds or waits for. */
   readonly size: number
 }
 
-/** The weight of the latest turn in the expected length of the next one. */
+/** The weight of the latest turn in the average duration. */
 const NEWEST = 0.2
 
 export function lockQueue(now: () => number = () => performance.now()): LockQueue {

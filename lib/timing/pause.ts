@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
- * Waits before a step is tried again, and resolves to `false` without waiting where `untilMs` would be over by then. `tries`:
- * how often it was tried.
+ * Waits before a step is tried again. Resolves to `false`, without waiting, if that would take longer than `untilMs`. `tries`
+ * says how often it was tried.
  *
- * A random part ("full jitter") of a time that doubles from try to try: those that lost the same race do not meet again.
+ * The pause is random ("full jitter"), up to a bound that doubles with each try, so that those who lost the same race do
+ * not collide again.
  */
 export async function pause(
   tries: number,
@@ -19,13 +20,13 @@ export async function pause(
 export interface Pauses {
   readonly firstMs: number
   readonly longestMs: number
-  /** By `Date.now`. */
+  /** A time of `Date.now`. */
   readonly untilMs?: number | undefined
-  /** Its reason is what is thrown. */
+  /** Ends the pause. Its reason is thrown. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** How long to wait between two looks at the same thing: most of `ms`, so that several processes do not look in step. */
+/** How long to wait between two polls: a random time up to `ms`, so that processes do not all poll at the same moment. */
 export function pollingMs(ms: number): number {
   return ms * (0.5 + Math.random() / 2)
 }
