@@ -23,13 +23,13 @@ Tries how a running API treats conflicts. It only reads, unless --write or --cre
 Exit code: 0 nothing failed, 1 something failed, 2 the audit could not be carried out.
 `
 
-/** Where the command writes to. */
+/** The output streams of the command. */
 export interface Streams {
   readonly stdout: { write(text: string): unknown }
   readonly stderr: { write(text: string): unknown; readonly isTTY?: boolean }
 }
 
-/** `npx express-conflict …`. Gives the exit code. */
+/** Runs `npx express-conflict …`, and returns the exit code. */
 export async function command(args: readonly string[], { stdout, stderr }: Streams): Promise<number> {
   try {
     const options = readArguments(args)
@@ -65,7 +65,7 @@ export interface AuditOptions {
   readonly form: 'text' | 'json' | 'sarif'
 }
 
-/** Reads first, then writes where that is allowed, then what the refusals look like. */
+/** Reads first, then writes and creates if that is allowed, and at last looks at all refusals. */
 export async function audit(
   options: AuditOptions,
   onProgress?: (count: number, line: string) => void,
@@ -86,7 +86,7 @@ export async function audit(
   return { url, findings, requests: sender.all.length }
 }
 
-/** A server makes the key of what is new. */
+/** Without an id, because the server generates the id of a new resource. */
 function asNew({ id: _, _id: __, ...value }: Value): Value {
   return value
 }

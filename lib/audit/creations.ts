@@ -26,7 +26,7 @@ const RULES = {
   },
 } as const satisfies Record<string, Rule>
 
-/** Creates resources in the collection that was named, and removes those that it can find again. */
+/** Creates resources in the named collection, and removes those that it can find again. */
 export async function auditCreations(exchanger: Exchanger, collection: string, value: Value): Promise<Finding[]> {
   const made = new Set<string>()
   const post = async (body: Value, key: string): Promise<Exchange> => {
@@ -67,7 +67,7 @@ function effects(rule: Rule, answers: readonly Exchange[], collection: string): 
   return finding(rule, different.size === 1 ? 'passed' : 'failed', detail, last)
 }
 
-/** Where the new resource is: by Location, or by an id in the body. */
+/** The URL of a new resource, from Location or from an id in the body. */
 function identityOf({ status, headers, body }: Exchange, collection: string): string | undefined {
   if (status >= 300) return undefined
   if (headers.location !== undefined) return new URL(headers.location, collection).href

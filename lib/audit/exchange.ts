@@ -17,7 +17,7 @@ interface Sending {
   readonly body?: string
 }
 
-/** Sends requests one by one, unless told otherwise, and remembers them. */
+/** Sends requests and remembers them. */
 export interface Exchanger {
   send(method: string, url: string, sending?: Sending): Promise<Exchange>
   readonly all: readonly Exchange[]
@@ -34,7 +34,8 @@ const MOST_BYTES = 1_000_000
 const LONGEST_PAUSE_MS = 5000
 
 /**
- * Uses `node:http`, because `fetch` adds `Cache-Control: no-cache` to conditional requests, and then no answer is 304.
+ * Sends with `node:http`. `fetch` would add `Cache-Control: no-cache` to conditional requests, and then no answer is a
+ * 304.
  */
 export function exchanger({ headers, maxRequests, timeoutMs, onExchange }: ExchangerOptions): Exchanger {
   const all: Exchange[] = []
@@ -112,7 +113,7 @@ export function parsed(text: string): Value | undefined {
 /** Members with these names are probably free text. An id, a date or a state must not be changed. */
 const TEXTS = ['title', 'name', 'description', 'text', 'subject', 'body', 'content', 'note', 'comment', 'label']
 
-/** The value with one text in it changed. Where there is none, a number. */
+/** Changes one text in the value, or a number if there is no such text. */
 export function changedValue(value: Value, nth: number): Value {
   const names = Object.keys(value)
   const text = TEXTS.find((name) => typeof value[name] === 'string')

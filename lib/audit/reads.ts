@@ -68,7 +68,7 @@ const RULES = {
   },
 } as const satisfies Record<string, Rule>
 
-/** What a read of the resource shows. Nothing is changed. */
+/** Checks reads of the resource. Nothing is changed. */
 export async function auditReads(exchanger: Exchanger, url: string): Promise<Finding[]> {
   const read = await exchanger.send('GET', url)
   if (read.status < 200 || read.status > 299)

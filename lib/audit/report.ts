@@ -1,13 +1,13 @@
 import type { Exchange } from './exchange'
 
-/** `unseen`: it cannot be told from outside, or was not tried. */
+/** `unseen`: it cannot be seen from outside, or was not tried. */
 type Mark = 'passed' | 'failed' | 'warning' | 'unseen'
 
-/** What a check asks of an API. The `id` is stable: a CI job may keep a list of those that it accepts. */
+/** A requirement that the audit checks. The `id` is stable, so a CI job may keep a list of accepted ones. */
 export interface Rule {
   readonly id: string
   readonly title: string
-  /** Where it is written down. */
+  /** The RFC and section of the requirement. */
   readonly clause: string
   readonly cure: string
   readonly topic: Topic
@@ -27,12 +27,12 @@ const TOPICS = {
 
 type Topic = keyof typeof TOPICS
 
-/** What came of one check. */
+/** The result of one check. */
 export interface Finding {
   readonly rule: Rule
   readonly mark: Mark
   readonly detail: string
-  /** The exchange that shows it, as a line. */
+  /** The request and the answer that show it, one line each. */
   readonly sent?: string
   readonly received?: string
 }
@@ -55,7 +55,7 @@ function receivedLine({ status, headers }: Exchange): string {
   return [String(status), ...fields.map((name) => `${name}: ${headers[name]}`)].join('; ')
 }
 
-/** Everything that an audit found. */
+/** The result of an audit. */
 export interface Report {
   readonly url: string
   readonly findings: readonly Finding[]
@@ -65,7 +65,7 @@ export interface Report {
 const MARKS: Readonly<Record<Mark, string>> = { passed: '✓', failed: '✗', warning: '!', unseen: '–' }
 const WORST: readonly Mark[] = ['failed', 'warning', 'passed', 'unseen']
 
-/** What the audit cannot see, and where to find it out. */
+/** Hints for topics that the audit did not see. */
 const BY_HAND: Readonly<Partial<Record<Topic, string>>> = {
   locks: 'cannot be seen from outside: is there a lock, or a merge, where people edit for minutes?',
   retries: 'not tried: name a collection with --create',
@@ -77,7 +77,7 @@ function markOf(findings: readonly Finding[]): Mark {
   return WORST.find((mark) => findings.some((each) => each.mark === mark)) ?? 'unseen'
 }
 
-/** The checklist, with what is wrong below each line. */
+/** The checklist, with the failures and warnings below each line. */
 export function formatReport({ url, findings, requests }: Report): string {
   const topics = (Object.keys(TOPICS) as Topic[]).map((topic) => {
     const own = findings.filter(({ rule }) => rule.topic === topic)
@@ -98,12 +98,12 @@ function formatFinding({ rule, mark, detail, sent, received }: Finding): string 
   return printable(lines.join('\n'))
 }
 
-/** What a server sends could steer the terminal. */
+/** Control characters in what a server sent could steer the terminal. */
 function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n]/gu, '\uFFFD')
 }
 
-/** For code scanning of GitHub and others: SARIF 2.1.0. */
+/** The report as SARIF 2.1.0, for code scanning on GitHub and elsewhere. */
 export function sarifOf({ url, findings }: Report): object {
   const wrong = findings.filter(({ mark }) => mark === 'failed' || mark === 'warning')
   const rules = [...new Map(findings.map(({ rule }) => [rule.id, rule])).values()]

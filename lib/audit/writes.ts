@@ -70,14 +70,14 @@ const RULES = {
 
 export interface WriteAudit {
   readonly url: string
-  /** What to write, in place of what was read. */
+  /** What to write, instead of what was read. */
   readonly body: string | undefined
 }
 
 const RACERS = 5
 const ROUNDS = 3
 
-/** Changes the one resource that was named, and puts back what it found. */
+/** Changes the named resource, and restores it in the end. */
 export async function auditWrites(exchanger: Exchanger, { url, body }: WriteAudit): Promise<Finding[]> {
   const first = await exchanger.send('GET', url)
   const original = parsed(body ?? first.body)
@@ -118,7 +118,10 @@ export async function auditWrites(exchanger: Exchanger, { url, body }: WriteAudi
   }
 }
 
-/** The members that are others in `from`. What the server sets, such as a revision that it wants back, is not among them. */
+/**
+ * The members whose values differ from those in `from`. Members that only the server sets, such as a revision that it
+ * wants back, are not among them.
+ */
 function difference(value: Value, from: Value): Value {
   return Object.fromEntries(Object.entries(value).filter(([name, each]) => !isDeepStrictEqual(each, from[name])))
 }
@@ -142,7 +145,7 @@ async function staleWrites(put: Put, original: Value, oldTag: string, current: E
   return [...found, finding(RULES.required, bare.status === 428 ? 'passed' : 'failed', detail, bare)]
 }
 
-/** The value is a new one: a repetition of what is stored may be answered with success (RFC 9110 §13.1.1). */
+/** Each write has a new value, because a repetition of the stored value may succeed (RFC 9110 §13.1.1). */
 async function oddConditions(put: Put, read: Read, original: Value): Promise<Finding[]> {
   const tag = (await read()).headers.etag
   if (tag === undefined) return []
@@ -188,7 +191,7 @@ async function races(put: Put, read: Read, original: Value): Promise<Finding[]> 
   return [finding(RULES.race, isRight ? 'passed' : 'failed', detail, lost), stored]
 }
 
-/** The members that the racer changed are there; others may be the server's. */
+/** Whether the members that the racer changed are stored. The server may set others. */
 function contains(stored: Value, written: Value, original: Value): boolean {
   const changed = Object.keys(written).filter((name) => !isDeepStrictEqual(written[name], original[name]))
   return changed.every((name) => isDeepStrictEqual(stored[name], written[name]))

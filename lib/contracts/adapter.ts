@@ -14,8 +14,8 @@ export interface ResourceState<T> {
   readonly value: T
   readonly version: Version
   /**
-   * When the value was last written. If undefined, no `Last-Modified` is sent and date conditions are ignored (RFC 9110
-   * §13.1.4).
+   * When the value was last written. If undefined, no `Last-Modified` is sent, and date conditions are ignored (RFC
+   * 9110 §13.1.3, §13.1.4).
    */
   readonly lastModified?: Date | undefined
   /** The store's own entity tag, complete with quotes. If undefined, the tag is made from `version`. */

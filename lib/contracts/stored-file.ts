@@ -12,11 +12,11 @@ export interface StoredFile {
   readonly digest: string
   /** Reads the file, or its bytes from `start` to `end`, both included. Not a member in JSON. */
   open(range?: { readonly start?: number; readonly end?: number }): Readable
-  /** Where the file is, for as long as this version is kept. Not a member in JSON. */
+  /** The path of the file, valid as long as this version is kept. Not a member in JSON. */
   readonly path: string
 }
 
-/** A file that is being received, on the disk where it will be stored. */
+/** A file that is being received on the disk where it will be stored. */
 export interface Spool {
   /** Writes a chunk. Wait for it before you write the next one. */
   write(chunk: Uint8Array): Promise<void>

@@ -7,7 +7,7 @@ interface Commit {
   readonly pointers: readonly string[]
 }
 
-/** Whether a stale change touched what others had changed. `unclear` if that is not known. */
+/** Whether a stale change touched members that others had changed. `unclear` if that is not known. */
 type Collision = 'disjoint' | 'overlapping' | 'unclear'
 
 /** What happened to one resource. */
@@ -19,12 +19,15 @@ export interface HotSpot {
   retries: number
   readonly kinds: Record<string, number>
   readonly collisions: Record<Collision, number>
-  /** How often two writers touched each member. */
+  /** How often two writers changed the same member. */
   readonly members: Record<string, number>
   readonly commits: Commit[]
 }
 
-/** Derived from the problem if the adapter keeps history, otherwise from the commits that were seen since. */
+/**
+ * Finds what a stale change collided with: from the problem if the adapter keeps history, otherwise from the commits
+ * that were seen since.
+ */
 export function collisionOf(
   { conflict, method, changed }: ConflictEvents['conflict'],
   commits: readonly Commit[],
@@ -42,11 +45,11 @@ export function collisionOf(
   const theirs = new Set(commits.slice(at).flatMap(({ pointers }) => pointers))
   const members = mine.filter((pointer) => theirs.has(pointer))
   if (members.length === 0) return { collision: 'disjoint', members }
-  // A stale PUT also differs in the members that others changed, whether or not its author touched them.
+  // A stale PUT also contains old values of members that others changed, whether or not its author touched them.
   return method === 'PATCH' ? { collision: 'overlapping', members } : { collision: 'unclear', members }
 }
 
-/** An option that would have helped, with the number of times. */
+/** An option that would have helped, and how often. */
 export interface Advice {
   readonly option: string
   readonly text: string

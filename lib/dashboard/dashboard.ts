@@ -7,13 +7,15 @@ import { tally } from './tally'
 
 /** What the dashboard shows. */
 export interface DashboardOptions {
-  /** `'shown'` shows the keys of resources as they are. Default: `'hashed'`. */
+  /** `'shown'` shows the keys of resources, `'hashed'` a hash of each. Default: `'hashed'`. */
   readonly keys?: 'hashed' | 'shown'
-  /** Shows what all processes have counted: `redisBus({ client })` or `postgresBus({ pool })`. Default: this process alone. */
+  /**
+   * Shows the counts of all processes: `redisBus({ client })` or `postgresBus({ pool })`. Default: only this process.
+   */
   readonly bus?: MessageBus
 }
 
-/** A middleware. Mount it behind the app's own authorization. */
+/** The middleware of the dashboard. Mount it behind the app's own authorization. */
 export interface Dashboard {
   (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void): void
   /** Stops counting, and closes the connections of viewers. */
@@ -32,14 +34,13 @@ const EXPECTED = {
 const MOST_VIEWERS = 50
 const PAUSE_MS = 1000
 const HEARTBEAT_MS = 15_000
-/** Other processes answer for a while after they were asked. */
+/** How often other processes are asked. They go on answering for longer than this. */
 const ASK_MS = 5000
 
 /**
  * Shows where requests collide, and which option would have helped: `app.use('/conflicts', onlyAdmins, dashboard())`.
- * Counts from the moment it is created, for all chains of this process, or of all
- * processes with `bus`. It shows no values, and hashes in place of
- * keys.
+ * It counts from the moment it is created, for all chains of this process, or of all processes with `bus`. It shows no
+ * values, and hashes instead of keys by default.
  */
 export function dashboard(options: DashboardOptions = {}): Dashboard {
   checkOptions('dashboard()', options, EXPECTED)
@@ -90,7 +91,7 @@ export function dashboard(options: DashboardOptions = {}): Dashboard {
     }
     if (path === '/') {
       const { originalUrl = '/' } = req as { readonly originalUrl?: string }
-      // The page's relative URLs need the slash at the end.
+      // The relative URLs of the page need the slash at the end.
       const [asked = ''] = originalUrl.split('?', 1)
       if (asked.endsWith('/')) send(res, 'text/html; charset=utf-8').end(PAGE)
       else send(res, 'text/plain', 308, { Location: `./${asked.slice(asked.lastIndexOf('/') + 1)}/` }).end()

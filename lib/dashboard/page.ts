@@ -1,5 +1,5 @@
 /**
- * The page, its script and its style. The browser loads them as separate files, so the Content-Security-Policy can be
+ * The page, its style and its script. The browser loads them as separate files, so the Content-Security-Policy can be
  * strict.
  */
 export const PAGE = `<!doctype html>

@@ -4,10 +4,10 @@ import type { MessageBus } from '../contracts/bus'
 import type { Tally } from './tally'
 import { type Counts, type Snapshot, together } from './together'
 
-/** What the page shows, and who looks at it. */
+/** The counts that the page shows. */
 export interface Source {
   snapshot(): Snapshot
-  /** Asks the other processes; resolves when they had time to answer. */
+  /** Asks the other processes for their counts, and resolves when they have had time to answer. */
   ask(): Promise<void>
   onChange(listener: () => void): () => void
   stop(): void
@@ -23,7 +23,7 @@ export function ofThisProcess(counts: Tally): Source {
   }
 }
 
-/** How long the answer to a question keeps coming anew. The page asks more often. */
+/** How long a process goes on sending its counts after a question. The page asks more often. */
 const LISTENED_TO_MS = 15_000
 const ANSWER_MS = 300
 const PAUSE_MS = 1000
@@ -34,10 +34,10 @@ const QUESTION = 'dashboard?'
 const ANSWER = 'dashboard!'
 
 /**
- * Of all processes that share a bus. While nobody looks, nothing is sent: who looks asks, and the others send what they
- * have counted, when it changes.
+ * The counts of all processes that share a bus. While nobody looks at the page, nothing is sent. The process with the
+ * page asks, and for a while the others send their counts when they change.
  *
- * A key has one hash in all of them, because they take the smallest salt that they have heard of.
+ * All processes use the smallest salt that they have heard of, so a key has the same hash in all of them.
  */
 export function ofAllProcesses(counts: Tally, bus: MessageBus): Source {
   const id = randomBytes(9).toString('base64url')
@@ -50,7 +50,7 @@ export function ofAllProcesses(counts: Tally, bus: MessageBus): Source {
   const tell = () => {
     for (const listener of listeners) listener()
   }
-  // A page that shows less is better than a request that fails: the next question comes soon.
+  // An error is ignored: a page that shows less is better than a request that fails, and the next question comes soon.
   const publish = (text: string) => bus.publish(text).catch(() => {})
 
   function agreeOn(theirs: string): void {
@@ -103,7 +103,7 @@ export function ofAllProcesses(counts: Tally, bus: MessageBus): Source {
   return {
     snapshot() {
       const isGone = (heardAt: number) => Date.now() - heardAt > LISTENED_TO_MS
-      // What a process has counted stays when it has ended; its locks do not.
+      // The counts of a process that has ended stay. Its locks do not.
       const theirs = [...others.values()].map((each) =>
         isGone(each.heardAt) ? { ...each.counts, locks: [] } : each.counts,
       )
@@ -127,7 +127,7 @@ export function ofAllProcesses(counts: Tally, bus: MessageBus): Source {
 const newSalt = () => randomBytes(16).toString('hex')
 const SALT = /^[0-9a-f]{32}$/
 
-/** As much of it as goes into one message: the last refusals and the coldest spots are left out first. */
+/** The counts, packed to fit into one message. The oldest refusals and the coldest spots are left out first. */
 function packed(counts: Counts, most: number): string {
   const { refusals, hot, routes } = counts
   for (let share = 1; ; share /= 2) {
@@ -138,7 +138,7 @@ function packed(counts: Counts, most: number): string {
   }
 }
 
-/** Others may publish on the bus, too: what does not add up is left out. */
+/** Anything may be published on the bus, so counts that do not make sense are ignored. */
 function unpacked(data: string): Counts | undefined {
   try {
     const counts: Counts = JSON.parse(String(inflateRawSync(Buffer.from(data, 'base64url'), { maxOutputLength: 1e6 })))

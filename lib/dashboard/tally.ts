@@ -4,7 +4,7 @@ import { collisionOf, type HotSpot } from './collisions'
 import { type Counts, hottest, MOST_MINUTES, type Refusal, SHOWN_REFUSALS, type Spot } from './together'
 
 export interface Tally {
-  /** Keys are hashed with `salt`, unless they are to be shown. */
+  /** The counts so far. Keys are hashed with `salt`, unless they are to be shown. */
   counts(salt: string): Counts
   onChange(listener: () => void): () => void
   stop(): void
@@ -15,7 +15,10 @@ const MOST_ROUTES = 100
 const MOST_MEMBERS = 50
 const MOST_COMMITS = 20
 
-/** Counts the messages of the channels in bounded memory: only the resources with the latest events are kept. */
+/**
+ * Counts the messages of the diagnostics channels in bounded memory: only the resources with the latest events are
+ * kept.
+ */
 export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
   const since = now()
   const totals = { refused: 0, committed: 0, retries: 0, merges: 0, replays: 0, locksLost: 0 }
@@ -54,8 +57,8 @@ export function tally(showKeys: boolean, now: () => number = Date.now): Tally {
     if (routes.size < MOST_ROUTES || routes.has(route)) routes.set(route, (routes.get(route) ?? 0) + 1)
     refusals.unshift({ at: now(), instance, resource: name, route, code, status, resolution, enforced })
     if (refusals.length > SHOWN_REFUSALS) refusals.pop()
-    // A request for a missing or forbidden resource collides with nobody, and made-up keys would displace the real
-    // ones.
+    // A request for a missing or forbidden resource does not collide with anybody, and invented keys would displace
+    // real ones.
     const isCollision = status !== 403 && status !== 404 && status !== 410
     if (isCollision && key !== undefined && message.name !== undefined) noteCollision(spotOf(name, key), message)
     changed()

@@ -36,7 +36,7 @@ export const MOST_MINUTES = 60
 export const SHOWN_REFUSALS = 30
 const SHOWN_SPOTS = 10
 
-/** What several processes have counted, as if it were one, and what would have helped. */
+/** Adds up the counts of several processes, and says what would have helped. */
 export function together(all: readonly Counts[]): Snapshot {
   const every = <E>(of: (counts: Counts) => readonly E[]): E[] => all.flatMap(of)
   const minutes = grouped(
@@ -75,7 +75,7 @@ function grouped<E>(all: readonly E[], nameOf: (one: E) => string): E[][] {
   return [...groups.values()]
 }
 
-/** Adds up every number but `at`, in members too; the rest is the same in all. */
+/** Adds up every number except `at`, in nested members too. Everything else is the same in all of them. */
 function summed<E extends object>(all: readonly E[]): E {
   const [first = {}, ...others] = all as readonly Readonly<Record<string, unknown>>[]
   const sum: Record<string, unknown> = { ...first }

@@ -2,26 +2,27 @@ import { type Attributes, type Meter, metrics } from '@opentelemetry/api'
 import { type ConflictEvents, subscribe } from '../conflicts/events'
 import { checkOptions } from '../options'
 
-/** Where the figures go. */
+/** Options of `conflictMetrics`. */
 export interface ConflictMetricsOptions {
   /**
-   * Default: `metrics.getMeter('express-conflict')` of the global provider. Where no SDK was set up before, that counts
-   * nothing, and goes on counting nothing.
+   * The meter. Default: `metrics.getMeter('express-conflict')` of the global provider. If no SDK was set up before,
+   * that meter counts nothing, even if one is set up later.
    */
   readonly meter?: Meter
 }
 
-/** What `conflictMetrics` gives. */
+/** The counting that `conflictMetrics` has begun. */
 export interface ConflictMetrics {
-  /** Ends the counting. */
+  /** Stops counting. */
   stop(): void
 }
 
 /**
- * Counts conflicts, commits and races, and times locks and reads, with OpenTelemetry: for every chain of the process.
+ * Counts conflicts, commits and lost races, and measures the time of locks and reads, with OpenTelemetry, for all
+ * chains of the process.
  *
- * The attributes come from bounded sets. Keys, versions and users are never among them, so the number of series does not
- * grow with the data, nor with what clients make up.
+ * Attributes come from bounded sets. Keys, versions and users are never among them, so the number of series depends
+ * neither on the data nor on what clients invent.
  */
 export function conflictMetrics(options: ConflictMetricsOptions = {}): ConflictMetrics {
   checkOptions('conflictMetrics()', options, EXPECTED)
@@ -122,12 +123,12 @@ function timeWork(meter: Meter): (() => void)[] {
 
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'QUERY', 'OPTIONS', 'TRACE', 'CONNECT'])
 
-/** As the semantic conventions have it: what a client makes up is one value. */
+/** As in the semantic conventions, all methods that a client invents become one value. */
 const methodOf = (method: string) => (METHODS.has(method) ? method : '_OTHER')
 
 const MOST_ROUTES = 200
 
-/** A mount may hide its parameters, and then a route could hold a client's value: so many are told apart, no more. */
+/** Bounds the number of routes: behind a mount whose parameters are hidden, a route may contain a client's value. */
 function boundedRoutes(): (route: string | undefined) => Attributes {
   const known = new Set<string>()
   return (route) => {

@@ -2,7 +2,7 @@ import { CONFLICTS, type ConflictKind } from '../conflicts/conflicts'
 import { checkOptions } from '../options'
 import { problemSchema } from './problems'
 
-/** What is said about a resource: the options of its chain, as far as they show in the description. */
+/** The options of a resource's chain that appear in its description. */
 export interface DescribedResource {
   readonly name: string
   /** A JSON Schema becomes the schema of bodies; anything else is described as an object. */
@@ -14,11 +14,11 @@ export interface DescribedResource {
   readonly lock?: unknown
 }
 
-/** Where the resource is found. */
+/** The paths and operations to describe. */
 export interface GuardedPathsOptions {
-  /** Of one resource, in the notation of OpenAPI: `/articles/{id}`. */
+  /** The path of one resource in OpenAPI notation: `/articles/{id}`. */
   readonly path: string
-  /** Operations to describe. Default: all that `resourceRouter` has. */
+  /** The operations to describe. Default: all that `resourceRouter` has. */
   readonly methods?: readonly ('get' | 'head' | 'put' | 'patch' | 'delete' | 'post')[]
 }
 
@@ -47,7 +47,7 @@ const EXPECTED = {
 
 /**
  * Describes the routes of a guarded resource: parameters, header fields, and every refusal with the schema of its
- * problem. Takes the options of the chain, or a definition that has them as `options`.
+ * problem. Takes the options of the chain, or a definition.
  */
 export function guardedPaths(
   resource: DescribedResource | { readonly options: DescribedResource },
@@ -102,7 +102,7 @@ const PROBLEMS: Readonly<Record<string, object>> = {
   ...Object.fromEntries(STATUSES.map((status) => [`Problem${status}`, problemSchema(status)])),
 }
 
-/** By method: what it may be refused with, whatever the options say. */
+/** The statuses with which a method may be refused, whatever the options are. */
 const REFUSALS: Readonly<Record<Method, readonly Refusal[]>> = {
   get: [403, 404, 410, 503],
   head: [403, 404, 410, 503],
@@ -142,7 +142,7 @@ function conditionsOf(method: Method, required: boolean | 'version'): object[] {
   if (isSafe(method))
     return [field('If-None-Match', 'The tag of the copy that the client has: 304 while it is current.')]
   if (method === 'post') return []
-  // PUT may create, and then there is no tag to name.
+  // A PUT may create the resource, and then there is no tag yet.
   const isNeeded = required !== false && method !== 'put'
   const match = field(
     'If-Match',

@@ -5,8 +5,8 @@ import { checkOptions } from '../options'
 const KINDS = Object.keys(CONFLICTS) as ConflictKind[]
 
 /**
- * JSON Schema 2020-12 of the problems that `respondToConflicts` sends, for all kinds or for those of one status. A rule
- * may bring members of its own, so others are allowed.
+ * A JSON Schema (2020-12) of the problems that `respondToConflicts` sends: of all kinds, or of the kinds with one
+ * status. It allows more members, because rules may add their own.
  */
 export function problemSchema(status?: number): Record<string, unknown> {
   const kinds = status === undefined ? KINDS : KINDS.filter((kind) => statusesOf(kind).includes(status))
@@ -47,23 +47,26 @@ export function problemSchema(status?: number): Record<string, unknown> {
   }
 }
 
-/** The statuses of a kind: the default one, and those that the option `status` may put in its place. */
+/** The statuses that a kind can have: its default, and those that the option `status` may set instead. */
 function statusesOf(kind: ConflictKind): readonly number[] {
   const { status } = CONFLICTS[kind]
   if (kind === 'immutable_field') return [status, 400, 422]
   return kind === 'schema_invalid' ? [status, 400] : [status]
 }
 
-/** One kind in words. What is left out is in English. */
+/** The words for one kind. What is missing stays in English. */
 export interface ProblemWords {
   readonly title?: string
   /** What the client should do next. */
   readonly next?: string
 }
 
-/** In which words problem types are explained. */
+/** The words in which problem types are explained. */
 export interface ProblemPagesOptions {
-  /** By language, `{ de: { gone: { title: 'Gibt es nicht mehr' } } }`. `Accept-Language` chooses; English is there anyway. */
+  /**
+   * Words by language: `{ de: { gone: { title: 'Gibt es nicht mehr' } } }`. `Accept-Language` selects one. English is
+   * always there.
+   */
   readonly words?: Readonly<Record<string, Readonly<Partial<Record<ConflictKind, ProblemWords>>>>>
 }
 
@@ -87,8 +90,9 @@ const NEXT: Readonly<Record<Resolution, string>> = {
 } as Readonly<Record<Resolution, string>>
 
 /**
- * Serves a page for each problem type, so that `type` leads somewhere: `app.use('/problems', problemPages())` and
- * `respondToConflicts({ typePrefix: 'https://api.example/problems/' })`. HTML, or JSON where that is asked for.
+ * Serves a page for each problem type, so that the URI in `type` can be opened: `app.use('/problems', problemPages())`
+ * with `respondToConflicts({ typePrefix: 'https://api.example/problems/' })`. Answers with HTML, or JSON if the client
+ * asks for it.
  */
 export function problemPages(options: ProblemPagesOptions = {}) {
   checkOptions('problemPages()', options, EXPECTED)
@@ -138,7 +142,7 @@ function explain(code: ConflictKind, words: ProblemWords = {}): Explained {
   return { code, status, title: words.title ?? title, retryable, resolution, next: words.next ?? NEXT[resolution] }
 }
 
-/** The one that the client wants most and that there is (RFC 9110 §12.5.4). */
+/** The known language that the client prefers (RFC 9110 §12.5.4), else English. */
 function languageOf(field: string | undefined, known: readonly string[]): string {
   const wanted = (field ?? '')
     .split(',', 20)

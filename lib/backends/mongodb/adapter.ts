@@ -12,7 +12,7 @@ import { type Document, MOST_TRIES, type MongoSession, optionsOf, retried, type 
 import { type MongoAdapterOptions, type MongoPlan, mongoPlan } from './options'
 import { transactionsOn } from './transactions'
 
-/** What `mongoAdapter` makes: it writes and removes. */
+/** A `ResourceAdapter` that always has `write` and `remove`. */
 export interface MongoAdapter<T> extends ResourceAdapter<T, MongoSession> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
@@ -22,7 +22,7 @@ const WHO = 'mongoAdapter()'
 
 /**
  * Keeps each resource in a document of MongoDB, whose `_id` is the key. A write is one `replaceOne` whose filter names
- * the version, and what it matched decides races; a creation that came second is what the server calls 11000.
+ * the version, so the server decides races. For a creation that came second, the server reports error 11000.
  */
 export function mongoAdapter<T>(options: MongoAdapterOptions<T>): MongoAdapter<T> {
   const plan = mongoPlan(options)
@@ -34,7 +34,7 @@ export function mongoAdapter<T>(options: MongoAdapterOptions<T>): MongoAdapter<T
     find: async (id) => ((await collection.findOne({ _id: id }, optionsOf({}))) as Document | null) ?? undefined,
   }
   const asked = <R>(run: (scope: Scope) => Promise<R>) => retried(() => run(alone), WHO)
-  /** What is kept and what replaces it are one change. */
+  /** The old state is kept and replaced in one transaction. */
   const changed = <R>(run: (scope: Scope) => Promise<R>): Promise<R> =>
     history && transact ? retried(() => transact(({ scope, call }) => call(() => run(scope))), WHO) : asked(run)
 
@@ -67,7 +67,7 @@ export function mongoAdapter<T>(options: MongoAdapterOptions<T>): MongoAdapter<T
 
 type Change = (where: Document, at: Date) => Promise<{ matchedCount?: number }>
 
-/** The calls of an adapter, each in whatever scope it is given. Errors come as the driver throws them. */
+/** The methods of an adapter in a given scope. Errors are passed on as the driver throws them. */
 export function operationsOf<T>(plan: MongoPlan<T>) {
   const { collection, version, lastModified, softDelete, now } = plan
   const { idOf, versionFilter, stateOf, membersOf } = documentsOf(plan)
@@ -83,7 +83,7 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
   const dated = (at: Date) => (lastModified === undefined ? {} : { [lastModified]: at })
   const refused = async (scope: Scope, key: string) => ({ ok: false as const, current: await read(scope, key) })
 
-  /** Changes what is there with this version. What date it gets follows from the one that this version has. */
+  /** Changes the document if it still has this version. The new date depends on the old one. */
   async function changed(scope: Scope, where: Document, change: Change): Promise<Date | undefined> {
     const at = new Date(now())
     if (lastModified === undefined) return (await change(where, at)).matchedCount ? at : undefined
@@ -94,7 +94,7 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
     return (await change(where, later)).matchedCount ? later : undefined
   }
 
-  /** `false`: it has another version by now. */
+  /** Keeps the stored document in the history. `false`: it has another version by now. */
   async function keep(scope: Scope, id: unknown, expected: string): Promise<boolean> {
     if (!history) return true
     const document = await scope.find(id)
@@ -121,7 +121,7 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
     const members = membersOf(value)
     const id = idOf(key)
     if (id === undefined) throw unfit(`${JSON.stringify(key)} is no ObjectId.`)
-    // Inside a transaction a key that is taken would end it.
+    // Read first, because inside a transaction a duplicate key would end the transaction.
     const seen = scope.session && (await read(scope, key))
     if (seen) return { ok: false, current: seen }
     for (let tries = 1; ; tries++) {
@@ -133,7 +133,7 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
         if (scope.session || recogniseStoreError(error)?.kind !== 'unique') throw error
         const current = await read(scope, key)
         if (current) return { ok: false, current }
-        // Somebody made the key and removed it again, or it never was the key but another unique index.
+        // Another client created the key and removed it again, or another unique index is in the way.
         if (tries === MOST_TRIES) throw error
       }
     }
@@ -178,8 +178,8 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
 }
 
 /**
- * The documents that were replaced, each as it was, with the `_id` that it had as `of`. Positions of one `of` count up by
- * one: who keeps a document holds the lock on it.
+ * Keeps replaced documents unchanged, with their old `_id` as `of`. The positions of one `of` count up by one, because
+ * the caller has locked the document.
  */
 function historyOf({ collection, keepVersions }: NonNullable<MongoPlan<unknown>['history']>) {
   return {

@@ -7,10 +7,10 @@ import type { MongoPlan, MongoVersionType } from './options'
 
 const WHO = 'mongoAdapter()'
 
-/** A transaction locks what it reads by changing this member. It is there while the transaction is open, and no longer. */
+/** A transaction locks a document by changing this member. It exists only while the transaction is open. */
 export const LOCK = '__expressConflictLock'
 
-/** A plan turned into filters and documents: what a document says, and what a value becomes. Nothing here talks to a server. */
+/** Builds the filters and documents of a plan, and reads documents. Nothing here talks to a server. */
 export function documentsOf<T>({ objectId, version, lastModified, softDelete, toValue, toDocument }: MongoPlan<T>) {
   const own = ['_id', version.field, lastModified, softDelete, LOCK].filter((name) => name !== undefined)
 
@@ -21,7 +21,7 @@ export function documentsOf<T>({ objectId, version, lastModified, softDelete, to
       return /^[0-9a-f]{24}$/.test(key) ? objectId.createFromHexString(key) : undefined
     },
 
-    /** `undefined`: no document ever has this version. A document without one counts as version 0. */
+    /** `undefined`: no document can have this version. A document without a version counts as version 0. */
     versionFilter(expected: string): Document | undefined {
       const stored = storedVersion(expected, version.type)
       if (stored === undefined) return undefined
@@ -38,7 +38,7 @@ export function documentsOf<T>({ objectId, version, lastModified, softDelete, to
       return softDelete !== undefined && seen[softDelete] ? { ...dated, gone: true } : dated
     },
 
-    /** The members that a value makes. What the adapter itself keeps in a document is not among them. */
+    /** The members to write for a value. It must not contain fields that the adapter keeps itself. */
     membersOf(value: T): Document {
       const json = jsonOf(value)
       if (typeof json !== 'object' || json === null || Array.isArray(json)) throw unfit('a document is an object.')
@@ -58,7 +58,7 @@ function jsonOf(value: unknown): unknown {
   return JSON.parse(jsonText(value, WHO))
 }
 
-/** What follows a version, and where a new document begins: with none that its key had before. */
+/** The version after `expected`, or the first version of a new document. A key never gets an old version again. */
 export function nextVersions(type: MongoVersionType): (expected: string | null) => string | number {
   if (type === 'text') return () => randomUUID()
   let latest = 0
@@ -88,7 +88,9 @@ interface BsonValue {
   readonly _bsontype?: unknown
 }
 
-/** BSON as JSON. What would come back as another type when it is written again is refused, and so is what changes on its way. */
+/**
+ * Turns BSON into JSON. Refuses what would change on the way, or come back as another type when it is written again.
+ */
 function plainOf(content: unknown, pointer: string): unknown {
   if (content === null || typeof content === 'string' || typeof content === 'boolean') return content
   if (typeof content === 'number' || typeof content === 'bigint') return exactNumber(content, pointer)
@@ -119,7 +121,7 @@ function isPlain(value: unknown): value is object {
   return Object.prototype.toString.call(value) === '[object Object]'
 }
 
-/** Not instanceof: a test runner loads the driver into a realm of its own. */
+/** Not `instanceof`, because a test runner may load the driver into another realm. */
 export function isDate(value: unknown): value is Date {
   return Object.prototype.toString.call(value) === '[object Date]'
 }
@@ -129,7 +131,7 @@ function typeOf(content: unknown): string {
   return String(type ?? Object.prototype.toString.call(content).slice('[object '.length, -1))
 }
 
-/** What the driver would silently change, or take for something other than data. */
+/** Refuses what the driver would silently change, or treat as something other than data. */
 function demandStorable(content: unknown, pointer: string): void {
   if (typeof content === 'string' && !content.isWellFormed()) throw unfit(`${pointer} holds half of a character.`)
   if (isDate(content) && Number.isNaN(content.getTime())) throw unfit(`${pointer} is no date.`)
@@ -139,7 +141,7 @@ function demandStorable(content: unknown, pointer: string): void {
   }
   if (!isPlain(content)) return
   if (Object.hasOwn(content, '_bsontype')) throw unfit(`${pointer}/_bsontype would be taken for a type of BSON.`)
-  // An ObjectId and its like: what they hold is the driver's.
+  // The contents of an ObjectId and similar types belong to the driver.
   if ((content as BsonValue)._bsontype !== undefined) return
   if (Object.hasOwn(content, '$ref') && Object.hasOwn(content, '$id'))
     throw unfit(`${pointer} has $ref and $id, and would come back as a DBRef.`)

@@ -2,9 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { recogniseStoreError, type StoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
 
-/** What is used of a collection of MongoDB's driver, version 6 or 7. */
+/** The part of a collection that is used, of MongoDB's driver in version 6 or 7. */
 export interface MongoCollection {
-  // Methods, not properties: the arguments of a typed collection are narrower than these.
+  // Methods, not properties, because a typed collection takes narrower arguments than these.
   findOne(filter: object, options?: object): Promise<object | null>
   findOneAndUpdate(filter: object, update: object | object[], options: object): Promise<object | null>
   insertOne(document: object, options?: object): Promise<unknown>
@@ -16,7 +16,7 @@ export interface MongoCollection {
   createIndex(keys: Record<string, 1>, options?: object): Promise<unknown>
 }
 
-/** What is used of a client session. */
+/** The part of a client session that is used. */
 export interface MongoSession {
   startTransaction(options?: object): void
   commitTransaction(options?: object): Promise<unknown>
@@ -24,12 +24,12 @@ export interface MongoSession {
   endSession(options?: object): Promise<unknown>
 }
 
-/** What is used of the client. */
+/** The part of the client that is used. */
 export interface MongoClient {
   startSession(options?: object): MongoSession
 }
 
-/** What is used of the driver's class `ObjectId`. */
+/** The part of the driver's class `ObjectId` that is used. */
 export interface ObjectIdClass {
   createFromHexString(hex: string): object
 }
@@ -52,30 +52,30 @@ export function isCollection(value: unknown): value is MongoCollection {
   return METHODS.every((name) => typeof (Object(value) as Document)[name] === 'function')
 }
 
-/** Nobody hears whether a write with `w: 0` was refused. */
+/** With `w: 0`, nobody learns whether a write was refused. */
 export function isUnacknowledged(collection: MongoCollection): boolean {
   const { writeConcern } = collection as { writeConcern?: { w?: unknown } }
   return writeConcern?.w === 0
 }
 
-/** What a call runs in, and how it looks at a document. */
+/** Where a call runs, and how it reads a document. */
 export interface Scope {
   readonly session?: MongoSession
-  /** Gives the document of an id; inside a transaction it locks it, too. */
+  /** Reads the document with this id. Inside a transaction it also locks the document. */
   find(id: unknown): Promise<Document | undefined>
-  /** What was written has lost its lock's mark, or is gone. */
+  /** Call it after a write: the document has lost the lock's mark, or is gone. */
   written?(id: unknown): void
 }
 
-/** From the primary: what a secondary gives may be older than what the client has seen already. */
+/** Reads from the primary, because a secondary may be behind what the client has already seen. */
 export function optionsOf({ session }: Pick<Scope, 'session'>): object {
   return session ? { session } : { readPreference: 'primary' }
 }
 
-/** How often a call is tried when other operations are in the way. */
+/** How often a call is tried in all, when other operations are in the way. */
 export const MOST_TRIES = 8
 
-/** Runs one call, and repeats it if the server says that another operation was in the way: then nothing was written. */
+/** Runs one call, and repeats it if the server says that another operation was in the way. Nothing was written then. */
 export async function retried<R>(run: () => Promise<R>, who: string): Promise<R> {
   for (let tries = 1; ; tries++) {
     try {
@@ -92,19 +92,19 @@ function isInTheWay(error: unknown): boolean {
   return recogniseStoreError(error)?.kind === 'serialization'
 }
 
-/** Without the driver's text, which quotes values. It is the cause, for those who look. */
+/** A fault without the driver's message, which quotes values. The original error is its `cause`. */
 export function mongoFault(thrown: unknown, who: string, applied?: 'no' | 'unknown'): unknown {
   if (isStoreFault(thrown)) return thrown
-  // Of a server without transactions the driver says that it has no retryable writes.
+  // For a server without transactions, the driver wraps the error and says that there are no retryable writes.
   const error: unknown = Object(thrown).originalError ?? thrown
   const known = recogniseStoreError(error)
-  // Not of the database: a mistake in the call, which must not look like a fault of the back end.
+  // Not an error of the database but a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
   const said = `${known.kind === 'mistake' ? mendOf(error) : known.kind} (${codeOf(error)})`
   return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied: applied ?? appliedBy(known, error) })
 }
 
-/** The driver has tried once more by then; the server says where even the first time wrote nothing. */
+/** The driver has tried twice by then. A label of the server says if even the first try wrote nothing. */
 function appliedBy({ applied }: StoreError, error: unknown): 'no' | 'unknown' {
   if (hasLabel(error, 'NoWritesPerformed')) return 'no'
   return hasLabel(error, 'RetryableWriteError') ? 'unknown' : applied
@@ -128,7 +128,10 @@ function mendOf(error: unknown): string {
   return 'the server cannot carry this out as it is; the cause says why'
 }
 
-/** The request is at fault, not the database. It has the shape of what the driver says then, and is recognised like it. */
+/**
+ * The request is at fault, not the database. The error has the form that the driver gives such an error, so it is
+ * recognised like one.
+ */
 export function unfit(what: string): Error {
   const cause = Object.assign(new Error(`mongoAdapter(): ${what}`), { name: 'BSONError' })
   return storeFault(cause, { applied: 'no' })

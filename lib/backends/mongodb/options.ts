@@ -12,37 +12,46 @@ import {
 /** How a version is kept in its field. */
 export type MongoVersionType = 'text' | 'number'
 
-/** A collection, and which fields of its documents are what. */
+/** The collection, and what the fields of its documents hold. */
 export interface MongoAdapterOptions<T> {
-  /** A collection of the driver, version 6 or 7, such as `db.collection('articles')`; of Mongoose, `Article.collection`. */
+  /**
+   * A collection of the driver in version 6 or 7, such as `db.collection('articles')`, or `Article.collection` with
+   * Mongoose.
+   */
   readonly collection: MongoCollection
-  /** The client of the collection: the adapter then has `transaction`, which needs a replica set or a sharded cluster. */
+  /**
+   * The client of the collection. With it, the adapter has `transaction`, which needs a replica set or a sharded
+   * cluster.
+   */
   readonly client?: MongoClient
   /**
-   * The driver's class `ObjectId`, where `_id` is one. A key that is none, 24 hexadecimal digits in small letters, finds
-   * nothing. Left out, `_id` is a text.
+   * The driver's class `ObjectId`, if `_id` is one. A key that is not 24 hexadecimal digits in lower case is not found.
+   * Without this option, `_id` is a string.
    */
   readonly objectId?: ObjectIdClass
   /**
-   * The field of the version. A text (what a name alone means) is random. A number counts up: from the time of its
-   * creation in documents that the adapter makes. A document without one counts as version 0. Default: `version`.
+   * The field of the version. Default: `version`. A text (the default for a plain name) is random. A number counts up;
+   * in a new document it begins at the time of creation. A document without a version counts as version 0.
    */
   readonly version?: string | { readonly field: string; readonly type: MongoVersionType }
-  /** A field with the date of the last change. */
+  /** The field with the date of the last change. */
   readonly lastModified?: string
-  /** A field that a removal sets to its date, keeping the document: clients get 410. */
+  /** A removal sets this field to its date and keeps the document. Clients then get 410. */
   readonly softDelete?: string
-  /** A collection of its own for the versions before the current one; `client` is needed. */
+  /** Keeps old versions in a collection of their own. Needs `client`. */
   readonly history?: { readonly collection: MongoCollection; readonly keepVersions: number }
-  /** What a document is as a value. Without it a document may hold nothing but what JSON can. */
+  /** Turns a document into a value. Without it, a document may only hold what JSON can. */
   readonly toValue?: (document: Document) => T
-  /** What a value is as a document, without `_id`, version and dates. What it leaves out is gone with the next write. */
+  /**
+   * Turns a value into a document, without `_id`, version and dates. Members that it leaves out are lost at the next
+   * write.
+   */
   readonly toDocument?: (value: T) => object
   /** The clock behind `lastModified`, in milliseconds. */
   readonly now?: () => number
 }
 
-/** The same with every default filled in. */
+/** The options, with all defaults filled in. */
 export interface MongoPlan<T> extends Omit<MongoAdapterOptions<T>, 'version' | 'now'> {
   readonly version: { readonly field: string; readonly type: MongoVersionType }
   readonly now: () => number

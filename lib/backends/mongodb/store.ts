@@ -15,18 +15,21 @@ import {
 
 /** Where the records are. */
 export interface MongoStoreOptions {
-  /** A collection of its own, of the driver, version 6 or 7. The first creation makes a TTL index on `expires`. */
+  /**
+   * A collection that holds nothing else, of the driver in version 6 or 7. The first creation makes a TTL index on
+   * `expires`.
+   */
   readonly collection: MongoCollection
 }
 
 const WHO = 'mongoStore()'
 
-/** The server's clock counts. What has no end, because it is not there, is over. */
+/** By the server's clock. A record without `expires` counts as expired. */
 const IS_LIVE = { $gt: ['$expires', '$$NOW'] }
 
 /**
  * Keeps records in a collection of MongoDB 4.2 or later, for every process that uses it. Each method is one call. The
- * server sweeps what has expired; until then it is there, and no method finds it.
+ * server removes expired records after a while; until then, no method finds them.
  */
 export function mongoStore(options: MongoStoreOptions): ExpiringStore {
   checkOptions(WHO, options, { collection: { holds: isCollection, what: "a collection of MongoDB's driver" } }, [
@@ -43,7 +46,7 @@ export function mongoStore(options: MongoStoreOptions): ExpiringStore {
   return {
     ...store,
     create(key, value, ttlMs) {
-      // Nobody waits for it. Where it may not be made, expired records stay, and are found by nobody.
+      // Nobody waits for the index. Without the right to create it, expired records stay, but no method finds them.
       if (!isIndexed) collection.createIndex({ expires: 1 }, { expireAfterSeconds: 0 }).catch(() => {})
       isIndexed = true
       return store.create(key, value, ttlMs)
@@ -74,7 +77,7 @@ function storeOn(collection: MongoCollection, ask: Ask, session?: MongoSession):
     expires: { $add: ['$$NOW', Math.ceil(ttlMs)] },
   })
 
-  /** One update, whether a record is there or not; the mark says whose it is afterwards. */
+  /** One update, whether or not a record exists. The mark in the result shows which call wrote it. */
   async function create(key: string, value: string, ttlMs: number): Promise<boolean> {
     const _id = keyHash(key)
     const mark = randomUUID()
@@ -89,7 +92,7 @@ function storeOn(collection: MongoCollection, ask: Ask, session?: MongoSession):
         })
         return (stored as { mark?: unknown } | null)?.mark === mark
       } catch (error) {
-        // Two that found nothing both insert, and the second one is told that the key is taken.
+        // If two callers find nothing, both insert, and the second one gets a duplicate key.
         if (session || tries === MOST_TRIES || recogniseStoreError(error)?.kind !== 'unique') throw error
       }
     }

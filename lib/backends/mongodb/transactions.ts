@@ -12,17 +12,17 @@ import {
   type Scope,
 } from './driver'
 
-/** A transaction that is open. */
+/** An open transaction. */
 export interface MongoTransaction {
   readonly scope: Required<Scope>
-  /** The app's own statements take it as `{ session }`. */
+  /** The session, which the app passes to its own calls as `{ session }`. */
   handle(): MongoSession
-  /** Runs a call of the adapter; it rejects at once when the transaction is given up. */
+  /** Runs a call of the adapter. It rejects at once when the transaction is abandoned. */
   call<R>(run: () => Promise<R>): Promise<R>
   abandon(): void
 }
 
-/** How long a transaction waits for another one that holds what it reads first. */
+/** How long a transaction waits for another one that has locked the first document that it reads. */
 const LONGEST_WAIT_MS = 5000
 const COMMIT_TRIES = 3
 
@@ -30,7 +30,7 @@ const TERMS = { readConcern: { level: 'snapshot' }, writeConcern: { w: 'majority
 
 /**
  * Inside a transaction, MongoDB does not wait: an operation on a document that another transaction has changed fails.
- * So `find` changes what it reads, as a lock. If that fails on the very first call, the transaction begins again.
+ * So `find` locks what it reads by changing it. If that fails on the very first call, the transaction begins again.
  */
 export function transactionsOn(client: MongoClient, collection: MongoCollection, who: string) {
   return async function transact<R>(run: (transaction: MongoTransaction) => Promise<R>): Promise<R> {
@@ -62,7 +62,7 @@ export function transactionsOn(client: MongoClient, collection: MongoCollection,
       if (wasOpen && !isCommitting) await session.abortTransaction().catch(ignore)
       throw error
     } finally {
-      // It ends what is still open. Nobody waits for a server that may not answer any more.
+      // This ends whatever is still open. It is not awaited, because the server may not answer any more.
       session.endSession().catch(ignore)
     }
   }
@@ -85,7 +85,7 @@ async function commit(session: MongoSession, who: string): Promise<void> {
 
 type Gate = ReturnType<typeof gateOf>
 
-/** Behind it nothing is carried out any more, and what is under way rejects. */
+/** Once closed, it lets no call through, and running calls reject. */
 function gateOf(who: string) {
   let isOpen = true
   let reject: (error: unknown) => void = ignore
@@ -108,10 +108,10 @@ function gateOf(who: string) {
 
 function locksOn(collection: MongoCollection, session: MongoSession, gate: Gate) {
   let isFresh = true
-  /** What is locked and was not written since, by its `_id` as text. */
+  /** Documents that are locked and not written since, by their `_id` as text. */
   const held = new Map<string, unknown>()
 
-  /** The mark is new, for a change that changes nothing is no lock. */
+  /** The mark is new each time, because a change that changes nothing locks nothing. */
   async function lock(id: unknown): Promise<Document | undefined> {
     const mark = { $set: { [LOCK]: randomUUID() } }
     const found = await collection.findOneAndUpdate({ _id: id }, mark, { session, returnDocument: 'before' })
@@ -145,7 +145,7 @@ function locksOn(collection: MongoCollection, session: MongoSession, gate: Gate)
       held.delete(String(id))
     },
 
-    /** What was read and not written stays as it was. */
+    /** Removes the marks, so that documents that were only read stay as they were. */
     async release(): Promise<void> {
       if (held.size === 0) return
       await collection.updateMany({ _id: { $in: [...held.values()] } }, { $unset: { [LOCK]: '' } }, { session })

@@ -7,15 +7,15 @@ import { nextVersions, type Row, rowsOf } from './rows'
 
 const WHO = 'prismaAdapter()'
 
-/** What `prismaAdapter` makes: it writes and removes. */
+/** A `ResourceAdapter` that always has `write` and `remove`. */
 export interface PrismaAdapter<T> extends ResourceAdapter<T> {
   readonly write: NonNullable<ResourceAdapter<T>['write']>
   readonly remove: NonNullable<ResourceAdapter<T>['remove']>
 }
 
 /**
- * Keeps resources in a model of Prisma. A write is one `updateMany` whose `where` names the version, and its count
- * decides races; a creation that came second is what Prisma calls P2002.
+ * Keeps resources in a model of Prisma. A write is one `updateMany` whose `where` names the version, so the database
+ * decides races. For a creation that came second, Prisma reports P2002.
  */
 export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T> {
   const plan = prismaPlan(options)
@@ -27,7 +27,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     const id = rows.keyOf(key)
     if (id === undefined) return undefined
     const row = await model.findUnique({ where: { [keyField]: id } })
-    // A collation may have taken another key for this one.
+    // A collation may treat another key as equal to this one.
     return row && row[keyField] === id ? row : undefined
   }
 
@@ -39,8 +39,8 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
   const refused = async (key: string) => ({ ok: false as const, current: await read(key) })
 
   /**
-   * If a row with the expected version stays unchanged twice, a row policy protects it, and always will. Once proves
-   * nothing: the read may have come from a replica that lags.
+   * If a row with the expected version stays unchanged twice, a row policy protects it, and always will. Once is no
+   * proof: the read may have come from a replica that lags.
    */
   async function changeIfStill<R>(key: string, expected: string, change: () => Promise<R | undefined>) {
     for (let tries = 1; ; tries++) {
@@ -52,7 +52,7 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     }
   }
 
-  /** The row of the key, as long as it has this version. */
+  /** The `where` for the key at this version. `undefined`: no row can match. */
   function conditionOf(key: string, expected: string): Row | undefined {
     const id = rows.keyOf(key)
     const stored = rows.versionOf(expected)
@@ -63,7 +63,10 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     return (await model.updateMany({ where, data })).count > 0
   }
 
-  /** One statement, unless the clock shows a second that the row has already, or an earlier one. */
+  /**
+   * Changes the row and sets its date. This takes one statement, unless the row already has the clock's second or a
+   * later one.
+   */
   async function changed(key: string, where: Row, expected: string, data: Row): Promise<boolean> {
     if (lastModified === undefined) return hasChanged(where, data)
     const at = now()
@@ -87,8 +90,8 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
       if (!isDone) return undefined
       const seen = await read(key).catch(() => undefined)
       if (seen?.version === String(next)) return { ok: true as const, state: seen }
-      // Another writer came in between, or the read failed. The change was made all the same, and this is the result,
-      // without its date.
+      // Another writer came in between, or the read failed. The change was still made, and this is its result, without
+      // the date.
       return { ok: true as const, state: { value: JSON.parse(JSON.stringify(value)) as T, version: String(next) } }
     })
   }

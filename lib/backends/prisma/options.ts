@@ -4,9 +4,9 @@ import { datingClock } from '../../timing/later-date'
 type Data = Readonly<Record<string, unknown>>
 type Found = Record<string, unknown>
 
-/** What is used of a model's delegate, such as `prisma.article`. */
+/** The part of a model's delegate, such as `prisma.article`, that is used. */
 export interface PrismaDelegate {
-  // Methods, not properties: the arguments of a generated client are narrower than these.
+  // Methods, not properties, because a generated client takes narrower arguments than these.
   findUnique(args: { where: Data }): PromiseLike<Found | null>
   create(args: { data: Data }): PromiseLike<Found>
   updateMany(args: { where: Data; data: Data }): PromiseLike<{ count: number }>
@@ -16,48 +16,52 @@ export interface PrismaDelegate {
 /** `plain`: a text, a number, a boolean or an enum, or a list of them. */
 export type PrismaFieldType = 'plain' | 'json' | 'number' | 'date'
 
-/** A field that makes a member, and what the client says of it. It does not say which fields are lists. */
+/**
+ * A field that is a member of the value, and its type as the client reports it. The client does not report which fields
+ * are lists.
+ */
 export interface PrismaField {
   readonly name: string
   readonly type: PrismaFieldType
-  /** `String`, `Int`, `Json`, the name of an enum; `undefined` where the client does not tell. */
+  /** `String`, `Int`, `Json`, or the name of an enum; `undefined` if the client does not report it. */
   readonly typeName: string | undefined
 }
 
 /** How a version is kept in its column. */
 export type PrismaVersionType = 'text' | 'bigint' | 'integer'
 
-/** A model, and which of its fields are what. */
+/** The model, and what its fields hold. */
 export interface PrismaAdapterOptions {
   /** A model of the client, such as `prisma.article`. */
   readonly model: object
-  /** The field of the key, which the model has as `@id` or `@unique`. Default: `id`. */
+  /** The field of the key, which is `@id` or `@unique` in the model. Default: `id`. */
   readonly key?: string
-  /** `'integer'` for an `Int`: what is none finds nothing. Default: `'text'`. */
+  /** `'integer'` for an `Int`: a key that is not an integer is not found. Default: `'text'`. */
   readonly keyType?: 'text' | 'integer'
   /** A `String` field that holds the whole value as JSON. Either this or `fields`. */
   readonly json?: string
   /**
-   * The fields that make the value, names alone or with a type. Fields that are not named stay what they are, and
-   * nothing of a value reaches Prisma as an operation of its own.
+   * The fields that make up the value: a list of names, or names with types. Other fields are left as they are. No part
+   * of a value reaches Prisma as an operation such as `{ increment: 1 }`.
    */
   readonly fields?: readonly string[] | Readonly<Record<string, PrismaFieldType>>
   /**
-   * The field of the version. A `String` (what a name alone means) holds random texts, a `BigInt` counts up from the
-   * time of its creation. An `Int` counts up from 1: what is removed and made again then has versions that it had before.
+   * The field of the version. Default: `version`. A `String` (the default for a plain name) holds random texts. A
+   * `BigInt` counts up from the time of creation. An `Int` counts up from 1: a resource that is removed and created
+   * again then has versions that it had before.
    */
   readonly version?: string | { readonly field: string; readonly type: PrismaVersionType }
-  /** A `DateTime` field with the last change. */
+  /** A `DateTime` field with the time of the last change. */
   readonly lastModified?: string
-  /** A `DateTime?` field that a removal sets, keeping the row: clients get 410. */
+  /** A removal sets this `DateTime?` field and keeps the row. Clients then get 410. */
   readonly softDelete?: string
-  /** The database gives keys: the adapter then has `create`. */
+  /** The database generates keys: the adapter then has `create`. */
   readonly generatedKeys?: boolean
   /** The clock behind `lastModified`, in milliseconds. */
   readonly now?: () => number
 }
 
-/** The same with every default filled in. */
+/** The options, with all defaults filled in. */
 export interface PrismaPlan {
   readonly model: PrismaDelegate
   readonly key: string
@@ -107,7 +111,7 @@ export function prismaPlan(options: PrismaAdapterOptions): PrismaPlan {
   }
 }
 
-/** What `prisma.article.fields` says of a field. */
+/** The type of a field, as `prisma.article.fields` reports it. */
 function typeNameOf(model: object, name: string): string | undefined {
   const { fields } = model as { fields?: Readonly<Record<string, { readonly typeName?: unknown } | undefined>> }
   if (typeof fields !== 'object' || fields === null) return undefined

@@ -9,9 +9,7 @@ export type Row = Readonly<Record<string, unknown>>
 
 const WHO = 'prismaAdapter()'
 
-/**
- * A plan turned into arguments for Prisma: what a row says, and what a value becomes. Nothing here talks to a database.
- */
+/** Builds the arguments for Prisma from a plan, and reads rows. Nothing here talks to a database. */
 export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, softDelete }: PrismaPlan) {
   const known = new Set(fields.map(({ name }) => name))
 
@@ -19,7 +17,7 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
     /** `undefined`: no row can have this key. */
     keyOf: (text: string) => (keyType === 'integer' ? integerOf(text) : storableText(text)),
 
-    /** `undefined`: no row ever has this version. */
+    /** `undefined`: no row can have this version. */
     versionOf: (text: string) => storedVersion(text, version.type),
 
     stateOf(row: Row): ResourceState<T> {
@@ -29,7 +27,7 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
       return softDelete !== undefined && row[softDelete] ? { ...dated, gone: true } : dated
     },
 
-    /** A member that is missing: the default in a new row, null in an old one. */
+    /** A missing member gets the field's default in a new row, and null in an existing one. */
     dataOf(value: unknown, isNew: boolean): Row {
       if (json !== undefined) return { [json]: jsonText(value, WHO) }
       const object = objectOf(value)
@@ -42,7 +40,10 @@ export function rowsOf<T>({ key, keyType, json, fields, version, lastModified, s
   }
 }
 
-/** What follows a version, and where a new row begins: with none that its key had before, but for an Int. */
+/**
+ * The version after `expected`, or the first version of a new row. A key never gets an old version again, unless the
+ * type is `integer`.
+ */
 export function nextVersions(type: PrismaVersionType): (expected: string | null) => unknown {
   if (type === 'text') return () => randomUUID()
   if (type === 'integer') return (expected) => (expected === null ? 1 : Number(expected) + 1)
@@ -85,7 +86,7 @@ function fromField(content: unknown, field: PrismaField): unknown {
     throw new TypeError(`${WHO}: ${name} holds ${content}, more than a number can keep; say 'plain', and it is text.`)
   if (type === 'number' || typeof content === 'bigint') return Number(content)
   if (typeof content !== 'object') return content
-  // Dates, and Prisma's decimals.
+  // Dates and Prisma's decimals.
   const { toJSON } = content as { toJSON?: unknown }
   if (typeof toJSON === 'function' && !ArrayBuffer.isView(content)) return toJSON.call(content)
   throw new TypeError(`${WHO}: ${name} holds an object; say 'json' if it is of type Json, or leave it out.`)
@@ -103,7 +104,9 @@ function toField(content: unknown, field: PrismaField): unknown {
   return Array.isArray(content) ? content.map((item) => toScalar(item, field)) : toScalar(content, field)
 }
 
-/** To Prisma an object is an operation: { increment: 1 }, { set: … }, { push: … }, { create: … }. */
+/**
+ * Refuses objects, because Prisma takes them as operations: { increment: 1 }, { set: … }, { push: … }, { create: … }.
+ */
 function toScalar(content: unknown, { name, type, typeName = '' }: PrismaField): unknown {
   const isText = typeof content === 'string'
   if (type === 'date' && content instanceof Date) return content
@@ -112,10 +115,10 @@ function toScalar(content: unknown, { name, type, typeName = '' }: PrismaField):
   if (typeof content === 'object' || content === undefined)
     throw unstorable(`the member ${JSON.stringify(name)} is no text, number or boolean.`, WHO, name)
   const range = INTEGERS[typeName]
-  // Prisma itself cuts off what is behind the point.
+  // Prisma itself would cut off the digits after the point.
   if (range !== undefined && !isInteger(content, range))
     throw unstorable(`the member ${JSON.stringify(name)} is no integer that ${typeName} can hold.`, WHO, name)
-  // It could be written and never be read again.
+  // It could be written but not read again.
   if (
     type === 'number' &&
     isText &&
@@ -138,7 +141,10 @@ function isInteger(content: unknown, bits: number): boolean {
   return bits === 64 && typeof content === 'string' && storedVersion(content, 'bigint') !== undefined
 }
 
-/** What Prisma carries out on a list of scalars. In a field of type Json it would be a value like any other. */
+/**
+ * Whether Prisma would take this as an operation on a list of scalars. In a field of type Json it would be an ordinary
+ * value.
+ */
 function isListOperation(content: unknown): boolean {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) return false
   const names = Object.keys(content)
