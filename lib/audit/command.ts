@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { auditCreations } from './creations'
-import { exchanger, parsed, type Value } from './exchange'
+import { exchanger, parsed, withoutOwn } from './exchange'
 import { auditReads } from './reads'
 import { auditRefusals } from './refusals'
 import { type Finding, formatReport, type Report, sarifOf } from './report'
@@ -80,15 +80,10 @@ export async function audit(
   if (write !== undefined) findings.push(...(await auditWrites(sender, { url: write, body })))
   if (create !== undefined) {
     const read = body ?? (await sender.send('GET', write ?? url)).body
-    findings.push(...(await auditCreations(sender, create, asNew(parsed(read) ?? {}))))
+    findings.push(...(await auditCreations(sender, create, withoutOwn(parsed(read) ?? {}))))
   }
   findings.push(...(await auditRefusals(sender, url)))
-  return { url, findings, requests: sender.all.length }
-}
-
-/** Without an id, because the server generates the id of a new resource. */
-function asNew({ id: _, _id: __, ...value }: Value): Value {
-  return value
+  return { url, findings, left: sender.left, requests: sender.all.length }
 }
 
 const FLAGS = {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { changedValue, type Exchange, type Exchanger, parsed, type Value } from './exchange'
+import { changedValue, type Exchange, type Exchanger, parsed, undo, type Value } from './exchange'
 import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
@@ -29,6 +29,7 @@ const RULES = {
 /** Creates resources in the named collection, and removes those that it can find again. */
 export async function auditCreations(exchanger: Exchanger, collection: string, value: Value): Promise<Finding[]> {
   const made = new Set<string>()
+  let unknown = 0
   const post = async (body: Value, key: string): Promise<Exchange> => {
     const answer = await exchanger.send('POST', collection, {
       headers: { 'content-type': 'application/json', 'idempotency-key': `"${key}"` },
@@ -36,6 +37,7 @@ export async function auditCreations(exchanger: Exchanger, collection: string, v
     })
     const identity = identityOf(answer, collection)
     if (identity !== undefined) made.add(identity)
+    else if (answer.status < 300) unknown += 1
     return answer
   }
   try {
@@ -51,10 +53,13 @@ export async function auditCreations(exchanger: Exchanger, collection: string, v
       finding(RULES.reused, reused.status === 422 ? 'passed' : 'failed', `It is ${reused.status}.`, reused),
     ]
   } finally {
-    for (const url of made) {
-      const { headers } = await exchanger.send('GET', url)
-      await exchanger.send('DELETE', url, headers.etag ? { headers: { 'if-match': headers.etag } } : {})
-    }
+    for (const url of made)
+      await undo(exchanger, url, async () => {
+        const { headers } = await exchanger.send('GET', url, { undoes: true })
+        const fields = headers.etag ? { headers: { 'if-match': headers.etag } } : {}
+        return exchanger.send('DELETE', url, { ...fields, undoes: true })
+      })
+    if (unknown > 0) exchanger.left.push(`${collection}: ${unknown} resources whose URL no answer told`)
   }
 }
 
@@ -67,10 +72,17 @@ function effects(rule: Rule, answers: readonly Exchange[], collection: string): 
   return finding(rule, different.size === 1 ? 'passed' : 'failed', detail, last)
 }
 
-/** The URL of a new resource, from Location or from an id in the body. */
+/**
+ * The URL of a new resource, from Location or from an id in the body. A Location on another server is ignored, because
+ * that server must get no requests and no credentials.
+ */
 function identityOf({ status, headers, body }: Exchange, collection: string): string | undefined {
   if (status >= 300) return undefined
-  if (headers.location !== undefined) return new URL(headers.location, collection).href
+  const { location } = headers
+  if (location !== undefined && URL.canParse(location, collection)) {
+    const { href, origin } = new URL(location, collection)
+    if (origin === new URL(collection).origin) return href
+  }
   const { id, _id = id } = parsed(body) ?? {}
   return typeof _id === 'string' || typeof _id === 'number'
     ? `${collection.replace(/\/$/, '')}/${encodeURIComponent(_id)}`

@@ -15,12 +15,16 @@ export interface Exchange {
 interface Sending {
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
+  /** Undoes what the audit did, and is sent even when the number of requests is used up. */
+  readonly undoes?: boolean
 }
 
 /** Sends requests and remembers them. */
 export interface Exchanger {
   send(method: string, url: string, sending?: Sending): Promise<Exchange>
   readonly all: readonly Exchange[]
+  /** What the audit changed and could not undo, as sentences. */
+  readonly left: string[]
 }
 
 interface ExchangerOptions {
@@ -29,6 +33,9 @@ interface ExchangerOptions {
   readonly timeoutMs: number
   onExchange?(exchange: Exchange): void
 }
+
+/** A request that got no answer: the connection was refused, closed or too slow. */
+export class NoAnswer extends Error {}
 
 const MOST_BYTES = 1_000_000
 const LONGEST_PAUSE_MS = 5000
@@ -42,7 +49,8 @@ export function exchanger({ headers, maxRequests, timeoutMs, onExchange }: Excha
   let begun = 0
 
   async function once(method: string, url: string, sending: Sending): Promise<Exchange> {
-    if (begun++ >= maxRequests) throw new Error(`The audit stops after ${maxRequests} requests; see --max-requests.`)
+    if (begun++ >= maxRequests && !sending.undoes)
+      throw new Error(`The audit stops after ${maxRequests} requests; see --max-requests.`)
     const fields = { 'user-agent': 'express-conflict-audit', accept: 'application/json', ...headers }
     const sent = lowerCased({ ...fields, ...sending.headers })
     const exchange = await roundTrip(method, url, sent, sending.body, timeoutMs)
@@ -53,6 +61,7 @@ export function exchanger({ headers, maxRequests, timeoutMs, onExchange }: Excha
 
   return {
     all,
+    left: [],
     async send(method, url, sending = {}) {
       const exchange = await once(method, url, sending)
       const isBusy = exchange.status === 429 || exchange.status === 503
@@ -93,9 +102,20 @@ function roundTrip(
         )
       },
     )
-    outgoing.on('error', (error) => reject(new Error(`${method} ${url}: ${error.message}`, { cause: error })))
+    outgoing.on('error', (error) => reject(new NoAnswer(`${method} ${url}: ${error.message}`, { cause: error })))
     outgoing.end(body)
   })
+}
+
+/** What the audit cannot undo is told with the findings, and does not take their place. */
+export async function undo({ left }: Exchanger, url: string, send: () => Promise<Exchange>): Promise<void> {
+  try {
+    const { method, status } = await send()
+    if (status >= 300) left.push(`${url}: its ${method} is ${status}`)
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    left.push(error.message)
+  }
 }
 
 /** A JSON object. */
@@ -112,6 +132,11 @@ export function parsed(text: string): Value | undefined {
 
 /** Members with these names are probably free text. An id, a date or a state must not be changed. */
 const TEXTS = ['title', 'name', 'description', 'text', 'subject', 'body', 'content', 'note', 'comment', 'label']
+
+/** Without the members that only the server sets: keys, revisions and links. */
+export function withoutOwn(value: Value): Value {
+  return Object.fromEntries(Object.entries(value).filter(([name]) => !/^(id$|[_@])/i.test(name)))
+}
 
 /** Changes one text in the value, or a number if there is no such text. */
 export function changedValue(value: Value, nth: number): Value {

@@ -1,8 +1,15 @@
 import { PROBLEM_JSON } from '../http/problem'
-import { type Exchange, type Exchanger, parsed } from './exchange'
+import { type Exchange, type Exchanger, NoAnswer, parsed } from './exchange'
 import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
+  answered: {
+    id: 'answered',
+    title: 'Every request is answered, whatever its path',
+    clause: 'RFC 9110 §15.5.1',
+    cure: 'Answer a path that cannot be decoded with 400. An error that nobody catches ends the process, for all clients.',
+    topic: 'told',
+  },
   machine: {
     id: 'machine-readable',
     title: 'A refusal can be read by a program',
@@ -33,13 +40,14 @@ const RULES = {
   },
 } as const satisfies Record<string, Rule>
 
-/** Keys that no resource has and that careless code handles badly. They are read, never written. */
-const ODD_KEYS = ['express-conflict-audit', "x'y", '%00', '%E0%A4%A', '9'.repeat(40)]
+/** Keys that no resource has and that careless code handles badly. They are read, never written. The worst one is last. */
+const ODD_KEYS = ['express-conflict-audit', "x'y", '%00', '9'.repeat(40), '%E0%A4%A']
 
 const LEAKS = [
   /\n\s+at .+[(/].+:\d+:\d+/,
   /node_modules[\\/]/,
   /SQLSTATE|syntax error at or near|violates \w+ constraint|ER_[A-Z_]{4,}|SQLITE_[A-Z]+|ORA-\d{5}/,
+  /(?:UNIQUE|NOT NULL|FOREIGN KEY|CHECK) constraint failed|Duplicate entry '.*' for key/,
   /Cast to \w+ failed|MongoServerError|PrismaClient|SequelizeDatabaseError|QueryFailedError|E11000/,
   /ECONNREFUSED|invalid input syntax for/,
 ]
@@ -47,20 +55,17 @@ const LEAKS = [
 /** Requests resources that do not exist, and checks every refusal of the whole audit. */
 export async function auditRefusals(exchanger: Exchanger, url: string): Promise<Finding[]> {
   const parent = new URL('.', url.replace(/\/$/, '')).href
-  for (const key of ODD_KEYS) await exchanger.send('GET', parent + key)
+  const answered = await oddReads(exchanger, parent)
   const refusals = exchanger.all.filter(({ status, method }) => status >= 400 && method !== 'HEAD')
-  if (refusals.length === 0) return [finding(RULES.machine, 'unseen', 'Nothing was refused.')]
+  if (refusals.length === 0) return [answered, finding(RULES.machine, 'unseen', 'Nothing was refused.')]
+  const leaked = refusals.map(leakIn).find((text) => text !== undefined)
   const conflicts = refusals.filter(({ status }) => [404, 409, 410, 412, 422, 423, 428].includes(status))
   return [
-    worst(RULES.leak, refusals, (each) => LEAKS.some((leak) => leak.test(each.body)), 'failed', 'gives away'),
-    worst(RULES.machine, conflicts, (each) => !isReadable(each), 'failed', 'is no JSON'),
-    worst(
-      RULES.machine,
-      conflicts.filter(isReadable),
-      (each) => !isProblem(each),
-      'warning',
-      'is JSON, but no problem',
-    ),
+    answered,
+    worst(RULES.leak, refusals, (each) => leakIn(each) !== undefined, 'failed', `gives away "${leaked}"`),
+    conflicts.every(isReadable)
+      ? worst(RULES.machine, conflicts, (each) => !isProblem(each), 'warning', 'is JSON, but no problem')
+      : worst(RULES.machine, conflicts, (each) => !isReadable(each), 'failed', 'is no JSON'),
     worst(
       RULES.instance,
       conflicts,
@@ -76,6 +81,21 @@ export async function auditRefusals(exchanger: Exchanger, url: string): Promise<
       'may be stored',
     ),
   ]
+}
+
+/** Ends with the first one that is not answered: the server may be down. */
+async function oddReads(exchanger: Exchanger, parent: string): Promise<Finding> {
+  try {
+    for (const key of ODD_KEYS) await exchanger.send('GET', parent + key)
+    return finding(RULES.answered, 'passed', `${ODD_KEYS.length} odd keys were asked for.`)
+  } catch (error) {
+    if (!(error instanceof NoAnswer)) throw error
+    return finding(RULES.answered, 'failed', `${error.message}. Look whether the server is still running.`)
+  }
+}
+
+function leakIn({ body }: Exchange): string | undefined {
+  return LEAKS.map((leak) => leak.exec(body)?.[0].trim().slice(0, 80)).find((text) => text !== undefined)
 }
 
 const typeOf = ({ headers }: Exchange) => headers['content-type'] ?? ''

@@ -59,6 +59,8 @@ function receivedLine({ status, headers }: Exchange): string {
 export interface Report {
   readonly url: string
   readonly findings: readonly Finding[]
+  /** What the audit changed and could not undo. */
+  readonly left: readonly string[]
   readonly requests: number
 }
 
@@ -78,17 +80,18 @@ function markOf(findings: readonly Finding[]): Mark {
 }
 
 /** The checklist, with the failures and warnings below each line. */
-export function formatReport({ url, findings, requests }: Report): string {
+export function formatReport({ url, findings, left, requests }: Report): string {
   const topics = (Object.keys(TOPICS) as Topic[]).map((topic) => {
     const own = findings.filter(({ rule }) => rule.topic === topic)
     const mark = markOf(own)
-    const hint = mark === 'unseen' ? BY_HAND[topic] : undefined
+    const hint = mark === 'unseen' ? (own[0]?.detail ?? BY_HAND[topic]) : undefined
     const lines = own.filter((each) => each.mark === 'failed' || each.mark === 'warning').map(formatFinding)
     return [`${MARKS[mark]} ${TOPICS[topic]}${hint ? ` (${hint})` : ''}`, ...lines].join('\n')
   })
   const count = (mark: Mark) => findings.filter((each) => each.mark === mark).length
   const sum = `${count('passed')} passed, ${count('failed')} failed, ${count('warning')} warnings, ${requests} requests`
-  return [`Audit of ${url}`, '', ...topics, '', sum, ''].join('\n')
+  const undone = left.length > 0 ? ['', 'Left behind:', ...left.map((each) => printable(`    ${each}`))] : []
+  return [`Audit of ${url}`, '', ...topics, ...undone, '', sum, ''].join('\n')
 }
 
 function formatFinding({ rule, mark, detail, sent, received }: Finding): string {

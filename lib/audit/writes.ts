@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { changedValue, type Exchange, type Exchanger, parsed, type Value } from './exchange'
+import { changedValue, type Exchange, type Exchanger, parsed, undo, type Value } from './exchange'
 import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
@@ -83,8 +83,9 @@ export async function auditWrites(exchanger: Exchanger, { url, body }: WriteAudi
   const original = parsed(body ?? first.body)
   if (first.status !== 200 || original === undefined)
     return [finding(RULES.accepted, 'unseen', 'It has to be a JSON object that a GET shows; see --body.', first)]
-  const put = (value: Value, tag: string | undefined): Promise<Exchange> =>
+  const put = (value: Value, tag: string | undefined, undoes = false): Promise<Exchange> =>
     exchanger.send('PUT', url, {
+      undoes,
       headers: { 'content-type': 'application/json', ...(tag === undefined ? {} : { 'if-match': tag }) },
       body: JSON.stringify(value),
     })
@@ -102,20 +103,28 @@ export async function auditWrites(exchanger: Exchanger, { url, body }: WriteAudi
       ),
     ]
   const second = await read()
-  const tag = second.headers.etag
   try {
     return [
       finding(RULES.accepted, 'passed', `It is ${changed.status}.`, changed),
-      finding(RULES.moves, tag !== undefined && tag !== oldTag ? 'passed' : 'failed', `${oldTag} → ${tag}`, second),
+      moves(oldTag, second),
       ...(await staleWrites(put, original, oldTag ?? '"stale"', second)),
       ...(await oddConditions(put, read, original)),
       ...(await races(put, read, original)),
     ]
   } finally {
-    const last = await read()
-    const before = difference(original, changedValue(original, 1))
-    await put({ ...(parsed(last.body) ?? original), ...before }, last.headers.etag)
+    await undo(exchanger, url, async () => {
+      const last = await exchanger.send('GET', url, { undoes: true })
+      const before = difference(original, changedValue(original, 1))
+      return put({ ...(parsed(last.body) ?? original), ...before }, last.headers.etag, true)
+    })
   }
+}
+
+function moves(oldTag: string | undefined, second: Exchange): Finding {
+  if (oldTag === undefined) return finding(RULES.moves, 'unseen', 'There is no tag.')
+  const { etag } = second.headers
+  const mark = etag !== undefined && etag !== oldTag ? 'passed' : 'failed'
+  return finding(RULES.moves, mark, `${oldTag} → ${etag}`, second)
 }
 
 /**
@@ -129,20 +138,23 @@ function difference(value: Value, from: Value): Value {
 type Put = (value: Value, tag: string | undefined) => Promise<Exchange>
 type Read = () => Promise<Exchange>
 
-const isRefused = ({ status }: Exchange) => status === 412 || status === 409
+/** A write that is refused with another status loses nothing, but clients have to know this API to understand why. */
+function refusalMark({ status }: Exchange, right: number): 'passed' | 'warning' | 'failed' {
+  if (status === right) return 'passed'
+  return status === 409 || status === 412 ? 'warning' : 'failed'
+}
 
 async function staleWrites(put: Put, original: Value, oldTag: string, current: Exchange): Promise<Finding[]> {
   const stale = await put(changedValue(original, 2), oldTag)
-  const mark = stale.status === 412 ? 'passed' : isRefused(stale) ? 'warning' : 'failed'
-  const found = [finding(RULES.stale, mark, `A PUT with the tag before is ${stale.status}.`, stale)]
-  if (isRefused(stale)) {
+  const found = [finding(RULES.stale, refusalMark(stale, 412), `A PUT with the tag before is ${stale.status}.`, stale)]
+  if (stale.status === 412) {
     const isNamed = stale.headers.etag === current.headers.etag && stale.headers.etag !== undefined
     const detail = isNamed ? 'It does.' : 'It does not.'
     found.push(finding(RULES.currentTag, isNamed ? 'passed' : 'warning', detail, stale))
   }
   const bare = await put(changedValue(original, 2), undefined)
   const detail = `A PUT without a condition is ${bare.status}.`
-  return [...found, finding(RULES.required, bare.status === 428 ? 'passed' : 'failed', detail, bare)]
+  return [...found, finding(RULES.required, refusalMark(bare, 428), detail, bare)]
 }
 
 /** Each write has a new value, because a repetition of the stored value may succeed (RFC 9110 §13.1.1). */

@@ -1,4 +1,5 @@
 import { memoryAdapter, memoryStore, resourceRouter, respondToConflicts } from '../../lib'
+import { command } from '../../lib/audit/command'
 import { marksIn, plainArticles, run, serve } from './apps'
 
 const closes: (() => void)[] = []
@@ -111,8 +112,79 @@ test('an API that wants the revision in the body back: its races have one winner
     })
   })
   const { out } = await run('audit', `${url}/articles/1`, '--write', '/articles/1', '--json')
-  expect(marksIn(out)).toMatchObject({ race: 'passed', 'winner-stored': 'passed' })
+  const marks = marksIn(out)
+  expect(marks).toMatchObject({ race: 'passed', 'winner-stored': 'passed' })
+  // Nothing gets lost, with a status of its own.
+  expect(marks).toMatchObject({ 'stale-write': 'warning', 'condition-required': 'warning' })
+  expect(marks).not.toHaveProperty('current-tag-on-412')
   expect(article.title).toBe('first')
+})
+
+test('an API without tags has not failed for tags that do not change', async () => {
+  const { url } = await served((app) => {
+    app.disable('etag')
+    plainArticles(app)
+  })
+  const { out } = await run('audit', `${url}/articles/1`, '--write', '/articles/1', '--json')
+  expect(marksIn(out)).toMatchObject({ validators: 'failed', 'tag-moves': 'unseen' })
+})
+
+test('what cannot be removed or put back is told, and the number of requests does not stop the undoing', async () => {
+  const { url } = await served((app) => {
+    app.delete('/articles/:id', (_req, res) => void res.sendStatus(405))
+    plainArticles(app)
+  })
+  const args = ['--create', '/articles', '--write', '/articles/1']
+  const { out } = await run('audit', `${url}/articles/1`, ...args)
+  expect(out).toMatch(/^Left behind:\n {4}http:.+\/articles\/2: its DELETE is 405$/m)
+  const { err } = await run('audit', `${url}/articles/1`, '--write', '/articles/1', '--max-requests', '10')
+  expect(err).toMatch(/stops after 10 requests/)
+  expect(await (await fetch(`${url}/articles/1`)).json()).toMatchObject({ title: 'first' })
+})
+
+test('a Location on another server gets no request, nor what --header says', async () => {
+  const elsewhere = await served((app) => app.get('/{*all}', (_req, res) => void res.json({})))
+  const { url } = await served((app) => {
+    app.post('/articles', (_req, res, next) => {
+      res.location = () => res.set('Location', `${elsewhere.url}/articles/2`)
+      next()
+    })
+    plainArticles(app)
+  })
+  const args = ['--create', '/articles', '--header', 'Authorization: Bearer secret']
+  const { out } = await run('audit', `${url}/articles/1`, ...args)
+  expect(elsewhere.requests).toEqual([])
+  expect(out).toMatch(/✗ A repeated POST has one effect: Made: .+\/articles\/2, .+\/articles\/3\./)
+})
+
+test('what is created has no key, revision or link of the resource that it was made from', async () => {
+  const bodies: object[] = []
+  const { url } = await served((app) => {
+    app.use(require('express').json())
+    app.get('/it', (_req, res) => void res.json({ ID: 1, _rev: 2, _links: {}, '@odata.etag': 'x', title: 'first' }))
+    app.post('/', (req, res) => void res.status(400).json(bodies.push(req.body)))
+  })
+  const { out } = await run('audit', `${url}/it`, '--create', '/')
+  expect(bodies).toEqual([{ title: 'first 1' }])
+  expect(out).toMatch(/^– Retries are safe \(A POST is 400; see --body\.\)$/m)
+})
+
+test('what an error gives away is quoted', async () => {
+  const { url } = await served((app) => {
+    app.get('/it', (_req, res) => void res.json({}))
+    app.use((_req, res) => void res.status(500).json({ message: 'UNIQUE constraint failed: my_Articles.ID' }))
+  })
+  const { out } = await run('audit', `${url}/it`)
+  expect(out).toMatch(/5 of 5 gives away "UNIQUE constraint failed" \(500\)/)
+})
+
+test('a terminal shows how far it is', async () => {
+  const { url } = await served(plainArticles)
+  let err = ''
+  const stderr = { isTTY: true, write: (text: string) => (err += text) }
+  await command(['audit', `${url}/articles/1`], { stdout: { write: () => undefined }, stderr })
+  expect(err.split('\r\u001b[K').slice(1, 3)).toEqual([`1 GET ${url}/articles/1 200`, `2 GET ${url}/articles/1 200`])
+  expect(err.endsWith('\r\u001b[K')).toBe(true)
 })
 
 test('the checklist has a mark for each line, and for what fails: what was sent, what came, the clause, the cure', async () => {
@@ -142,17 +214,33 @@ test('SARIF has a rule and a level for each result', async () => {
   }
 })
 
-test('it backs off once when the server is busy, and ends at its number of requests', async () => {
-  let refusals = 1
-  const { url, requests } = await served((app) => {
-    app.get('/it', (_req, res) => {
-      if (refusals-- > 0) res.set('Retry-After', '0').sendStatus(503)
-      else res.json({})
+test.each([429, 503])(
+  'it backs off once when the server is busy, %i, and ends at its number of requests',
+  async (status) => {
+    let refusals = 1
+    const { url, requests } = await served((app) => {
+      app.get('/it', (_req, res) => {
+        if (refusals-- > 0) res.set('Retry-After', '0').sendStatus(status)
+        else res.json({})
+      })
     })
+    const { code, err } = await run('audit', `${url}/it`, '--max-requests', '4')
+    expect([code, err]).toEqual([2, 'The audit stops after 4 requests; see --max-requests.\n'])
+    expect(requests).toHaveLength(4)
+  },
+)
+
+test('a server that a path brings down is told of, with all that was found before', async () => {
+  const { url, requests } = await served((app) => {
+    app.use((req, _res, next) => void (req.url.includes('%E0') ? req.socket.destroy() : next()))
+    plainArticles(app)
   })
-  const { code, err } = await run('audit', `${url}/it`, '--max-requests', '4')
-  expect([code, err]).toEqual([2, 'The audit stops after 4 requests; see --max-requests.\n'])
-  expect(requests).toHaveLength(4)
+  const { code, out } = await run('audit', `${url}/articles/1`, '--json')
+  expect(code).toBe(1)
+  expect(marksIn(out)).toMatchObject({ 'strong-tag': 'failed', answered: 'failed', 'machine-readable': 'failed' })
+  expect(out).toMatch(/GET .+%E0%A4%A: socket hang up/)
+  // It is asked for last, because nothing may come after it.
+  expect(requests.at(-1)).toBe('GET /articles/%E0%A4%A')
 })
 
 test('what a server sends cannot steer the terminal', async () => {
