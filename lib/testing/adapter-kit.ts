@@ -19,35 +19,38 @@ import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from '.
 import { demandProcesses, type Processes } from './processes'
 import { processChecks } from './processes/adapter-races'
 
-/** What the kit needs to know of an adapter. What is optional checks more. */
+/** The adapter to test, and what it can do. Each optional member adds checks. */
 export interface AdapterKitOptions<T> {
-  /** Makes an adapter over an empty store. It is called once for each case. */
+  /** Makes an adapter over an empty store. Called once for each case. */
   readonly makeAdapter: () => Made<ResourceAdapter<T>>
   /** Three different values. */
   readonly values: readonly [T, T, T]
   readonly abilities: Abilities
-  /** Values that have to come back as they were written, such as `jsonValues` for an adapter that takes any JSON. */
+  /** Values that must come back as they were written, such as `jsonValues` for an adapter that takes any JSON. */
   readonly extraValues?: readonly T[]
-  /** Another instance over the same store, as another process would have one: races then run across both. */
+  /** Another instance over the same store, like one in another process. Races then use both. */
   readonly makeSecond?: (adapter: ResourceAdapter<T>) => Made<ResourceAdapter<T>>
   /** An adapter whose back end is down. */
   readonly makeFailing?: () => Made<ResourceAdapter<T>>
   /**
-   * Another instance over the same store, whose next change fails: before it gets there, or when it was carried out and
-   * its answer gets lost, as when a connection breaks.
+   * Another instance over the same store, whose next change fails: before the change reaches the store, or after it was
+   * carried out and only its answer gets lost.
    */
   readonly makeFaulty?: (adapter: ResourceAdapter<T>, when: FaultMoment) => Made<ResourceAdapter<T>>
-  /** Races between processes: how they get at the same store. What holds in one process alone fails. */
+  /**
+   * Adds races between processes, which reach the same store through this module. They find locks that only work within
+   * one process.
+   */
   readonly processes?: Processes
-  /** Called for every adapter that a case made, whether it passed or failed. */
+  /** Called for every adapter that a case has made, whether the case passed or failed. */
   readonly disposeAdapter?: (adapter: ResourceAdapter<T>) => Promise<void> | void
-  /** Moves the clock behind `lastModified`, backwards too, where the adapter takes a clock. */
+  /** Moves the clock behind `lastModified`, also backwards, if the adapter takes a clock. */
   readonly advance?: (ms: number) => void
-  /** How many versions before the current one the adapter keeps, exactly; one at least. */
+  /** How many versions before the current one the adapter keeps: exactly so many, at least 1. */
   readonly keepVersions?: number
-  /** How often a race is run. */
+  /** How often a race is repeated. Default: 20. */
   readonly rounds?: number
-  /** How many take part in a race. */
+  /** How many writers take part in a race. Default: 8. */
   readonly writers?: number
 }
 

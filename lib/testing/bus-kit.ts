@@ -2,26 +2,26 @@ import type { MessageBus } from '../contracts/bus'
 import { demand, rejection } from './demand'
 import { type Checks, casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
 
-/** What a bus can do, said by its author. */
+/** What a bus can do, declared by its author. */
 export interface BusAbilities {
-  /** It carries messages between processes; `makeSecond` gives the bus of another one. */
+  /** It carries messages between processes. `makeSecond` makes the bus of another process. */
   readonly acrossProcesses: boolean
 }
 
-/** What the kit needs to know of a bus. */
+/** The bus to test, and what it can do. Each optional member adds checks. */
 export interface BusKitOptions<B extends MessageBus = MessageBus> {
-  /** Makes a bus on which nobody else publishes. It is called once for each case. */
+  /** Makes a bus on which nobody else publishes. Called once for each case. */
   readonly makeBus: () => Made<B>
   readonly abilities: BusAbilities
-  /** Another one that carries the same messages, as another process would have it. */
+  /** Another bus that carries the same messages, like one in another process. */
   readonly makeSecond?: (bus: B) => Made<B>
   /** A bus whose back end is down. */
   readonly makeFailing?: () => Made<B>
   /** Cuts the connections on which this bus listens, and resolves when they are lost. */
   readonly cut?: (bus: B) => Promise<void> | void
-  /** Called for every bus that a case made, whether it passed or failed. */
+  /** Called for every bus that a case has made, whether the case passed or failed. */
   readonly disposeBus?: (bus: B) => Promise<void> | void
-  /** How many texts are published at once; 100 if left out. */
+  /** How many texts are published at once. Default: 100. */
   readonly texts?: number
 }
 
@@ -47,9 +47,9 @@ export function busKit<B extends MessageBus = MessageBus>(options: BusKitOptions
 
 function messageChecks<B extends MessageBus>(): Checks<Trial<B>> {
   return {
-    'what is published is heard, as it was, by the bus itself and by others': async ({ bus, second }) => {
+    'published texts arrive unchanged, at the bus itself and at others': async ({ bus, second }) => {
       const [own, other] = [await ear(bus), await ear(second)]
-      // The characters that are allowed, and as many as are.
+      // All characters that are allowed, and as many as are allowed.
       const text = Array.from({ length: 4000 }, (_, index) => String.fromCharCode(33 + (index % 94))).join('')
       for (const each of ['*', text, `'"\\%`]) {
         await bus.publish(each)
@@ -84,7 +84,7 @@ function messageChecks<B extends MessageBus>(): Checks<Trial<B>> {
 
 function gapChecks<B extends MessageBus>(cut: NonNullable<BusKitOptions<B>['cut']>): Checks<Trial<B>> {
   return {
-    'a connection that was lost is told when it is there again, and from then on nothing is missed': async (trial) => {
+    'onGap is called after a lost connection is restored, and from then on nothing is missed': async (trial) => {
       const { bus, second } = trial
       const listening = await ear(second)
       for (let round = 0; round < 2; round++) {
@@ -96,7 +96,7 @@ function gapChecks<B extends MessageBus>(cut: NonNullable<BusKitOptions<B>['cut'
       await listening.end()
     },
 
-    'who ends while the connection is lost stays ended': async ({ bus, second }) => {
+    'a subscription that ends while the connection is lost stays ended': async ({ bus, second }) => {
       const [ended, other] = [await ear(second), await ear(second)]
       await cut(second)
       await ended.end()
@@ -124,7 +124,7 @@ function faultChecks<B extends MessageBus>(
 
 const PATIENCE_MS = 15_000
 
-/** A listener that can be waited for. */
+/** A listener, with functions that wait until it has heard something. */
 async function ear(bus: MessageBus) {
   const all: string[] = []
   let gaps = 0

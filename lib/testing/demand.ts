@@ -1,9 +1,9 @@
-/** Fails a case: what the contract demands, and what was seen instead. */
+/** Fails a case if `holds` is false. The error says what the contract demands, and what was seen instead. */
 export function demand(holds: boolean, rule: string, seen: unknown): asserts holds {
   if (!holds) throw new Error(`The contract demands: ${rule}. Seen: ${show(seen)}.`)
 }
 
-/** Calls a method that has to reject, and returns the reason. A method that throws synchronously fails the case. */
+/** Calls a method that must reject, and returns the reason. A method that throws synchronously fails the case. */
 export async function rejection(call: () => Promise<unknown>, rule: string): Promise<unknown> {
   const outcome = await call().then(
     (seen) => ({ rejected: false as const, seen }),
@@ -13,7 +13,7 @@ export async function rejection(call: () => Promise<unknown>, rule: string): Pro
   demand(false, rule, outcome.seen)
 }
 
-/** A value in a few words, for messages. */
+/** A short form of a value, for messages. */
 export function show(value: unknown): string {
   if (value === undefined || value instanceof Error) return String(value)
   const text = JSON.stringify(value) ?? String(value)
@@ -21,9 +21,10 @@ export function show(value: unknown): string {
 }
 
 /**
- * Whether two JSON values are the same. Members have no order, as some databases sort them; 0 and -0 are one number.
+ * Whether two JSON values are the same. The order of members does not count, because some databases sort them. 0 and -0
+ * are the same number.
  *
- * Prototypes are not looked at: a driver may make its objects in another realm than the test runner's.
+ * Prototypes do not count either: a driver may make its objects in another realm than the test runner's.
  */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true

@@ -2,7 +2,10 @@ import { show } from './demand'
 
 const KIBIBYTE = 'k'.repeat(1023)
 
-/** Keys that some back end takes for one another: collations, numbers, paths, patterns, names in JavaScript. */
+/**
+ * Pairs of different keys that some back end treats as equal, because of collations, numbers, paths, patterns, or names
+ * in JavaScript.
+ */
 export const KEY_PAIRS: readonly (readonly [string, string])[] = [
   ['a', 'A'],
   ['a', 'a '],
@@ -36,7 +39,7 @@ export const KEY_PAIRS: readonly (readonly [string, string])[] = [
   [`${KIBIBYTE}1`, `${KIBIBYTE}2`],
 ]
 
-/** Two keys that look the same are not to be told apart by eye. */
+/** Shows a key in ASCII, so that keys that look alike can be told apart. */
 export function ascii(key: string): string {
   return show(key).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

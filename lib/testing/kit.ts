@@ -1,6 +1,8 @@
 import { refuseUnknown } from '../options'
 
-/** One rule of a contract, for any test runner: `for (const { name, run } of adapterKit(…)) test(name, run)`. */
+/**
+ * One rule of a contract as a case for any test runner: `for (const { name, run } of adapterKit(…)) test(name, run)`.
+ */
 export interface KitCase {
   readonly name: string
   readonly run: () => Promise<void>
@@ -8,23 +10,23 @@ export interface KitCase {
 
 export type Check<Trial> = (trial: Trial) => Promise<void>
 
-/** Checks by the rule that each one tests. */
+/** Checks, by the rule that each one tests. */
 export type Checks<Trial> = Readonly<Record<string, Check<Trial>>>
 
 export type Made<Subject> = Promise<Subject> | Subject
 
-/** How a case gets what it tests, and gets rid of it. */
+/** How a case makes what it tests, and disposes of it. */
 export interface Bench<Subject, Trial> {
   readonly make: () => Made<Subject>
   readonly makeSecond?: ((first: Subject) => Made<Subject>) | undefined
   readonly dispose?: ((subject: Subject) => Promise<void> | void) | undefined
-  /** Lets time pass. Without it a case waits. */
+  /** Lets time pass. Without it, a case waits in real time. */
   readonly advance?: ((ms: number) => Promise<void> | void) | undefined
-  /** What a check is given. Without `makeSecond` both subjects are the same. */
+  /** Makes the argument of a check. Without `makeSecond`, both subjects are the same. */
   readonly trialOf: (first: Subject, second: Subject, pass: (ms: number) => Promise<void>) => Trial
 }
 
-/** The chosen checks as cases. Each one gets subjects of its own. */
+/** Turns the chosen checks into cases. Each case has subjects of its own. */
 export function casesOf<Subject, Trial>(
   chosen: ReadonlyArray<Checks<Trial> | false | undefined>,
   bench: Bench<Subject, Trial>,
@@ -51,7 +53,7 @@ async function runCheck<Subject, Trial>(
   }
 }
 
-/** Timers that a case no longer needs must not keep the test runner waiting. */
+/** Real time, with timers that `stop` clears, so that they do not keep the test runner waiting. */
 function realTime() {
   const timers = new Set<NodeJS.Timeout>()
   return {
@@ -60,17 +62,17 @@ function realTime() {
   }
 }
 
-/** What the options of a kit have to be. */
+/** The rules for the options of a kit. */
 export interface KitRules {
-  /** Every option there is: a misspelt one would leave cases out without a word. */
+  /** All options: a misspelt one would silently leave out cases. */
   readonly known: readonly string[]
-  /** The option that is a function and has to be there. */
+  /** The option that must be a function. */
   readonly make: string
-  /** Every ability has to be declared: one that is forgotten would leave its rules unchecked without a word. */
+  /** All abilities. Each must be declared, because a forgotten one would silently leave out cases. */
   readonly abilities: readonly string[]
   /** Options that are positive integers. */
   readonly counts: readonly string[]
-  /** The option that says how many take part in a race. */
+  /** The option that says how many take part in a race, at least two. */
   readonly crew: string
 }
 

@@ -6,40 +6,43 @@ import type { Trial } from './lock/trial'
 import { demandProcesses, type Processes } from './processes'
 import { processChecks } from './processes/lock-races'
 
-/** What a lock manager can do, said by its author. */
+/** What a lock manager can do, declared by its author. */
 export interface LockAbilities {
   /** Each lease has a fence. */
   readonly fence: boolean
-  /** Managers in several processes share their locks; `makeSecond` gives another one. */
+  /** Managers in several processes share their locks. `makeSecond` makes another manager. */
   readonly acrossProcesses: boolean
 }
 
-/** What the kit needs to know of a manager. */
+/** The manager to test, and what it can do. Each optional member adds checks. */
 export interface LockKitOptions<M extends LockManager = LockManager> {
-  /** Makes a manager that holds no locks. It is called once for each case. */
+  /** Makes a manager that holds no locks. Called once for each case. */
   readonly makeManager: () => Made<M>
   readonly abilities: LockAbilities
-  /** Another manager over the same service, as another process would have one. */
+  /** Another manager over the same service, like one in another process. */
   readonly makeSecond?: (manager: M) => Made<M>
   /** A manager whose service is down. */
   readonly makeFailing?: () => Made<M>
   /** Makes the service forget that a key is held, as a restart or an operator would. */
   readonly takeAway?: (key: string) => Promise<void> | void
-  /** What a manager, or its service, keeps for locks; as much before as after they were held. */
+  /** Counts what a manager, or its service, keeps for locks. It must be the same before and after locks were held. */
   readonly countEntries?: (manager: M) => Made<number>
-  /** Races between processes: how they get at the same locks. What holds in one process alone fails. */
+  /**
+   * Adds races between processes, which reach the same locks through this module. They find locks that only work within
+   * one process.
+   */
   readonly processes?: Processes
-  /** Called for every manager that a case made, whether it passed or failed. */
+  /** Called for every manager that a case has made, whether the case passed or failed. */
   readonly disposeManager?: (manager: M) => Promise<void> | void
-  /** Lets time pass, where the clock is the test runner's. Without it the kit waits. */
+  /** Lets time pass, if the test runner has replaced the clock. Without it, the kit waits in real time. */
   readonly advance?: (ms: number) => Promise<void>
-  /** How long a lease is where a case waits for its end; 300 ms if left out. */
+  /** The length of a lease whose end a case waits for. Default: 300 ms. */
   readonly leaseMs?: number
-  /** How much later than it should something may happen; 2 s if left out. */
+  /** How much later than expected something may happen. Default: 2000 ms. */
   readonly slackMs?: number
-  /** How often a worker takes a lock. */
+  /** How often each worker takes a lock. Default: 10. */
   readonly rounds?: number
-  /** How many take part in a race. */
+  /** How many workers take part in a race. Default: 8. */
   readonly workers?: number
 }
 

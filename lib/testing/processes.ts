@@ -6,42 +6,47 @@ import { storeFault } from '../contracts/store-fault'
 import { aFunction, aText, checkOptions, type Expectation, listOf } from '../options'
 import type { Reply, Start, Task } from './processes/racer'
 
-/** How other processes get at what is tested. The kit starts them, and ends them after each case. */
+/** How other processes reach what is tested. The kit starts them, and ends them after each case. */
 export interface Processes {
   /**
-   * The absolute path or the `file:` URL of a module that exports a function of the same name as the option: `makeAdapter`,
-   * `makeManager` or `makeStore`. It must reach the same back end as that of the kit, without emptying it.
+   * The absolute path or the `file:` URL of a module that exports a function with the name of the option:
+   * `makeAdapter`, `makeManager` or `makeStore`. It must use the same back end as the kit, without emptying it.
    */
   readonly module: string | URL
-  /** Called in each case, after it has made its own instance: what the function of the module gets, any JSON. */
+  /** The argument for that function, any JSON. Called in each case, after the case has made its own instance. */
   readonly at?: () => unknown
-  /** Options of Node for these processes, such as `['--import', 'tsx']` for TypeScript. Those of this process if left out. */
+  /**
+   * Options of Node for these processes, such as `['--import', 'tsx']` for TypeScript. Default: those of this process.
+   */
   readonly execArgv?: readonly string[]
 }
 
 /** One process of a team. */
 export interface Member {
-  /** Calls a method there. With `startNs` it begins at that moment of `process.hrtime`, which all processes share. */
+  /**
+   * Calls a method in that process. With `startNs` the call begins at that moment of `process.hrtime`, a clock that all
+   * processes share.
+   */
   call(method: string, args: readonly unknown[], startNs?: bigint): Promise<unknown>
-  /** Ends it as `kill -9` does. */
+  /** Kills the process, like `kill -9`. */
   kill(): Promise<void>
 }
 
 export interface Team {
   readonly members: readonly Member[]
-  /** Lets all members call at the same moment. */
+  /** Makes all members call at the same moment. */
   race<R>(call: (member: Member, index: number, startNs: bigint) => Promise<R>): Promise<R[]>
 }
 
 export const PROCESSES = 4
 
-/** Races between processes last this many times as many rounds: which of them meet is left to the machine. */
+/** Races between processes have this many times as many rounds, because chance decides which processes meet. */
 export const MORE_ROUNDS = 5
 
-/** So long after it was sent, each process has a call. It waits for the moment with its eyes open. */
+/** How long after a call is sent it begins. By then every process has the call, and waits in a loop for the moment. */
 const LINE_UP_NS = 2_000_000n
 
-/** Starts the processes, lets them work and ends them. `maker` names what the module exports. */
+/** Starts the processes, runs `work` and ends them. `maker` is the name of the module's function. */
 export async function inProcesses(
   { module, at, execArgv }: Processes,
   maker: Start['maker'],
@@ -49,7 +54,7 @@ export async function inProcesses(
 ): Promise<void> {
   const start: Start = { module: pathOf(module), maker, at: await at?.() }
   const children = Array.from({ length: PROCESSES }, () =>
-    // Beside this file, in the package too.
+    // The file stands beside this one, in the package too.
     fork(join(__dirname, 'processes/racer'), {
       ...(execArgv && { execArgv: [...execArgv] }),
       serialization: 'advanced',
@@ -105,7 +110,7 @@ function errorOf({ message, applied }: NonNullable<Reply['error']>): Error {
   return applied ? storeFault(message, { applied }) : new Error(message)
 }
 
-/** A process ends by itself when its channel does. */
+/** Ends a process by closing its channel. */
 async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, 'exit')
@@ -126,7 +131,7 @@ function pathOf(module: string | URL): string {
   return isFileUrl(module) ? fileURLToPath(module) : module
 }
 
-/** Throws a TypeError that names the value. `advance` is a clock of the test runner. */
+/** Throws a TypeError that names the wrong value. `advance` means that the test runner has replaced the clock. */
 export function demandProcesses(kit: string, processes: object | undefined, advance?: unknown): void {
   if (processes === undefined) return
   const expected = { module: aModule, at: aFunction, execArgv: listOf(aText('an option of Node')) }

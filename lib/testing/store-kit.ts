@@ -9,38 +9,41 @@ import { faultChecks, recordChecks, textChecks } from './store/records'
 import { type Transact, transactionChecks } from './store/transactions'
 import type { Trial } from './store/trial'
 
-/** What a store can do, said by its author. */
+/** What a store can do, declared by its author. */
 export interface StoreAbilities {
-  /** It has `within`; `transact` begins a transaction. */
+  /** It has `within`. `transact` begins a transaction. */
   readonly within: boolean
-  /** Stores in several processes share their records; `makeSecond` gives another one. */
+  /** Stores in several processes share their records. `makeSecond` makes another store. */
   readonly acrossProcesses: boolean
 }
 
-/** What the kit needs to know of a store. */
+/** The store to test, and what it can do. Each optional member adds checks. */
 export interface StoreKitOptions<S extends ExpiringStore = ExpiringStore> {
-  /** Makes a store without records. It is called once for each case. */
+  /** Makes a store without records. Called once for each case. */
   readonly makeStore: () => Made<S>
   readonly abilities: StoreAbilities
-  /** Another store over the same records, as another process would have one. */
+  /** Another store over the same records, like one in another process. */
   readonly makeSecond?: (store: S) => Made<S>
   /** A store whose back end is down. */
   readonly makeFailing?: () => Made<S>
   /** Begins a transaction of the store's database, and commits it when `run` resolves. */
   readonly transact?: Transact
-  /** Races between processes: how they get at the same records. What holds in one process alone fails. */
+  /**
+   * Adds races between processes, which reach the same records through this module. They find locks that only work
+   * within one process.
+   */
   readonly processes?: Processes
-  /** Called for every store that a case made, whether it passed or failed. */
+  /** Called for every store that a case has made, whether the case passed or failed. */
   readonly disposeStore?: (store: S) => Promise<void> | void
-  /** Lets time pass, where the clock is the test runner's. Without it the kit waits. */
+  /** Lets time pass, if the test runner has replaced the clock. Without it, the kit waits in real time. */
   readonly advance?: (ms: number) => Promise<void> | void
-  /** How long a record is kept where a case waits for its end; 250 ms if left out. */
+  /** The time to live of a record whose end a case waits for. Default: 250 ms. */
   readonly ttlMs?: number
-  /** How much later than it should a record may expire; 50 ms if left out. */
+  /** How much later than expected a record may expire. Default: 50 ms. */
   readonly slackMs?: number
-  /** How often a race is run. */
+  /** How often a race is repeated. Default: 10. */
   readonly rounds?: number
-  /** How many take part in a race. */
+  /** How many workers take part in a race. Default: 8. */
   readonly workers?: number
 }
 
@@ -102,7 +105,7 @@ const RULES: KitRules = {
   crew: 'workers',
 }
 
-/** An ability that is declared is tested, so what tests it has to be there. */
+/** A declared ability is tested, so the option that tests it is required. */
 function demandGivenFor(ability: string, declared: boolean, name: string, value: unknown): void {
   if (declared === (value !== undefined)) return
   const needed = declared ? `give ${name}` : `leave ${name} out`

@@ -121,7 +121,7 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     'a state that comes back has the version that it had exactly when that is declared',
     'the version changes when the same value is written again',
     'a version is not used again over many writes',
-    'what came back is not what was there before',
+    'a value that comes back has a new version, and its old one is refused',
     'no version comes back after removal',
   ]),
   changed(
@@ -239,9 +239,9 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     'what readVersion gives may be changed without touching the store',
   ]),
   broken('keeps what is refused, in place of what was', { keepVersions: 2, keepsRefused: true }, [
-    'what is refused leaves no version behind, and drives none out',
+    'a refused change adds no old version, and removes none',
   ]),
-  broken('keeps the versions of what was removed', { forgets: false }, ['what is removed takes its versions along']),
+  broken('keeps the versions of what was removed', { forgets: false }, ['a removal also removes the old versions']),
   broken(
     'does not say of an old version that it was a tombstone',
     { tombstones: true, rowAt: (kept, version) => alive(kept, version) },
@@ -249,7 +249,7 @@ export const brokenAdapters: readonly BrokenAdapter[] = [
     withTombstones,
   ),
   broken('rolls back all but the history', { rollBackHistory: () => {} }, [
-    'a transaction that is rolled back leaves no version behind',
+    'a transaction that is rolled back adds no old version',
   ]),
   broken('keeps one version too few', { keepVersions: 1 }, [EXACTLY], keepingTwo),
   broken('keeps one version too many', { keepVersions: 3 }, [EXACTLY], keepingTwo),
@@ -505,7 +505,7 @@ function clocks(): BrokenAdapter[] {
     broken(
       'gives the states of one second one lastModified',
       { now: () => ms, nextMs: (now, before) => Math.max(now, before?.ms ?? now) },
-      ['the second of lastModified is a later one with each state, unless it says that it is shared'],
+      ['each state has a later second of lastModified, unless its milliseconds mark it as shared'],
       { advance },
     ),
   ]

@@ -45,11 +45,11 @@ const OVERLAP = 'critical sections never overlap, and every worker that waits ge
 const IN_VAIN = 'nobody waits longer than waitMs'
 const ABORTED = 'a wait is given up as soon as the signal is aborted'
 const TWICE = 'release may be called twice, and at once'
-const TOLD = 'a lock that the service lost is told by the signal, and by nothing else'
-const OTHERS = 'who lost a lock does not release what is held by another'
+const TOLD = 'a lock that the service lost aborts the signal, and nothing else happens'
+const OTHERS = 'a lease that was lost does not release the lock of another holder'
 const GROWS = 'the fence is a decimal number that grows with every grant'
 const DOWN = 'a service that is down rejects, and grants nothing'
-const MAX_HOLD = 'a lease ends after maxHoldMs, and tells it'
+const MAX_HOLD = 'a lease ends after maxHoldMs, and its signal is aborted'
 
 export const brokenLocks: readonly BrokenLocks[] = [
   broken('grants what is held', { isFree: () => true }, ['a lock that is held is not granted again', OVERLAP]),
@@ -58,10 +58,10 @@ export const brokenLocks: readonly BrokenLocks[] = [
     'a lock that is held is not granted again',
     IN_VAIN,
   ]),
-  broken('never waits', { isPatient: () => false }, ['who waits gets the lock when it is released', IN_VAIN, OVERLAP]),
+  broken('never waits', { isPatient: () => false }, ['a waiter gets the lock when it is released', IN_VAIN, OVERLAP]),
   broken('waits on when the signal is aborted', { isPatient: (now, until) => now < until }, [
     ABORTED,
-    'a signal that is aborted already gets nothing',
+    'a signal that is already aborted gets no lock',
   ]),
   broken(
     'rejects who waited in vain',
@@ -78,7 +78,7 @@ export const brokenLocks: readonly BrokenLocks[] = [
     ['a signal that is aborted after the grant changes nothing'],
   ),
   broken('frees whoever holds the lock', { mayFree: () => true }, [TWICE, OTHERS, MAX_HOLD]),
-  broken('frees nothing', { mayFree: () => false }, ['who waits gets the lock when it is released', OVERLAP]),
+  broken('frees nothing', { mayFree: () => false }, ['a waiter gets the lock when it is released', OVERLAP]),
   broken('never renews', { renews: false }, ['a lease is renewed while it is held']),
   broken('holds beyond maxHoldMs', { endsAfterMaxHold: false }, [MAX_HOLD]),
   broken('tells nobody of a loss', { tell: () => {} }, [TOLD, MAX_HOLD, 'a lock is granted again after a loss']),

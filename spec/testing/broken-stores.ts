@@ -44,10 +44,10 @@ const broken = (
 const UNTIL = 'a record is there until its time is over, and not after'
 const OVER = 'a record whose time is over is neither replaced nor removed'
 const ANEW = 'a replaced record has the time that the replacement gave it'
-const NO_MORE = 'what is refused gives no more time'
+const NO_MORE = 'a refused change does not extend the time to live'
 const CREATORS = 'of several that create a record exactly one succeeds'
 const REFUSED = 'replace is refused on anything else, and changes nothing'
-const ROLLED_BACK = 'what a transaction did never was when it is rolled back'
+const ROLLED_BACK = 'a rollback undoes what the transaction did'
 
 const failing = (store: ExpiringStore) => ({ makeFailing: () => store })
 
@@ -136,13 +136,13 @@ export const brokenStores: readonly BrokenStore[] = [
     makeSecond: () => toyStore(toyRecords()),
   }),
   broken('works beside the transaction', { rollBack: false }, [ROLLED_BACK]),
-  broken('never commits', {}, ['what a transaction did counts when it is committed'], {
+  broken('never commits', {}, ['what a transaction did is stored when it is committed'], {
     transact: (run) => run({}),
     makeSecond: () => toyStore(toyRecords()),
   }),
   broken('has no within against its word', { within: false }, [
     'within is there exactly when it is declared',
-    'what a transaction did counts when it is committed',
+    'what a transaction did is stored when it is committed',
   ]),
   broken(
     'finds nothing when the service is down',

@@ -3,7 +3,7 @@ import { isStoreFault } from '../../contracts/store-fault'
 import { demand, rejection, sameJson } from '../demand'
 import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, stored } from './trial'
 
-/** `makeFailing` gives an adapter whose back end is down. */
+/** `makeFailing` makes an adapter whose back end is down. */
 export function faultChecks<T>(
   makeFailing: () => Promise<ResourceAdapter<T>> | ResourceAdapter<T>,
   abilities: Abilities,
@@ -41,10 +41,10 @@ export function faultChecks<T>(
   }
 }
 
-/** When the store fails: before a change gets there, or when it was carried out and its answer gets lost. */
+/** When the store fails: before a change reaches it, or after the change was carried out and its answer gets lost. */
 export type FaultMoment = 'before' | 'after'
 
-/** `makeFaulty` gives an adapter over the same store whose next change fails at that moment. */
+/** `makeFaulty` makes an adapter over the same store whose next change fails at the given moment. */
 export function lostAnswerChecks<T>(
   makeFaulty: (adapter: ResourceAdapter<T>, when: FaultMoment) => Promise<ResourceAdapter<T>> | ResourceAdapter<T>,
   dispose: (adapter: ResourceAdapter<T>) => Promise<void> | void,

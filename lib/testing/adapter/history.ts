@@ -3,7 +3,10 @@ import { demand, rejection } from '../demand'
 import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, refused, stored } from './trial'
 import { spoil } from './values'
 
-/** What holds wherever old versions can be read, however many are kept: an old one is given as it was, or not at all. */
+/**
+ * Rules for every adapter that can read old versions, however many it keeps: an old version is returned as it was, or
+ * not at all.
+ */
 export function historyChecks<T>({ remove, tombstones, transaction }: Abilities): Checks<T> {
   return {
     'readVersion gives the state as it was at a version': async ({ adapter, second, values: [one, two] }) => {
@@ -22,7 +25,7 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
       await demandUnknown(adapter, 'b', [first.version, version])
       const other = stored(await adapter.write('b', three, null))
       const near = [first.version, version].flatMap((known) => [`${known}0`, `0${known}`, `${known} `])
-      // Where versions count from 1, every key has had the first one.
+      // Where versions count from 1, every key has had version 1.
       const theirs = [other.version].filter((each) => each !== first.version)
       await demandUnknown(adapter, 'a', [...near, '', '0', 'never given', ...theirs])
       await demandUnknown(adapter, 'b', [...near, version])
@@ -61,7 +64,7 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
       demand((await adapter.readSince('b', versionOf(written))) === undefined, 'nothing was ever stored under b', 'b')
     },
 
-    'what is refused leaves no version behind, and drives none out': async ({ adapter, values, rounds }) => {
+    'a refused change adds no old version, and removes none': async ({ adapter, values, rounds }) => {
       const [one, two, three] = values
       const first = stored(await adapter.write('a', one, null))
       const next = stored(await adapter.write('a', two, first.version))
@@ -79,7 +82,7 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
 
     ...(remove &&
       !tombstones && {
-        'what is removed takes its versions along': async ({ adapter, second, values: [one, two, three] }) => {
+        'a removal also removes the old versions': async ({ adapter, second, values: [one, two, three] }) => {
           const first = stored(await adapter.write('a', one, null))
           const next = stored(await second.write('a', two, first.version))
           demand((await adapter.remove('a', next.version)).ok, 'the version that is stored is good for a removal', next)
@@ -105,7 +108,7 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
     }),
 
     ...(transaction && {
-      'a transaction that is rolled back leaves no version behind': async ({ adapter, values: [one, two, three] }) => {
+      'a transaction that is rolled back adds no old version': async ({ adapter, values: [one, two, three] }) => {
         const first = stored(await adapter.write('a', one, null))
         const kept = stored(await adapter.write('a', two, first.version))
         const before = await adapter.readVersion('a', first.version)
@@ -125,7 +128,7 @@ export function historyChecks<T>({ remove, tombstones, transaction }: Abilities)
         demandSame(await adapter.readVersion('a', kept.version), kept, 'the version that is stored is kept')
         const seen = await adapter.readVersion('a', first.version)
         if (before === undefined) demand(seen === undefined, 'a rollback makes no old version readable', seen)
-        else demandSame(seen, first, 'a rollback drives no old version out')
+        else demandSame(seen, first, 'a rollback removes no old version')
       },
     }),
   }
@@ -135,7 +138,7 @@ function versionOf<T>(states: readonly ResourceState<T>[]): string {
   return states.at(-1)?.version ?? ''
 }
 
-/** How long a version is kept is the store's affair, what it gives is not. */
+/** The store decides how long a version is kept. But what it returns must be right. */
 async function demandAsItWas<T>(adapter: AbleAdapter<T>, state: ResourceState<T>): Promise<void> {
   const seen = await adapter.readVersion('a', state.version)
   if (seen !== undefined) demandSame(seen, state, 'an old version is given as it was, or not at all')
@@ -152,7 +155,7 @@ export async function demandUnknown<T>(
   }
 }
 
-/** For adapters that say how many versions before the current one they keep. */
+/** Rules for adapters that say how many versions before the current one they keep. */
 export function keptVersionChecks<T>(keepVersions: number): Checks<T> {
   return {
     'so many versions before the current one are kept as they were, and no more': async ({
@@ -162,7 +165,8 @@ export function keptVersionChecks<T>(keepVersions: number): Checks<T> {
     }) => {
       const written: ResourceState<T>[] = []
       let expected: string | null = null
-      // Values of their own come back after three: versions that come back with them are one version.
+      // Each value comes back after three writes. Where the version depends on the value, it comes back too, and is one
+      // version.
       for (let count = 0; count < keepVersions + 4; count++) {
         const writer = count % 2 === 0 ? adapter : second
         written.push(stored(await writer.write('a', values[count % 3] as T, expected)))

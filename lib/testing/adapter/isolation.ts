@@ -3,7 +3,7 @@ import { demand, rejection } from '../demand'
 import { countOnce, demandChain, type Entry } from './races'
 import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, refused, stored } from './trial'
 
-/** What transactions keep from each other and from everybody else. */
+/** What nobody outside a transaction may see or do before it ends. */
 export function isolationChecks<T>({ remove, create, tombstones }: Abilities): Checks<T> {
   return {
     'what a transaction did is seen inside, and by nobody else before it is committed': async (trial) => {
@@ -23,7 +23,7 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
         const begun = [look('a'), look('b')]
         await linger(tx)
         isOver = true
-        // A read that had to wait and then sees it is isolated too.
+        // A read that waited for the commit and then sees the result is isolated too.
         return { begun }
       })
       await Promise.allSettled(looks.begun)
@@ -42,15 +42,19 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
           const read = present(await tx.read(`${round}`))
           const writing: Promise<WriteResult<T> | undefined> = second
             .write(`${round}`, two, read.version)
-            // One that is told to come again has written nothing.
+            // A writer that is told to try again has written nothing.
             .catch(() => undefined)
           await linger(tx)
-          const rule = 'what a transaction has read it can write: nobody else writes before it ends'
+          const rule = 'a transaction can write what it has read: nobody else writes it before the transaction ends'
           return { made: stored(await able(tx).write(`${round}`, three, first.version), rule), outside: { writing } }
         })
         const late = await outside.writing
         if (late)
-          demandSame(refused(late, 'who waited for a transaction is refused by what it wrote'), made, 'that is it')
+          demandSame(
+            refused(late, 'a writer that waited for a transaction is refused because of what it wrote'),
+            made,
+            'the refusal names what the transaction wrote',
+          )
         demandSame(await adapter.read(`${round}`), made, 'what the transaction wrote is stored')
       }
     },
@@ -82,7 +86,7 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
         for (const tx of ended) await able(tx).write('a', two, first.version)
       }
       await rejection(late, 'a write by a transaction that is over rejects')
-      demandSame(await adapter.read('a'), first, 'and changes nothing')
+      demandSame(await adapter.read('a'), first, 'and it changes nothing')
     },
 
     'a transaction that was given up is rolled back, and others go on': async ({ adapter, values: [one, two] }) => {
@@ -91,7 +95,7 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
       const giveUp = async (tx: TransactionalAdapter<T>) => {
         stored(await able(tx).write('a', two, kept.version))
         tx.abandon?.()
-        // Where it cannot be done from outside, to reject is all that there is.
+        // Without `abandon`, `run` can only reject.
         if (!tx.abandon) throw new Error('given up')
         const read = tx.read('a')
         await read.then(
@@ -143,7 +147,7 @@ export function isolationChecks<T>({ remove, create, tombstones }: Abilities): C
   }
 }
 
-/** Gives the work outside the transaction time to finish or to start waiting. */
+/** Gives work outside the transaction time to finish, or to begin waiting. */
 async function linger<T>(tx: TransactionalAdapter<T>): Promise<void> {
   for (let step = 0; step < 5; step++) await tx.read('another')
 }
@@ -199,7 +203,7 @@ export function freshTransactionChecks<T>(): Checks<T> {
         const settled = await Promise.allSettled(
           Array.from({ length: writers }, (_, index) => countInTransaction(index % 2 === 0 ? adapter : second, values)),
         )
-        // A serialization failure or a deadlock may reject some of them, never all.
+        // A serialization failure or a deadlock may reject some of them, but never all.
         const committed = settled.filter((result) => result.status === 'fulfilled')
         demand(committed.length > 0, 'of several transactions at once some are committed', settled)
         entries.push(...committed.map(({ value }) => value))
@@ -212,7 +216,7 @@ export function freshTransactionChecks<T>(): Checks<T> {
 export function countInTransaction<T>(adapter: AbleAdapter<T>, values: readonly [T, T, T]): Promise<Entry> {
   return adapter.transaction(async (tx) => {
     const entry = await countOnce(able(tx), values)
-    demand(entry !== undefined, 'what a transaction has read it can write', entry)
+    demand(entry !== undefined, 'a transaction can write what it has read', entry)
     return entry
   })
 }

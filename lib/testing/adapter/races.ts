@@ -2,7 +2,7 @@ import type { ResourceState, Version, WriteResult } from '../../contracts/adapte
 import { demand, sameJson } from '../demand'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored, type Trial } from './trial'
 
-/** All calls of a race begin before any of them is waited for, so that every await of an adapter lets the others in. */
+/** All calls of a race begin before any of them is awaited, so that each `await` in an adapter lets the others run. */
 export function freshRaceChecks<T>(): Checks<T> {
   return {
     'of several writers with one version exactly one succeeds': async (trial) => {
@@ -17,7 +17,7 @@ export function freshRaceChecks<T>(): Checks<T> {
     'several writers that count at once lose no count': async (trial) => {
       const first = stored(await trial.adapter.write('a', trial.values[0], null))
       const counts = team(trial, 0).map(async (writer, index) => {
-        // They start one read apart: then one writes while another is between two steps of its read.
+        // They start one read apart, so that one writes while another is in the middle of its read.
         for (let i = 0; i < index; i++) await writer.read('a')
         return count(writer, trial)
       })
@@ -44,7 +44,7 @@ export function raceChecks<T>(): Checks<T> {
         const results = await Promise.all([adapter.write('a', one, version), second.write('a', two, version)])
         const winner = onlyWinner(results)
         demandSame(await second.read('a'), winner, 'what the one winner wrote is stored')
-        // Whichever of them won, the next round starts from the value that this round is named after.
+        // Whichever write won, the next round begins with the same value.
         state = stored(await adapter.write('a', values[(round + 1) % 3] as T, winner.version))
       }
     },
@@ -82,12 +82,12 @@ function race<T, R>(trial: Trial<T>, round: number, call: (writer: AbleAdapter<T
   return Promise.all(team(trial, round).map((writer, index) => call(writer, trial.values[(index + round) % 3] as T)))
 }
 
-/** As many writers as asked for, on both instances in turns; another one starts in each round. */
+/** The writers of a race, which use the two instances in turn. Each round begins with the other one. */
 function team<T>({ adapter, second, writers }: Trial<T>, round: number): AbleAdapter<T>[] {
   return Array.from({ length: writers }, (_, index) => ((index + round) % 2 === 0 ? adapter : second))
 }
 
-/** The state of the one write that succeeded. The others were refused because of it. */
+/** The state of the one write that succeeded. All others must have been refused because of it. */
 export function onlyWinner<T>(results: readonly WriteResult<T>[]): ResourceState<T> {
   const winners = results.filter((result) => result.ok)
   const [winner] = winners
@@ -99,8 +99,7 @@ export function onlyWinner<T>(results: readonly WriteResult<T>[]): ResourceState
 }
 
 /**
- * A write that succeeded: the version that it replaced, which of the three values that was, and the version that it
- * made.
+ * A write that succeeded: the version that it replaced, the index of the value that it replaced, and its new version.
  */
 export interface Entry {
   readonly before: Version
@@ -108,10 +107,10 @@ export interface Entry {
   readonly made: Version
 }
 
-/** Which of the three values this one is. */
+/** The index of a value among the three. */
 const placeOf = <T>(values: readonly [T, T, T], value: T) => values.findIndex((other) => sameJson(other, value))
 
-/** Turns the value that is stored into the next one of three; `undefined` when another write came between. */
+/** Replaces the stored value by the next of the three; `undefined` if another write came in between. */
 export async function countOnce<T>(
   writer: Pick<AbleAdapter<T>, 'read' | 'write'>,
   values: readonly [T, T, T],
@@ -122,7 +121,7 @@ export async function countOnce<T>(
   return result.ok ? { before: read.version, place, made: result.state.version } : undefined
 }
 
-/** Counts so often. Each refusal needs a success of another writer. */
+/** Counts `rounds` times. Each refusal must be caused by a success of another writer. */
 export async function count<T>(
   writer: Pick<AbleAdapter<T>, 'read' | 'write'>,
   { values, rounds, writers }: Pick<Trial<T>, 'values' | 'rounds' | 'writers'>,
@@ -137,10 +136,10 @@ export async function count<T>(
 }
 
 /**
- * All writes that succeeded are one chain from the first state to the last.
+ * Checks that all successful writes form one chain from the first state to the last.
  *
- * An update that is lost shows as a version that two writes replaced, as a value that does not follow the one before
- * it, or as an end that is not the last state.
+ * A lost update shows in one of three ways: two writes replaced the same version, a value does not follow the one
+ * before it, or the chain does not end at the last state.
  */
 export function demandChain<T>(
   values: readonly [T, T, T],

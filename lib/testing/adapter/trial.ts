@@ -2,15 +2,15 @@ import type { ResourceAdapter, ResourceState, TransactionalAdapter, WriteResult 
 import { demand, sameJson } from '../demand'
 import type * as kit from '../kit'
 
-/** An adapter with every method. A method that the original lacks rejects with an error that says so. */
+/** An adapter with all methods. A method that the original lacks rejects with an error that says so. */
 export type AbleAdapter<T> = Required<Omit<ResourceAdapter<T>, 'readCurrent'>>
 
-/** What a check gets: an adapter over an empty store, and bounds. */
+/** The argument of a check: an adapter over an empty store, and bounds. */
 export interface Trial<T> {
-  /** The adapter as it was made, for what is declared by being there. */
+  /** The adapter as it was made, to see which methods it has. */
   readonly given: ResourceAdapter<T>
   readonly adapter: AbleAdapter<T>
-  /** Another instance over the same store, where there can be one; else the same adapter. */
+  /** Another instance over the same store if there is one, else the same adapter. */
   readonly second: AbleAdapter<T>
   /** Three different values, copied for this trial. */
   readonly values: readonly [T, T, T]
@@ -37,14 +37,14 @@ async function missing(name: string): Promise<never> {
   throw new Error(`The kit was told that the adapter can do this, but it has no ${name}().`)
 }
 
-/** The state that a write has to have made. */
+/** The state that a write has made. The write must have succeeded. */
 export function stored<T>(result: WriteResult<T>, rule = 'this write succeeds'): ResourceState<T> {
   demand(result.ok === true, rule, result)
   demandVersion(result.state)
   return result.state
 }
 
-/** What stood in the way of a write or a removal that has to be refused. */
+/** The state that prevented a write or a removal, which must have been refused. */
 export function refused<T>(
   result: { readonly ok: true } | { readonly ok: false; readonly current: ResourceState<T> | undefined },
   rule: string,
@@ -53,14 +53,14 @@ export function refused<T>(
   return result.current
 }
 
-/** A state that has to be there. */
+/** Checks that a state is there, and returns it. */
 export function present<T>(state: ResourceState<T> | undefined, rule = 'what is stored is read'): ResourceState<T> {
   demand(state !== undefined && state !== null, rule, state)
   demandVersion(state)
   return state
 }
 
-/** Both states are the same one: value, version, entity tag, date, and whether it is gone. */
+/** Checks that both states are the same: value, version, entity tag, date, and whether it is gone. */
 export function demandSame<T>(seen: ResourceState<T> | undefined, expected: ResourceState<T>, rule: string): void {
   const wanted = `${rule}, here version ${expected.version} of ${JSON.stringify(expected.value)}`
   const state = present(seen, wanted)
@@ -76,7 +76,10 @@ function demandVersion(state: ResourceState<unknown>): void {
   demand(typeof version === 'string' && version !== '', 'a version is a string that is not empty', state)
 }
 
-/** What an adapter can do, said by its author: what is false here is not checked, so a false word fails a case too. */
+/**
+ * What an adapter can do, declared by its author. A declaration is checked in both directions, so a wrong one fails a
+ * case.
+ */
 export interface Abilities {
   readonly remove: boolean
   readonly create: boolean
@@ -86,8 +89,8 @@ export interface Abilities {
   readonly transaction: boolean
   readonly readVersion: boolean
   /**
-   * The version is made of what is stored, such as a hash of it: a state that comes back has the version that it had,
-   * and a write of what is stored already changes nothing. Left out: every write gives a version that never was before.
+   * The version depends on what is stored, such as a hash of it. A state that comes back has its old version, and
+   * writing the stored value again changes nothing. Left out: every write makes a new version.
    */
   readonly contentVersions?: boolean
 }
@@ -136,7 +139,7 @@ export function abilityChecks<T>(abilities: Abilities): Checks<T> {
 }
 
 function isDate(value: unknown): boolean {
-  // Not instanceof: a driver may make its dates in another realm than the test runner's.
+  // Not `instanceof`, because a driver may make its dates in another realm than the test runner's.
   return Object.prototype.toString.call(value) === '[object Date]' && !Number.isNaN(Number(value))
 }
 

@@ -3,7 +3,7 @@ import { copyOf, demand, isComposite, show } from '../demand'
 import { ascii, KEY_PAIRS } from '../key-pairs'
 import { type AbleAdapter, type Check, type Checks, demandSame, present, refused, stored } from './trial'
 
-/** Values that stores are known to change; for adapters that take any JSON. */
+/** Values that some stores change. For adapters that take any JSON. */
 export const jsonValues: readonly unknown[] = [
   {},
   [],
@@ -76,7 +76,7 @@ export function ownershipChecks<T>(): Checks<T> {
 
     'write leaves what was passed as it is': async ({ adapter, values: [one] }) => {
       const passed = freeze(copyOf(one))
-      // A change of what is frozen throws, and so the write rejects.
+      // Changing a frozen value throws, so the write would reject.
       const written = stored(await adapter.write('a', passed, null))
       demandSame(written, { ...written, value: one }, 'a write does not change what it is given')
     },
@@ -108,7 +108,7 @@ function freeze<T>(value: T): T {
   return Object.freeze(value)
 }
 
-/** What no text column, no C string and no UTF-8 can tell apart. */
+/** Keys that some text columns, C strings or UTF-8 cannot tell apart. */
 const UNPRINTABLE = [
   ['a', 'a\0'],
   ['a\0b', 'a\0c'],

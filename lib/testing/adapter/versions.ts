@@ -2,7 +2,7 @@ import type { ResourceState, Version } from '../../contracts/adapter'
 import { demand } from '../demand'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored } from './trial'
 
-/** What only holds where every write gives a version that never was before. */
+/** Rules for adapters whose every write makes a new version. */
 export function freshVersionChecks<T>(): Checks<T> {
   return {
     'the version changes when the same value is written again': async ({ adapter, values: [one] }) => {
@@ -24,7 +24,11 @@ export function freshVersionChecks<T>(): Checks<T> {
       await demandRefused(adapter, state, values[2], [...seen].slice(0, -1))
     },
 
-    'what came back is not what was there before': async ({ adapter, second, values: [one, two, three] }) => {
+    'a value that comes back has a new version, and its old one is refused': async ({
+      adapter,
+      second,
+      values: [one, two, three],
+    }) => {
       const first = stored(await adapter.write('a', one, null))
       const next = stored(await second.write('a', two, first.version))
       const back = stored(await adapter.write('a', one, next.version))
@@ -43,7 +47,7 @@ export function versionChecks<T>(): Checks<T> {
   }
 }
 
-/** None of the versions lets a write through, and the state stays. */
+/** Checks that none of these versions lets a write through, and that the state stays. */
 export async function demandRefused<T>(
   adapter: AbleAdapter<T>,
   state: ResourceState<T>,
@@ -57,7 +61,7 @@ export async function demandRefused<T>(
   demandSame(await adapter.read('a'), state, 'refused writes change nothing')
 }
 
-/** What a number column, a collation or a comparison with >= would take for the version. */
+/** Versions that a column of numbers, a collation or a comparison with >= would treat as equal. */
 function lookalikes(version: Version): Version[] {
   const near = [
     `${version}0`,
@@ -72,7 +76,7 @@ function lookalikes(version: Version): Version[] {
   return [...near, version.toLowerCase(), version.toUpperCase()].filter((other) => other !== version)
 }
 
-/** `advance` moves the adapter's clock, where a clock can be given to it. */
+/** `advance` moves the adapter's clock, if it takes one. */
 export function dateChecks<T>(advance: (ms: number) => void = () => {}): Checks<T> {
   return {
     'lastModified never goes backwards': async ({ adapter, values: [one, two], rounds }) => {
@@ -85,7 +89,7 @@ export function dateChecks<T>(advance: (ms: number) => void = () => {}): Checks<
       }
     },
 
-    'the second of lastModified is a later one with each state, unless it says that it is shared': async ({
+    'each state has a later second of lastModified, unless its milliseconds mark it as shared': async ({
       adapter,
       values,
     }) => {

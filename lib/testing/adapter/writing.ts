@@ -17,7 +17,7 @@ export function writingChecks<T>(): Checks<T> {
       demand(none === undefined, 'readCurrent gives undefined when nothing is stored', none)
       const first = stored(await second.write('a', one, null))
       demandSame(await given.readCurrent('a'), first, 'readCurrent gives what is stored now')
-      // From here on a cache has a copy.
+      // From here on, a cache has a copy.
       await adapter.read('a')
       const next = stored(await second.write('a', two, first.version))
       demandSame(await given.readCurrent('a'), next, 'readCurrent gives what is stored now, also where read has a copy')
@@ -61,11 +61,11 @@ export function writingChecks<T>(): Checks<T> {
     },
 
     'write of undefined rejects and stores nothing': async ({ adapter }) => {
-      // What JavaScript without types can pass.
+      // As JavaScript without types may pass it.
       const nothing = undefined as T
       await rejection(() => adapter.write('a', nothing, null), 'undefined is no JSON value: write rejects')
       const seen = await adapter.read('a')
-      demand(seen === undefined, 'a write that rejects at once stores nothing', seen)
+      demand(seen === undefined, 'a write that rejects stores nothing', seen)
     },
   }
 }
@@ -115,7 +115,7 @@ export function creationChecks<T>(): Checks<T> {
   }
 }
 
-/** For adapters with and without tombstones. */
+/** Rules for adapters with tombstones and for those without. */
 export function removalChecks<T>(): Checks<T> {
   return {
     'remove with the version that is stored removes': async ({ adapter, second, values: [one] }) => {
@@ -170,7 +170,7 @@ export function freshRemovalChecks<T>(): Checks<T> {
   }
 }
 
-/** What a write on the key has to expect: `null`, or the version of a tombstone. */
+/** The version that a write of the key must expect: `null`, or that of a tombstone. */
 async function expectedOf<T>(adapter: AbleAdapter<T>): Promise<string | null> {
   return (await adapter.read('a'))?.version ?? null
 }
@@ -194,7 +194,7 @@ export function tombstoneChecks<T>(): Checks<T> {
     'write with the version of a tombstone brings the resource back': async ({ adapter, values: [one, two] }) => {
       const { tombstone } = await bury(adapter, one)
       const back = stored(await adapter.write('a', two, tombstone.version), 'the version of a tombstone is good')
-      demand(!back.gone && sameJson(back.value, two), 'what came back is not gone', back)
+      demand(!back.gone && sameJson(back.value, two), 'a resource that was brought back is not gone', back)
       demandSame(await adapter.read('a'), back, 'read gives what came back')
       await demandRefused(adapter, back, one, [tombstone.version])
     },
@@ -215,7 +215,7 @@ export function tombstoneChecks<T>(): Checks<T> {
   }
 }
 
-/** Stores a value and removes it: the state before, and what is left. */
+/** Stores a value and removes it. Returns the state before, and the tombstone. */
 async function bury<T>(adapter: AbleAdapter<T>, value: T) {
   const before: ResourceState<T> = stored(await adapter.write('a', value, null))
   const removed = await adapter.remove('a', before.version)

@@ -3,7 +3,7 @@ import { AT_ONCE, type Check, type Checks, demandFree, demandFreed, demandHeld, 
 
 const KIBIBYTE = 'k'.repeat(1023)
 
-/** Keys that some service takes for one another, or cannot take as they are. */
+/** Pairs of different keys that some service treats as equal, or cannot take as they are. */
 const PAIRS: readonly (readonly [string, string])[] = [
   ['a', 'A'],
   ['a', 'a '],
@@ -41,7 +41,7 @@ export function exclusionChecks(): Checks {
             index % 2 === 0 ? manager : second,
             'a',
             PATIENT,
-            'who waits long enough gets the lock',
+            'a worker that waits long enough gets the lock',
           )
           demand(++inside === 1, 'one worker at a time is in the critical section', inside)
           const before = count
@@ -70,20 +70,20 @@ function apart([here, there]: readonly [string, string]): Check {
   }
 }
 
-/** Two keys that look the same are not to be told apart by eye. */
+/** Shows a key in ASCII, so that keys that look alike can be told apart. */
 function ascii(key: string): string {
   return show(key.slice(-24)).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 export function waitingChecks(): Checks {
   return {
-    'who waits gets the lock when it is released': async (trial) => {
+    'a waiter gets the lock when it is released': async (trial) => {
       const lease = await held(trial.manager)
       const waiting = trial.second.acquire('a', PATIENT)
       await trial.pass(20)
       await lease.release()
       const next = await inTime(trial, 0, waiting, 'a lock that is released goes to who waits for it')
-      demand(next !== undefined, 'who waits gets the lock when it is released', next)
+      demand(next !== undefined, 'a waiter gets the lock when it is released', next)
       await demandHeld(trial.manager, 'a lock that was handed on is held')
       await next.release()
     },
@@ -94,7 +94,7 @@ export function waitingChecks(): Checks {
         const from = performance.now()
         const waiting = trial.second.acquire('a', { ...PATIENT, waitMs })
         const seen = await inTime(trial, waitMs, waiting, `a wait of ${waitMs} ms ends`)
-        demand(seen === undefined, 'who waited in vain gets undefined', seen)
+        demand(seen === undefined, 'a wait that ends without the lock gives undefined', seen)
         const tookMs = performance.now() - from
         demand(tookMs >= waitMs - 2, `a wait of ${waitMs} ms takes its time`, `${tookMs} ms`)
       }
@@ -108,15 +108,15 @@ export function waitingChecks(): Checks {
       await trial.pass(20)
       caller.abort()
       const seen = await inTime(trial, 0, waiting, 'an abort ends the wait')
-      demand(seen === undefined, 'who gave up gets undefined', seen)
+      demand(seen === undefined, 'a caller that gives up gets undefined', seen)
       await lease.release()
-      await demandFreed(trial, 'who gave up does not get the lock afterwards')
+      await demandFreed(trial, 'a caller that gave up does not get the lock later')
     },
 
-    'a signal that is aborted already gets nothing': async ({ manager, second }) => {
+    'a signal that is already aborted gets no lock': async ({ manager, second }) => {
       const seen = await manager.acquire('a', { ...PATIENT, signal: AbortSignal.abort() })
-      demand(seen === undefined, 'who gave up before gets undefined', seen)
-      await demandFree(second, 'who gave up before holds nothing')
+      demand(seen === undefined, 'a caller that gave up before it asked gets undefined', seen)
+      await demandFree(second, 'a caller that gave up before it asked holds nothing')
     },
 
     'a signal that is aborted after the grant changes nothing': async ({ manager, second, pass }) => {
@@ -129,7 +129,7 @@ export function waitingChecks(): Checks {
       await lease.release()
     },
 
-    'who waited in vain leaves nothing behind': async (trial) => {
+    'a waiter that gets no lock leaves nothing behind': async (trial) => {
       const { manager, second, pass, rounds, workers } = trial
       const lease = await held(manager)
       const waits = Array.from({ length: workers * 2 }, async (_, index) => {
@@ -140,7 +140,7 @@ export function waitingChecks(): Checks {
       await lease.release()
       await demandFree(second, 'a lock is free when all who waited have given up')
 
-      // Waits that end while the lock is handed on: each one got it, or left it to the others.
+      // These waits end while the lock is passed on. Each gets the lock, or leaves it to the others.
       for (let round = 0; round < rounds; round++) {
         const first = await held(manager, 'a', PATIENT, 'nobody who gave up holds the lock')
         const close = Array.from({ length: workers }, async (_, index) => {

@@ -16,7 +16,7 @@ export function leaseChecks(): Checks {
       await demandFree(second, 'it is released in the end')
     },
 
-    'a lease ends after maxHoldMs, and tells it': async (trial) => {
+    'a lease ends after maxHoldMs, and its signal is aborted': async (trial) => {
       const { manager, second, leaseMs } = trial
       const terms = { ...PATIENT, leaseMs, maxHoldMs: leaseMs * 1.5 }
       const lease = await held(manager, 'a', terms)
@@ -25,7 +25,7 @@ export function leaseChecks(): Checks {
       const next = await inTime(trial, leaseMs, waiting, 'a lock that was held for maxHoldMs is free')
       demand(next !== undefined, 'a lock that was held for maxHoldMs is granted again', next)
       await lease.release()
-      await demandHeld(manager, 'who was too slow does not release what is held by another')
+      await demandHeld(manager, 'a lease that has ended does not release the lock of another holder')
       demand(!next.signal.aborted, 'the next lease is untouched', next.signal.reason)
       await next.release()
     },
@@ -36,7 +36,7 @@ export function leaseChecks(): Checks {
       await lease.release()
       const next = await held(second, 'a', PATIENT, 'a lock that was released is free')
       await lease.release()
-      await demandHeld(manager, 'a release too many does not release what is held by another')
+      await demandHeld(manager, 'an extra release does not release the lock of another holder')
       await next.release()
     },
 
@@ -45,7 +45,7 @@ export function leaseChecks(): Checks {
       const lease = await held(manager, 'a', terms)
       await lease.release()
       await pass(leaseMs * 1.5)
-      demand(!lease.signal.aborted, 'the signal tells of a loss before the release alone', lease.signal.reason)
+      demand(!lease.signal.aborted, 'the signal is aborted only by a loss before the release', lease.signal.reason)
     },
   }
 }
@@ -64,7 +64,7 @@ export function fenceChecks(fence: boolean, takeAway?: (key: string) => Promise<
     'the fence is a decimal number that grows with every grant': async ({ manager, second, rounds }) => {
       let before = -1n
       for (let round = 0; round < rounds + 10; round++) {
-        // Which manager asks makes no difference.
+        // It makes no difference which manager asks.
         const lease = await held(round % 3 === 0 ? second : manager)
         before = demandLarger(lease.fence, before)
         await lease.release()
@@ -93,16 +93,21 @@ export function demandLarger(fence: string | undefined, before: bigint): bigint 
 /** `takeAway` makes the service forget that a key is held. */
 export function lossChecks(takeAway: (key: string) => Promise<void> | void): Checks {
   return {
-    // A rejection that nobody handles fails a test by itself, under every runner.
-    'a lock that the service lost is told by the signal, and by nothing else': async (trial) => {
+    // An unhandled rejection fails a test by itself, in every test runner.
+    'a lock that the service lost aborts the signal, and nothing else happens': async (trial) => {
       const lease = await held(trial.manager, 'a', { ...PATIENT, leaseMs: trial.leaseMs })
       await takeAway('a')
-      await demandLost(trial, lease, trial.leaseMs, 'a lock that is gone is told before its lease would end')
+      await demandLost(
+        trial,
+        lease,
+        trial.leaseMs,
+        'the signal of a lock that is gone is aborted before its lease would end',
+      )
       await lease.release()
       await trial.pass(trial.leaseMs)
     },
 
-    'who lost a lock does not release what is held by another': async (trial) => {
+    'a lease that was lost does not release the lock of another holder': async (trial) => {
       const lease = await held(trial.manager, 'a', { ...PATIENT, leaseMs: trial.leaseMs })
       await takeAway('a')
       const next = await held(trial.second, 'a', PATIENT, 'a lock that is gone is granted again')
@@ -117,14 +122,19 @@ export function lossChecks(takeAway: (key: string) => Promise<void> | void): Che
     'a lock is granted again after a loss': async (trial) => {
       const lease = await held(trial.manager, 'a', { ...PATIENT, leaseMs: trial.leaseMs })
       await takeAway('a')
-      await demandLost(trial, lease, trial.leaseMs, 'a lock that is gone is told')
-      const next = await held(trial.manager, 'a', PATIENT, 'who lost a lock can have it again')
+      await demandLost(trial, lease, trial.leaseMs, 'the signal of a lock that is gone is aborted')
+      const next = await held(
+        trial.manager,
+        'a',
+        PATIENT,
+        'a lock that was lost can be granted to the same manager again',
+      )
       await next.release()
     },
   }
 }
 
-/** `makeFailing` gives a manager whose service is down. */
+/** `makeFailing` makes a manager whose service is down. */
 export function faultChecks(makeFailing: () => Promise<LockManager> | LockManager): Checks {
   return {
     'a service that is down rejects, and grants nothing': async (trial) => {
@@ -139,7 +149,7 @@ export function faultChecks(makeFailing: () => Promise<LockManager> | LockManage
   }
 }
 
-/** `countEntries` says what a manager, or its service, keeps for locks. */
+/** `countEntries` counts what a manager, or its service, keeps for locks. */
 export function leftoverChecks(countEntries: (manager: LockManager) => Promise<number> | number): Checks {
   return {
     'nothing is kept for keys that nobody holds': async ({ manager, second, pass, workers, rounds }) => {

@@ -4,16 +4,16 @@ import type * as kit from '../kit'
 
 export type Terms = Parameters<LockManager['acquire']>[1]
 
-/** What a check gets: two managers over the same service, and bounds. */
+/** The argument of a check: two managers over the same service, and bounds. */
 export interface Trial {
   readonly manager: LockManager
-  /** Another manager over the same service, where there can be one; else the same. */
+  /** Another manager over the same service if there is one, else the same manager. */
   readonly second: LockManager
   /** Lets time pass. */
   readonly pass: (ms: number) => Promise<void>
-  /** How long a lease is where a case waits for its end. */
+  /** The length of a lease whose end a case waits for. */
   readonly leaseMs: number
-  /** How much later than it should something may happen. */
+  /** How much later than expected something may happen. */
   readonly slackMs: number
   readonly rounds: number
   readonly workers: number
@@ -22,11 +22,11 @@ export interface Trial {
 export type Check = kit.Check<Trial>
 export type Checks = kit.Checks<Trial>
 
-/** Long enough for nothing to end in a case that does not wait for it. */
+/** Long enough that nothing ends unless a case waits for it. */
 export const PATIENT: Terms = { waitMs: 20_000, leaseMs: 20_000, maxHoldMs: 60_000 }
 export const AT_ONCE: Terms = { ...PATIENT, waitMs: 0 }
 
-/** Acquires a lock that is free, or about to be. */
+/** Acquires a lock that is free or about to be. */
 export async function held(manager: LockManager, key = 'a', terms = PATIENT, rule = 'a lock that is free is granted') {
   const lease = await manager.acquire(key, terms)
   demand(lease !== undefined, rule, lease)
@@ -34,7 +34,7 @@ export async function held(manager: LockManager, key = 'a', terms = PATIENT, rul
   return lease
 }
 
-/** Tries a lock that somebody holds. */
+/** Checks that a lock is held. */
 export async function demandHeld(manager: LockManager, rule: string, key = 'a'): Promise<void> {
   const lease = await manager.acquire(key, AT_ONCE)
   await lease?.release()
@@ -46,7 +46,7 @@ export async function demandFree(manager: LockManager, rule: string, key = 'a'):
   await lease.release()
 }
 
-/** Tries a lock that somebody has given up, and that may still be on its way back to the service. */
+/** Checks that a lock becomes free. Somebody has given it up, but it may still be on its way back to the service. */
 export async function demandFreed(trial: Trial, rule: string): Promise<void> {
   const lease = await inTime(trial, 0, trial.manager.acquire('a', PATIENT), rule)
   demand(lease !== undefined, rule, lease)
@@ -55,7 +55,7 @@ export async function demandFreed(trial: Trial, rule: string): Promise<void> {
 
 const LATE = Symbol('late')
 
-/** What `work` gives within `ms` and the slack. */
+/** The result of `work`, which must come within `ms` and the slack. */
 export async function inTime<R>(trial: Trial, ms: number, work: Promise<R>, rule: string): Promise<R> {
   const result = await Promise.race([work, trial.pass(ms + trial.slackMs).then((): typeof LATE => LATE)])
   demand(result !== LATE, rule, `nothing after ${ms + trial.slackMs} ms`)
@@ -70,7 +70,7 @@ export async function demandLost(trial: Trial, lease: Lease, ms: number, rule: s
     if (signal.aborted) resolve()
   })
   await inTime(trial, ms, told, rule)
-  // The reason comes from the realm of Node, which may not be the test runner's.
+  // Not `instanceof`, because the error may come from another realm than the test runner's.
   demand(
     Object.prototype.toString.call(signal.reason) === '[object Error]',
     'a loss has an error for its reason',

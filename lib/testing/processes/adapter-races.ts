@@ -4,7 +4,9 @@ import { type Abilities, type Checks, demandSame, stored, type Trial } from '../
 import { demand } from '../demand'
 import { inProcesses, type Member, MORE_ROUNDS, PROCESSES, type Processes, type Team } from '../processes'
 
-/** What a mutex, a cache or a counter in one process does not show: several processes share the back end. */
+/**
+ * Rules that a lock, a cache or a counter within one process breaks as soon as several processes share the back end.
+ */
 export function processChecks<T>(processes: Processes, { remove, transaction, contentVersions }: Abilities): Checks<T> {
   const check = (work: (team: Team, trial: Trial<T>) => Promise<void>) => (trial: Trial<T>) =>
     inProcesses(processes, 'makeAdapter', (team) => work(team, trial))

@@ -3,13 +3,13 @@ import { demandLarger } from '../lock/leases'
 import { AT_ONCE, type Checks, demandHeld, held, inTime, PATIENT, type Terms, type Trial } from '../lock/trial'
 import { inProcesses, type Member, type Processes, type Team } from '../processes'
 
-/** A lease that another process holds. */
+/** A lease in another process. */
 interface Held {
   readonly id: number
   readonly fence?: string | undefined
 }
 
-/** What a mutex in one process does not show: several processes share the locks. */
+/** Rules that a lock within one process breaks as soon as several processes share the locks. */
 export function processChecks(processes: Processes, fence: boolean): Checks {
   const check = (work: (team: Team, trial: Trial) => Promise<void>) => (trial: Trial) =>
     inProcesses(processes, 'makeManager', (team) => work(team, trial))
@@ -37,7 +37,7 @@ export function processChecks(processes: Processes, fence: boolean): Checks {
             const lease = await heldIn(member)
             demand(++inside === 1, 'one process at a time is in the critical section', inside)
             if (fence) before = demandLarger(lease.fence, before)
-            // Another one that was granted the lock says so before it answers to this.
+            // If another process was granted the lock, its answer arrives before the answers to these calls.
             await Promise.all(members.map((each) => each.call('isLost', [lease.id])))
             demand((await member.call('isLost', [lease.id])) === false, 'a lease that is held is not lost', lease)
             inside -= 1

@@ -15,7 +15,7 @@ export interface Start {
   readonly at: unknown
 }
 
-/** Every other one. */
+/** All later messages. */
 export interface Task {
   readonly call: number
   readonly method: string
@@ -31,7 +31,7 @@ export interface Reply {
 
 type Methods = Readonly<Record<string, (...args: never[]) => Promise<unknown>>>
 
-/** What a process does with what the module made. */
+/** The calls that a process can make on what the module made. */
 const METHODS = {
   makeAdapter(adapter: ResourceAdapter<unknown>): Methods {
     const all = able(adapter)
@@ -70,7 +70,7 @@ const METHODS = {
   }),
 } satisfies Record<Start['maker'], (made: never) => Methods>
 
-/** A serialization failure or a deadlock may reject some, never all. */
+/** Repeats the work. A serialization failure or a deadlock may reject some of the calls, but never all. */
 async function repeat<R>(times: number, work: () => Promise<R>): Promise<R[]> {
   const done: R[] = []
   let reason: unknown
@@ -83,7 +83,7 @@ async function repeat<R>(times: number, work: () => Promise<R>): Promise<R[]> {
   return done
 }
 
-/** `require` first, for what a hook of it compiles; `import` for what it cannot load. */
+/** Tries `require` first, because a hook of it may compile TypeScript. `import` loads what `require` cannot. */
 async function load(path: string): Promise<Record<string, unknown>> {
   try {
     return require(path)
@@ -109,12 +109,12 @@ function start(): void {
       return void (await methods)
     }
     const method = (await methods)?.[message.method]
-    // Every process waits for the same moment, without letting go of its processor.
+    // All processes wait for the same moment in a loop, without giving up the processor.
     while (message.startNs !== undefined && process.hrtime.bigint() < message.startNs);
     return method?.(...(message.args as never[]))
   }
   process.on('message', (message: (Start | Task) & Pick<Task, 'call'>) => {
-    // A parent that has seen enough does not listen any more.
+    // The parent may have stopped listening.
     const reply = (rest: Omit<Reply, 'call'>) =>
       process.send?.({ ...rest, call: message.call } satisfies Reply, undefined, undefined, () => {})
     carryOut(message).then(

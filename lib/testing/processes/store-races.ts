@@ -2,7 +2,7 @@ import { demand } from '../demand'
 import { inProcesses, type Member, MORE_ROUNDS, PROCESSES, type Processes, type Team } from '../processes'
 import { type Checks, created, demandRead, expire, LONG_MS, type Trial } from '../store/trial'
 
-/** What a mutex in one process does not show: several processes share the records. */
+/** Rules that a lock within one process breaks as soon as several processes share the records. */
 export function processChecks(processes: Processes): Checks {
   const check = (work: (team: Team, trial: Trial) => Promise<void>) => (trial: Trial) =>
     inProcesses(processes, 'makeStore', (team) => work(team, trial))
@@ -62,7 +62,7 @@ export function processChecks(processes: Processes): Checks {
   }
 }
 
-/** Which member succeeded. */
+/** The index of the one member that succeeded. */
 async function onlyWinner(team: Team, call: (member: Member, index: number, startNs: bigint) => Promise<unknown>) {
   const results = await team.race(call)
   demand(results.filter((ok) => ok === true).length === 1, 'exactly one of several processes succeeds', results)

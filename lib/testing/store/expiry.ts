@@ -59,7 +59,7 @@ export function expiryChecks(): Checks {
       await demandNothing(store, 'shorter', 'a record that was given less time ends with the new one')
     },
 
-    'what is refused gives no more time': async (trial) => {
+    'a refused change does not extend the time to live': async (trial) => {
       const { store, second, ttlMs } = trial
       let key = ''
       await beforeItExpires(trial, async (each) => {

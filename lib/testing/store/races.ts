@@ -2,7 +2,7 @@ import type { ExpiringStore } from '../../contracts/store'
 import { demand } from '../demand'
 import { type Checks, created, demandRead, expire, LONG_MS, type Trial } from './trial'
 
-/** All calls of a race begin before any of them is waited for, so that every await of a store lets the others in. */
+/** All calls of a race begin before any of them is awaited, so that each `await` in a store lets the others run. */
 export function raceChecks(): Checks {
   return {
     'of several that create a record exactly one succeeds': async (trial) => {
@@ -58,7 +58,7 @@ export function raceChecks(): Checks {
       await created(store, 'a', '0')
       const counts = Array.from({ length: workers }, async (_, index) => {
         const each = index % 2 === 0 ? store : second
-        // They start one read apart: then one writes while another is between two steps of its own.
+        // They start one read apart, so that one writes while another is between two of its steps.
         for (let i = 0; i < index; i++) await each.read('a')
         await countInStore(each, rounds, workers)
       })
@@ -68,7 +68,7 @@ export function raceChecks(): Checks {
   }
 }
 
-/** Counts so often. Each refusal needs a success of another worker. */
+/** Counts `rounds` times. Each refusal must be caused by a success of another worker. */
 export async function countInStore(store: ExpiringStore, rounds: number, workers: number): Promise<void> {
   let triesLeft = rounds * workers
   for (let counted = 0; counted < rounds; triesLeft--) {
@@ -78,7 +78,10 @@ export async function countInStore(store: ExpiringStore, rounds: number, workers
   }
 }
 
-/** Lets all call at once, another one first in each round, and gives the value of the one that succeeded. */
+/**
+ * Makes all calls at once, beginning with the other store in each round, and returns the value of the one that
+ * succeeded.
+ */
 async function onlyWinner(
   { store, second, workers }: Trial,
   round: number,

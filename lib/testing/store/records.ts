@@ -74,11 +74,11 @@ export function recordChecks(): Checks {
   }
 }
 
-/** `makeFailing` gives a store whose back end is down. */
+/** `makeFailing` makes a store whose back end is down. */
 export function faultChecks(makeFailing: () => Promise<ExpiringStore> | ExpiringStore): Checks {
   const failing = (call: (store: ExpiringStore) => Promise<unknown>) => async () => {
     const store = await makeFailing()
-    // An answer would let a second request have what a first one holds.
+    // An answer instead of an error would give a second request what a first one holds.
     const error = await rejection(() => call(store), 'a back end that is down makes every method reject')
     demand(typeof error === 'object' && error !== null, 'what a method rejects with is an error', error)
     if (!isStoreFault(error)) return
@@ -92,7 +92,7 @@ export function faultChecks(makeFailing: () => Promise<ExpiringStore> | Expiring
   }
 }
 
-/** Texts that some back end cannot keep as they are. */
+/** Texts that some back ends cannot keep unchanged. */
 const TEXTS: Readonly<Record<string, string>> = {
   'an empty text': '',
   NUL: 'a\0b',
@@ -101,7 +101,7 @@ const TEXTS: Readonly<Record<string, string>> = {
   'a text of 1 MiB': 'é"'.repeat(524_288),
 }
 
-/** Keys and values are told apart alike, so that no request ever finds the record of another. */
+/** Neither keys nor values may be mixed up, so that no request ever finds the record of another. */
 export function textChecks(): Checks {
   const pairs = [...KEY_PAIRS, ['a\0', 'a'], ['\ud83d', '\ud83e'], ['\ud83d', '\ufffd']] as const
   return {

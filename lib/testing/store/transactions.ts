@@ -13,7 +13,7 @@ export function transactionChecks(transact: Transact): Checks {
     })
 
   return {
-    'what a transaction did counts when it is committed': async ({ store, second }) => {
+    'what a transaction did is stored when it is committed': async ({ store, second }) => {
       await created(store, 'replaced', 'one')
       await created(store, 'removed', 'one')
       await inTransaction(store, async (within) => {
@@ -27,7 +27,7 @@ export function transactionChecks(transact: Transact): Checks {
       await demandNothing(second, 'removed', 'what a transaction removed is gone')
     },
 
-    'what a transaction did never was when it is rolled back': async ({ store, second }) => {
+    'a rollback undoes what the transaction did': async ({ store, second }) => {
       await created(store, 'replaced', 'one')
       await created(store, 'removed', 'one')
       const reason = new Error('given up')

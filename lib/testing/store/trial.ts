@@ -2,16 +2,16 @@ import type { ExpiringStore } from '../../contracts/store'
 import { demand } from '../demand'
 import type * as kit from '../kit'
 
-/** What a check gets: two stores over the same records, and bounds. */
+/** The argument of a check: two stores over the same records, and bounds. */
 export interface Trial {
   readonly store: ExpiringStore
-  /** Another store over the same records, where there can be one; else the same. */
+  /** Another store over the same records if there is one, else the same store. */
   readonly second: ExpiringStore
   /** Lets time pass. */
   readonly pass: (ms: number) => Promise<void>
-  /** How long a record is kept where a case waits for its end. */
+  /** The time to live of a record whose end a case waits for. */
   readonly ttlMs: number
-  /** How much later than it should a record may expire. */
+  /** How much later than expected a record may expire. */
   readonly slackMs: number
   readonly rounds: number
   readonly workers: number
@@ -20,7 +20,7 @@ export interface Trial {
 export type Check = kit.Check<Trial>
 export type Checks = kit.Checks<Trial>
 
-/** Long enough for nothing to expire in a case that does not wait for it. */
+/** Long enough that nothing expires unless a case waits for it. */
 export const LONG_MS = 600_000
 
 export async function demandRead(store: ExpiringStore, key: string, value: string, rule: string): Promise<void> {
@@ -39,14 +39,14 @@ export async function created(store: ExpiringStore, key: string, value: string, 
   demand(seen === true, 'a record is created where there is none', seen)
 }
 
-/** Lets a record expire. */
+/** Waits until a record with `ttlMs` has expired. */
 export async function expire({ pass, ttlMs, slackMs }: Trial): Promise<void> {
   await pass(ttlMs + slackMs)
 }
 
 const MOST_TRIES = 5
 
-/** Runs steps that have to be over before a record expires, again with another key where the machine was too slow. */
+/** Runs steps that must end before a record expires. If the machine was too slow, they run again with another key. */
 export async function beforeItExpires(trial: Trial, steps: (key: string) => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     const from = performance.now()

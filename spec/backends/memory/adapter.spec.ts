@@ -43,7 +43,7 @@ describe('a memory adapter with history', () => {
     expect(await adapter.readVersion?.('a', state.version)).toBeUndefined()
   })
 
-  test('a transaction that is rolled back leaves no version behind', async () => {
+  test('a transaction that is rolled back adds no old version', async () => {
     const adapter = memoryAdapter<number>({ history: 2 })
     const { version } = await created(adapter, 'a', 1)
     let inside = ''
