@@ -14,8 +14,7 @@ import {
   tombstoneChecks,
   writingChecks,
 } from './adapter/writing'
-import { copyOf, sameJson } from './demand'
-import { casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
+import { casesOf, copyOf, demandUsable, type KitCase, type KitRules, type Made, sameJson } from './kit'
 import { demandProcesses, type Processes } from './processes'
 import { processChecks } from './processes/adapter-races'
 

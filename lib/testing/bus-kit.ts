@@ -1,6 +1,5 @@
 import type { MessageBus } from '../contracts/bus'
-import { demand, rejection } from './demand'
-import { type Checks, casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
+import { type Checks, casesOf, demand, demandUsable, type KitCase, type KitRules, type Made, rejection } from './kit'
 
 /** What a bus can do, declared by its author. */
 export interface BusAbilities {

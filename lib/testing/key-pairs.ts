@@ -1,4 +1,4 @@
-import { show } from './demand'
+import { show } from './kit'
 
 const KIBIBYTE = 'k'.repeat(1023)
 
@@ -39,7 +39,7 @@ export const KEY_PAIRS: readonly (readonly [string, string])[] = [
   [`${KIBIBYTE}1`, `${KIBIBYTE}2`],
 ]
 
-/** Shows a key in ASCII, so that keys that look alike can be told apart. */
+/** The end of a key in ASCII, so that keys that look alike can be told apart. */
 export function ascii(key: string): string {
-  return show(key).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return show(key.slice(-24)).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -1,6 +1,5 @@
 import type { ExpiringStore } from '../contracts/store'
-import { demand } from './demand'
-import { type Check, casesOf, demandUsable, type KitCase, type KitRules, type Made } from './kit'
+import { type Check, casesOf, demand, demandUsable, type KitCase, type KitRules, type Made } from './kit'
 import { demandProcesses, type Processes } from './processes'
 import { processChecks } from './processes/store-races'
 import { expiryChecks } from './store/expiry'

@@ -1,6 +1,6 @@
 import type { ResourceAdapter } from '../../contracts/adapter'
 import { isStoreFault } from '../../contracts/store-fault'
-import { demand, rejection, sameJson } from '../demand'
+import { demand, rejection, sameJson } from '../kit'
 import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, stored } from './trial'
 
 /** `makeFailing` makes an adapter whose back end is down. */

@@ -1,5 +1,5 @@
 import type { ResourceState, TransactionalAdapter } from '../../contracts/adapter'
-import { demand, rejection } from '../demand'
+import { demand, rejection } from '../kit'
 import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, refused, stored } from './trial'
 import { spoil } from './values'
 

@@ -1,5 +1,5 @@
 import type { ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
-import { demand, rejection } from '../demand'
+import { demand, rejection } from '../kit'
 import { countOnce, demandChain, type Entry } from './races'
 import { type Abilities, type AbleAdapter, able, type Checks, demandSame, present, refused, stored } from './trial'
 

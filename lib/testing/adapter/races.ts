@@ -1,5 +1,5 @@
 import type { ResourceState, Version, WriteResult } from '../../contracts/adapter'
-import { demand, sameJson } from '../demand'
+import { demand, sameJson } from '../kit'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored, type Trial } from './trial'
 
 /** All calls of a race begin before any of them is awaited, so that each `await` in an adapter lets the others run. */

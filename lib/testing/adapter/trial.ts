@@ -1,6 +1,6 @@
 import type { ResourceAdapter, ResourceState, TransactionalAdapter, WriteResult } from '../../contracts/adapter'
-import { demand, sameJson } from '../demand'
 import type * as kit from '../kit'
+import { demand, sameJson } from '../kit'
 
 /** An adapter with all methods. A method that the original lacks rejects with an error that says so. */
 export type AbleAdapter<T> = Required<Omit<ResourceAdapter<T>, 'readCurrent'>>

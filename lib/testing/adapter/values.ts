@@ -1,6 +1,6 @@
 import type { ResourceState } from '../../contracts/adapter'
-import { copyOf, demand, isComposite, show } from '../demand'
 import { ascii, KEY_PAIRS } from '../key-pairs'
+import { copyOf, demand, isComposite, show } from '../kit'
 import { type AbleAdapter, type Check, type Checks, demandSame, present, refused, stored } from './trial'
 
 /** Values that some stores change. For adapters that take any JSON. */
@@ -122,7 +122,7 @@ export function keyChecks<T>({ remove }: { remove: boolean }): Checks<T> {
 }
 
 function nameOf([here, there]: readonly [string, string]): string {
-  return `${ascii(here.slice(-24))} and ${ascii(there.slice(-24))} are two resources`
+  return `${ascii(here)} and ${ascii(there)} are two resources`
 }
 
 function keptApart<T>([here, there]: readonly [string, string], remove: boolean): Check<T> {

@@ -1,5 +1,5 @@
 import type { ResourceState, Version } from '../../contracts/adapter'
-import { demand } from '../demand'
+import { demand } from '../kit'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored } from './trial'
 
 /** Rules for adapters whose every write makes a new version. */

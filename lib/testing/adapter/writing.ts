@@ -1,5 +1,5 @@
 import type { ResourceState } from '../../contracts/adapter'
-import { demand, rejection, sameJson } from '../demand'
+import { demand, rejection, sameJson } from '../kit'
 import { type AbleAdapter, type Checks, demandSame, present, refused, stored } from './trial'
 import { demandRefused } from './versions'
 

@@ -1,4 +1,5 @@
-import { demand, show } from '../demand'
+import { ascii } from '../key-pairs'
+import { demand } from '../kit'
 import { AT_ONCE, type Check, type Checks, demandFree, demandFreed, demandHeld, held, inTime, PATIENT } from './trial'
 
 const KIBIBYTE = 'k'.repeat(1023)
@@ -68,11 +69,6 @@ function apart([here, there]: readonly [string, string]): Check {
     await demandHeld(manager, `releasing ${ascii(here)} does not release ${ascii(there)}`, there)
     await other.release()
   }
-}
-
-/** Shows a key in ASCII, so that keys that look alike can be told apart. */
-function ascii(key: string): string {
-  return show(key.slice(-24)).replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 export function waitingChecks(): Checks {

@@ -1,6 +1,6 @@
 import type { LockManager } from '../../contracts/lock'
 import { isStoreFault } from '../../contracts/store-fault'
-import { demand, rejection } from '../demand'
+import { demand, rejection } from '../kit'
 import { AT_ONCE, type Checks, demandFree, demandHeld, demandLost, held, inTime, PATIENT } from './trial'
 
 export function leaseChecks(): Checks {

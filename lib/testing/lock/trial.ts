@@ -1,6 +1,6 @@
 import type { Lease, LockManager } from '../../contracts/lock'
-import { demand } from '../demand'
 import type * as kit from '../kit'
+import { demand } from '../kit'
 
 export type Terms = Parameters<LockManager['acquire']>[1]
 

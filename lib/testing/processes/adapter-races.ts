@@ -1,7 +1,7 @@
 import type { RemoveResult, ResourceState, WriteResult } from '../../contracts/adapter'
 import { demandChain, type Entry, onlyWinner } from '../adapter/races'
 import { type Abilities, type Checks, demandSame, stored, type Trial } from '../adapter/trial'
-import { demand } from '../demand'
+import { demand } from '../kit'
 import { inProcesses, type Member, MORE_ROUNDS, PROCESSES, type Processes, type Team } from '../processes'
 
 /**

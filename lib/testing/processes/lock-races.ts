@@ -1,4 +1,4 @@
-import { demand } from '../demand'
+import { demand } from '../kit'
 import { demandLarger } from '../lock/leases'
 import { AT_ONCE, type Checks, demandHeld, held, inTime, PATIENT, type Terms, type Trial } from '../lock/trial'
 import { inProcesses, type Member, type Processes, type Team } from '../processes'

@@ -1,4 +1,4 @@
-import { demand } from '../demand'
+import { demand } from '../kit'
 import { inProcesses, type Member, MORE_ROUNDS, PROCESSES, type Processes, type Team } from '../processes'
 import { type Checks, created, demandRead, expire, LONG_MS, type Trial } from '../store/trial'
 

@@ -1,4 +1,4 @@
-import { demand } from '../demand'
+import { demand } from '../kit'
 import { beforeItExpires, type Checks, created, demandNothing, demandRead, expire, LONG_MS } from './trial'
 
 export function expiryChecks(): Checks {

@@ -1,5 +1,5 @@
 import type { ExpiringStore } from '../../contracts/store'
-import { demand } from '../demand'
+import { demand } from '../kit'
 import { type Checks, created, demandRead, expire, LONG_MS, type Trial } from './trial'
 
 /** All calls of a race begin before any of them is awaited, so that each `await` in a store lets the others run. */

@@ -1,7 +1,7 @@
 import type { ExpiringStore } from '../../contracts/store'
 import { isStoreFault } from '../../contracts/store-fault'
-import { demand, rejection } from '../demand'
 import { ascii, KEY_PAIRS } from '../key-pairs'
+import { demand, rejection } from '../kit'
 import { type Check, type Checks, created, demandNothing, demandRead, LONG_MS } from './trial'
 
 export function recordChecks(): Checks {
@@ -119,7 +119,7 @@ export function textChecks(): Checks {
 }
 
 function nameOf([here, there]: readonly [string, string]): string {
-  return `${ascii(here.slice(-24))} and ${ascii(there.slice(-24))}`
+  return `${ascii(here)} and ${ascii(there)}`
 }
 
 function keysApart([here, there]: readonly [string, string]): Check {

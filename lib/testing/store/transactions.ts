@@ -1,5 +1,5 @@
 import type { ExpiringStore } from '../../contracts/store'
-import { demand, rejection } from '../demand'
+import { demand, rejection } from '../kit'
 import { type Checks, created, demandNothing, demandRead, LONG_MS } from './trial'
 
 /** Begins a transaction of the store's database, and commits it when `run` resolves. */

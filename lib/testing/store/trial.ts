@@ -1,6 +1,6 @@
 import type { ExpiringStore } from '../../contracts/store'
-import { demand } from '../demand'
 import type * as kit from '../kit'
+import { demand } from '../kit'
 
 /** The argument of a check: two stores over the same records, and bounds. */
 export interface Trial {
