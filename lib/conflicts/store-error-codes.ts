@@ -48,7 +48,7 @@ export const SQLSTATES: Codes = {
   connection: '08 25P03 25P04 57P01 57P02 57P03 57P05 HV00N',
   ambiguous: '08007 40003',
   mistake:
-    '02 03 0A 0B 0F 0L 0P 0Z 10 20 21 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 42 53400 54 55 57P04 F0 HV P0 XX',
+    '02 03 0A 0B 0F 0L 0P 0Z 10 20 21 2200H 24 25 26 27 28 2B 2D 2F 34 38 39 3B 3D 3F 42 53400 54 55 57P04 58P01 58P02 F0 HV P0 XX',
 }
 
 /**
@@ -62,10 +62,10 @@ export const MYSQL: Codes = {
     '1048 1118 1138 1139 1153 1162 1263 1264 1265 1301 1364 1365 1369 1406 1526 1690 1748 1863 3157 3751 3752 3819 4025',
   malformed: '1292 1300 1366 1367 1411 1416 1441 1525 3140 3141 3143 3156 3903 3988',
   rule: '1643 1644',
-  serialization: '1020 3101',
+  serialization: '1020 1412 1615 3101',
   deadlock: '1213 1614 3058',
-  'lock-timeout': '1205 1613 3572',
-  busy: '1021 1028 1037 1038 1040 1041 1047 1114 1129 1135 1203 1206 1223 1226 1290 1317 1792 1836 1874 1969 3024 3032 3100 3168',
+  'lock-timeout': '1205 1613 1689 3572',
+  busy: '1021 1026 1028 1037 1038 1040 1041 1047 1114 1129 1135 1203 1206 1223 1226 1290 1317 1792 1811 1836 1874 1878 1969 3015 3019 3024 3032 3100 3168 3989',
   connection: '1053 1077 1079 1080 1152 1158 1159 1160 1161 1184 1927 3169 4031',
   ambiguous: '1180 1181',
   mistake: '1044 1045 1046 1049 1054 1064 1130 1142 1143 1146 1227 1370',
@@ -79,13 +79,17 @@ export const SQLITE: Readonly<Partial<Record<StoreErrorKind, string>>> = {
   reference: '787',
   check: '18 19',
   malformed: '20',
+  rule: '1811',
   serialization: '4 17 517',
   busy: '5 6 7 8 9 13 14 15',
   ambiguous: '10',
   mistake: '1 2 3 11 12 16 21 22 23 24 25 26',
 }
 
-/** Words that Prisma, mysql2, node:sqlite and Node put into `code`. `SQLITE_WORDS` has those of SQLite. */
+/**
+ * Words that Prisma, mysql2, node:sqlite and Node put into `code`, and Prisma's driver adapters into `kind`. `SQLITE_WORDS`
+ * has those of SQLite.
+ */
 export const CODES: Codes = {
   unique: 'P2002',
   reference: 'P2003 P2014 P2018',
@@ -94,9 +98,9 @@ export const CODES: Codes = {
   serialization: 'P2034',
   // An update whose `where`, which includes the version, matched nothing; or a read that had to find a row.
   stale: 'P2001 P2015 P2025',
-  busy: 'P1018 P2024 P2028 P2037 POOL_NOCONNECTION POOL_ENQUEUELIMIT ER_GET_CONNECTION_TIMEOUT',
+  busy: 'P1018 P2024 P2028 P2037 POOL_NOCONNECTION POOL_ENQUEUELIMIT ER_GET_CONNECTION_TIMEOUT TransactionAlreadyClosed',
   connection:
-    'P1001 P1002 P1008 P1017 POOL_CLOSED PROTOCOL_CONNECTION_LOST PROTOCOL_SEQUENCE_TIMEOUT PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH ECONNRESET ECONNABORTED ETIMEDOUT EPIPE',
+    'P1001 P1002 P1008 P1017 POOL_CLOSED PROTOCOL_CONNECTION_LOST PROTOCOL_SEQUENCE_TIMEOUT PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH ECONNRESET ECONNABORTED ETIMEDOUT EPIPE DatabaseNotReachable TlsConnectionError ConnectionClosed SocketTimeout',
   mistake:
     'P1000 P1003 P1009 P1010 P1011 P1012 P1013 P1014 P1015 P1016 P2008 P2009 P2016 P2017 P2019 P2021 P2022 P2026 P2029',
 }
@@ -114,6 +118,7 @@ export const SQLITE_EXTENDED: Readonly<Record<string, number>> = {
   CONSTRAINT_PRIMARYKEY: 1555,
   CONSTRAINT_ROWID: 2579,
   CONSTRAINT_FOREIGNKEY: 787,
+  CONSTRAINT_TRIGGER: 1811,
   BUSY_SNAPSHOT: 517,
 }
 
@@ -146,7 +151,7 @@ export const MONGO: Codes = {
 
 /** Codes and names of errors that occur before anything has been sent. */
 export const NEVER_SENT: ReadonlySet<string> = new Set(
-  'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 08001 08004 57P03 HV00N PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT MongoServerSelectionError MongooseServerSelectionError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError ConnectionNotFoundError CannotExecuteNotConnectedError'.split(
+  'ECONNREFUSED ENOTFOUND EAI_AGAIN EHOSTUNREACH ENETUNREACH POOL_CLOSED P1001 P1002 DatabaseNotReachable TlsConnectionError 08001 08004 57P03 HV00N PROTOCOL_ENQUEUE_AFTER_FATAL_ERROR PROTOCOL_ENQUEUE_AFTER_QUIT MongoServerSelectionError MongooseServerSelectionError MongoNotConnectedError MongoTopologyClosedError MongoClientClosedError MongoPoolClosedError ConnectionNotFoundError CannotExecuteNotConnectedError'.split(
     ' ',
   ),
 )

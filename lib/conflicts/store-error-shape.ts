@@ -15,6 +15,7 @@ export interface ErrorShape {
   /** Set by Prisma's driver adapters. */
   readonly kind?: unknown
   readonly state?: unknown
+  readonly originalCode?: unknown
   readonly extendedCode?: unknown
   readonly meta?: { readonly target?: unknown; readonly driverAdapterError?: unknown; readonly field_name?: unknown }
   readonly cause?: unknown
@@ -41,10 +42,13 @@ export function saidBy(message: unknown): string {
  */
 export function constraintOf({ constraint, column, message, meta, keyPattern }: ErrorShape): string | undefined {
   if (typeof constraint === 'string') return constraint
+  const named = namedBy(constraint)
+  if (named !== undefined) return named
   // In PostgreSQL a NOT NULL constraint has no name.
   if (typeof column === 'string') return column
   if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
-  const target = meta?.target ?? meta?.field_name ?? prismaFields(meta?.driverAdapterError)
+  const { cause } = Object(meta?.driverAdapterError) as { cause?: { constraint?: unknown } }
+  const target = meta?.target ?? meta?.field_name ?? namedBy(cause?.constraint)
   if (Array.isArray(target)) return target.join(', ')
   if (typeof target === 'string') return target
   if (typeof message !== 'string') return undefined
@@ -52,10 +56,11 @@ export function constraintOf({ constraint, column, message, meta, keyPattern }: 
   return CONSTRAINT_IN_TEXT.map((pattern) => pattern.exec(said)?.[1]).find((name) => name !== undefined)
 }
 
-/** Prisma 7 over a driver adapter: `meta.driverAdapterError.cause.constraint`. */
-function prismaFields(driverAdapterError: unknown): unknown {
-  const { cause } = (driverAdapterError ?? {}) as { cause?: { constraint?: { fields?: unknown; index?: unknown } } }
-  return cause?.constraint?.fields ?? cause?.constraint?.index
+/** Prisma's driver adapters: `{ fields }` or `{ index }`. */
+function namedBy(constraint: unknown): string | undefined {
+  const { fields, index } = Object(constraint) as { fields?: unknown; index?: unknown }
+  if (Array.isArray(fields)) return fields.join(', ')
+  return typeof index === 'string' ? index : undefined
 }
 
 /**
@@ -109,7 +114,8 @@ function codesOf(error: unknown): string[] {
   const codes: string[] = []
   let next = error as ErrorShape | undefined
   for (let depth = 0; typeof next === 'object' && next !== null && depth < 8; depth++) {
-    const { code, errno, cause, driverError, parent, previous, meta } = next
+    const { errno, cause, driverError, parent, previous, meta } = next
+    const code = next.code ?? next.originalCode
     if (typeof errno === 'number' && errno > 0) codes.unshift(String(errno))
     else if (typeof code === 'string') codes.unshift(code)
     next = (cause ?? driverError ?? parent ?? previous ?? meta?.driverAdapterError) as ErrorShape | undefined

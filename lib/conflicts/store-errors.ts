@@ -40,6 +40,8 @@ export function recogniseStoreError(error: unknown): StoreError | undefined {
  */
 export function isMistake(error: unknown): boolean {
   if (isStoreFault(error) && error.applied === 'unknown') return false
+  // better-sqlite3 says by a TypeError that the database is closed.
+  if (error instanceof TypeError && isKnownMessage(error)) return false
   return (
     recogniseStoreError(error)?.kind === 'mistake' ||
     error instanceof TypeError ||
@@ -90,8 +92,11 @@ const [ofSqlState, ofMysql, ofSqlite, ofCode, ofName, ofMongo] = [SQLSTATES, MYS
 type Kinds = ReturnType<typeof kindsIn>
 
 function kindOf(error: ErrorShape): StoreErrorKind | undefined {
-  const { name, code, errno, errcode, severity, sqlState } = error
+  const { name, errno, errcode, severity, sqlState, originalCode } = error
+  const code = error.code ?? originalCode
   if (typeof name === 'string' && ofName.has(name)) return ofName.get(name)
+  const word = code ?? error.kind
+  if (typeof word === 'string' && ofCode.has(word)) return ofCode.get(word)
   // Checked before `code`, because mysql2 has no name for errors that only MariaDB has.
   if (typeof errno === 'number' && typeof sqlState === 'string') return mysqlKind(errno, sqlState, error)
   if (typeof code === 'number') return numberKind(code, error)
@@ -99,16 +104,20 @@ function kindOf(error: ErrorShape): StoreErrorKind | undefined {
   if (typeof code !== 'string') return sqliteKind(error.extendedCode, error) ?? kindByMessage(error)
   if (code === 'ERR_SQLITE_ERROR') return sqliteKind(errcode, error)
   if (code.startsWith('SQLITE_')) return sqliteKind(numberOf(code.slice('SQLITE_'.length)), error)
-  if (ofCode.has(code)) return ofCode.get(code)
-  if (severity === undefined || !/^[0-9A-Z]{5}$/.test(code)) return isKnownMessage(error) ? 'connection' : undefined
+  const isOriginal = code === originalCode
+  if (isOriginal && /^\d{4}$/.test(code)) return mysqlKind(Number(code), 'HY000', error)
+  if (!(isOriginal || severity !== undefined) || !/^[0-9A-Z]{5}$/.test(code))
+    return isKnownMessage(error) ? 'connection' : undefined
   return postgresKind(code, error)
 }
 
 function postgresKind(code: string, error: ErrorShape): StoreErrorKind {
   if (code === '42501' && isPrivilege(error)) return 'mistake'
+  // PostgreSQL says this of a statement with too few parameters. A pooler ends the connection with the same code.
+  if (code === '08P01' && error.severity === 'ERROR') return 'mistake'
   const kind = ofSqlState.get(code) ?? ofSqlState.get(code.slice(0, 2))
-  // The app's own code, raised by a trigger that refused the change.
-  return kind ?? (error.routine === 'exec_stmt_raise' ? 'rule' : 'mistake')
+  // The app's own code, raised by a trigger that refused the change. Prisma's driver adapter drops the routine.
+  return kind ?? (error.routine === 'exec_stmt_raise' || error.kind === 'postgres' ? 'rule' : 'mistake')
 }
 
 /** The database user lacks a privilege. This has the same code as a row policy's refusal, but is a different thing. */
@@ -119,6 +128,8 @@ function isPrivilege({ routine, message }: ErrorShape): boolean {
 function mysqlKind(number: number, sqlState: string, { message }: ErrorShape): StoreErrorKind {
   // MySQL uses this number for every option that forbids a statement. Only read-only mode ends by itself.
   if (number === 1290 && /--(?!(?:super[-_]|innodb[-_])?read[-_]only)/.test(saidBy(message))) return 'mistake'
+  // SIGNAL may bring the number of another error.
+  if (sqlState.startsWith('45')) return 'rule'
   return ofMysql.get(String(number)) ?? ofSqlState.get(sqlState.slice(0, 2)) ?? 'mistake'
 }
 
@@ -144,7 +155,7 @@ function sqliteKind(number: unknown, { message }: ErrorShape): StoreErrorKind | 
 
 const LOST = /^Connection terminated|^Client has encountered a connection error|^Query read timeout/
 const NOT_GOT =
-  /^timeout exceeded when trying to connect|^Connection terminated due to connection timeout|^Cannot use a pool after|^Client was closed|^Queue limit reached|^Pool is closed|^Can't add new command when connection is in closed state|^The database connection is not open$|^database is not open$|^driver has already been destroyed|^Unable to acquire a connection|was called after the connection manager was closed|^Driver not Connected|buffering timed out after/
+  /^timeout exceeded when trying to connect|^Connection terminated due to connection timeout|^Cannot use a pool after|^Client was closed|^Queue limit reached|^Pool is closed|^Can't add new command when connection is in closed state|^The database connection is not open$|^database is not open$|^driver has already been destroyed|^Unable to acquire a connection|was called after the connection manager was closed|^Driver not Connected|^Connection is not established with|buffering timed out after/
 
 function isKnownMessage({ message }: ErrorShape): boolean {
   const said = saidBy(message)
@@ -163,8 +174,8 @@ function kindByMessage(error: ErrorShape): StoreErrorKind | undefined {
 /**
  * If the server answered with an error, nothing was done. If the connection ended without an answer, that is unknown.
  */
-function isUnanswered({ name, code, message }: ErrorShape, kind: StoreErrorKind): boolean {
+function isUnanswered({ name, code, message, kind: word }: ErrorShape, kind: StoreErrorKind): boolean {
   if (kind === 'ambiguous') return true
   if (kind !== 'connection' || NOT_GOT.test(saidBy(message))) return false
-  return !(NEVER_SENT.has(String(code)) || NEVER_SENT.has(String(name)))
+  return ![code, name, word].some((each) => NEVER_SENT.has(String(each)))
 }

@@ -30,6 +30,16 @@ const drivers: readonly Row[] = [
   ['pg: starting up', thrown('error', 'x', { severity: 'FATAL', code: '57P03' }), no('connection')],
   ['pg: shut down under way', thrown('error', 'x', { severity: 'FATAL', code: '57P01' }), unknown('connection')],
   ['pg: a connection that failed', pg('08006'), unknown('connection')],
+  [
+    'pg: fewer parameters than the statement has',
+    pg('08P01', 'bind message supplies 0 parameters, but prepared statement "" requires 1'),
+    no('mistake'),
+  ],
+  [
+    'pg: what a pooler says',
+    thrown('error', 'query_wait_timeout', { severity: 'FATAL', code: '08P01' }),
+    unknown('connection'),
+  ],
   ['pg: a server that refuses connections', pg('08004'), no('connection')],
   ['pg: no such table', pg('42P01'), no('mistake')],
   ['pg: a connection that ended', new Error('Connection terminated unexpectedly'), unknown('connection')],
@@ -49,6 +59,8 @@ const drivers: readonly Row[] = [
   ['pg: read-only after a fail-over', pg('25006'), no('busy')],
   ['pg: a commit with an unknown outcome', pg('40003'), unknown('ambiguous')],
   ['mysql2: SIGNAL with a number of its own', mysql(30001, 'ER_X', 'x', '45000'), no('rule')],
+  ['mysql2: SIGNAL with the number of another error', mysql(1213, 'ER_LOCK_DEADLOCK', 'x', '45000'), no('rule')],
+  ['mysql2: a table that was altered under a snapshot', mysql(1412, 'ER_TABLE_DEF_CHANGED'), no('serialization')],
   ['mysql2: an unknown number', mysql(9999, 'ER_X', 'x', 'HY000'), no('mistake')],
   [
     'mysql2: read-only after a fail-over',
@@ -104,6 +116,12 @@ const drivers: readonly Row[] = [
     thrown('Error', 'x', { code: 'PROTOCOL_CONNECTION_LOST', fatal: true }),
     unknown('connection'),
   ],
+  [
+    'better-sqlite3: a trigger, in words of another error',
+    thrown('SqliteError', 'UNIQUE constraint failed: a.slug', { code: 'SQLITE_CONSTRAINT_TRIGGER' }),
+    no('rule', 'a.slug'),
+  ],
+  ['node:sqlite: a trigger', thrown('Error', 'x', { code: 'ERR_SQLITE_ERROR', errcode: 1811 }), no('rule')],
   ['better-sqlite3: busy', thrown('SqliteError', 'database is locked', { code: 'SQLITE_BUSY' }), no('busy')],
   [
     'better-sqlite3: an old snapshot',
@@ -202,6 +220,40 @@ const orms: readonly Row[] = [
       meta: { driverAdapterError: { cause: { kind: 'mysql', code: 1644, state: '45000', message: 'x' } } },
     }),
     no('rule'),
+  ],
+  // A driver adapter has words of its own for what it knows, and keeps the code of the driver.
+  ...(
+    [
+      ['TransactionWriteConflict', { originalCode: '40001' }, no('serialization')],
+      ['TransactionWriteConflict', { originalCode: '40P01' }, no('deadlock')],
+      ['TooManyConnections', { originalCode: '53300' }, no('busy')],
+      [
+        'UniqueConstraintViolation',
+        { originalCode: '23505', constraint: { fields: ['tenant', 'slug'] } },
+        no('unique', 'tenant, slug'),
+      ],
+      ['UniqueConstraintViolation', { originalCode: '1062', constraint: { index: 'a_slug' } }, no('unique', 'a_slug')],
+      ['ForeignKeyConstraintViolation', { originalCode: 'SQLITE_CONSTRAINT_TRIGGER' }, no('rule')],
+      ['postgres', { originalCode: 'AB123', code: 'AB123', severity: 'ERROR' }, no('rule')],
+      ['DatabaseNotReachable', { host: '127.0.0.1', port: 1 }, no('connection')],
+      ['ConnectionClosed', {}, unknown('connection')],
+    ] as const
+  ).map(
+    ([kind, facts, expected]) =>
+      [
+        `Prisma: ${kind} of a statement of the app`,
+        thrown('PrismaClientKnownRequestError', 'x', {
+          code: 'P2010',
+          meta: { driverAdapterError: Object.assign(new Error(kind), { cause: { kind, ...facts } }) },
+        }),
+        expected,
+      ] as const,
+  ),
+  ['TypeORM: closed', thrown('TypeORMError', 'Connection is not established with mysql database'), no('connection')],
+  [
+    'mariadb: no connection of the pool',
+    thrown('SqlError', 'x', { errno: 45028, sqlState: 'HY000', code: 'ER_GET_CONNECTION_TIMEOUT' }),
+    no('busy'),
   ],
   [
     'Prisma over sqlite: a full disk',

@@ -220,6 +220,26 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
       expect(await seen(closed.article.count())).toMatchObject({ kind: 'connection', applied: 'no' })
     })
 
+    test.each([
+      ['unique', `insert into notes (id, text) values (1, 'x'), (1, 'y')`],
+      ['check', 'insert into notes (id) values (2)'],
+      ...(
+        [
+          ['rule', 'AB123'],
+          ['serialization', '40001'],
+          ['deadlock', '40P01'],
+          ['busy', '53300'],
+          ['ambiguous', '40003'],
+        ] as const
+      ).map(([kind, code]) => [kind, `do $$ begin raise exception 'x' using errcode = '${code}'; end $$`] as const),
+    ])('of a statement of the app are recognised: %s', async (kind, statement) => {
+      expect(await seen(one.$executeRawUnsafe(statement))).toMatchObject({ kind })
+    })
+
+    test('of a statement of the app to a server that is not there are recognised', async () => {
+      expect(await seen(closed.$executeRawUnsafe('select 1'))).toMatchObject({ kind: 'connection', applied: 'no' })
+    })
+
     test('a serialization failure is one', async () => {
       await one.note.create({ data: { text: 'contended', id: 77 } })
       const arrived: Array<() => void> = []

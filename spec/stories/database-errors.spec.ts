@@ -80,6 +80,13 @@ const KINDS: readonly (readonly [what: string, error: unknown, status: number, c
   ['a serialization failure', pg('40001'), 409, 'concurrent_update', true],
   ['a deadlock', mysql(1213), 409, 'concurrent_update', true],
   ['a lock time-out', mysql(1205), 409, 'resource_busy', true],
+  [
+    'a database of better-sqlite3 that is closed',
+    new TypeError('The database connection is not open'),
+    503,
+    'backend_unavailable',
+    true,
+  ],
   ['a pool with nothing to give', named('KnexTimeoutError'), 503, 'backend_unavailable', true],
   ['a server that is not there', CLOSED, 503, 'backend_unavailable', true],
   ['a connection that was lost', LOST, 503, 'outcome_unknown', true],

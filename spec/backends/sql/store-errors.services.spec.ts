@@ -50,6 +50,17 @@ for (const server of SQL_SERVERS) {
       expect(await seen(statement)).toEqual({ kind, constraint, applied: 'no' })
     })
 
+    test('rule: a trigger, whatever number and words it brings', async () => {
+      const said = "'UNIQUE constraint failed: a.slug'"
+      await opened.run(triggerOn(parent, dialect, said))
+      try {
+        expect(await seen(`update ${parent} set n = 5`)).toMatchObject({ kind: 'rule', applied: 'no' })
+      } finally {
+        await opened.run(`drop trigger ${parent}_t${dialect === 'postgres' ? ` on ${parent}` : ''}`)
+        if (dialect === 'postgres') await opened.run(`drop function ${parent}_f`)
+      }
+    })
+
     test('check: NULL where none may be', async () => {
       expect(await seen(`insert into ${parent} values (3, null, 1)`)).toMatchObject({ kind: 'check', applied: 'no' })
     })
@@ -77,6 +88,13 @@ for (const server of SQL_SERVERS) {
       await closed.close()
     })
   })
+}
+
+function triggerOn(table: string, dialect: SqlDialect, said: string): string {
+  const each = `create trigger ${table}_t before update on ${table} for each row`
+  if (dialect === 'sqlite') return `${each} begin select raise(abort, ${said}); end`
+  if (dialect === 'mysql') return `${each} signal sqlstate '45000' set message_text = ${said}, mysql_errno = 1213`
+  return `create function ${table}_f() returns trigger language plpgsql as $$ begin raise exception ${said} using errcode = 'AB123'; end $$; ${each} execute function ${table}_f()`
 }
 
 /** Two transactions that each wait for the other's row; what both statements threw, or gave. */
