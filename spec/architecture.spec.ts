@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'backends/mongodb/': [...SHARED_BY_BACK_ENDS, 'backends/mongodb/', ...NODE],
   'backends/mysql/': [...SHARED_BY_BACK_ENDS, 'backends/mysql/', ...NODE],
   'backends/postgres/': [...SHARED_BY_BACK_ENDS, 'backends/postgres/', ...NODE],
-  'backends/prisma/': [...SHARED_BY_BACK_ENDS, 'backends/prisma/', 'backends/sql/faults.ts', ...NODE],
+  'backends/prisma/': [...SHARED_BY_BACK_ENDS, 'backends/prisma/', 'backends/sql/run-statement.ts', ...NODE],
   'backends/redis/': [...SHARED_BY_BACK_ENDS, 'backends/redis/', ...NODE],
   'backends/sql/': [...SHARED_BY_BACK_ENDS, 'backends/sql/', ...NODE, 'kysely'],
   'backends/zookeeper/': [...SHARED_BY_BACK_ENDS, 'backends/zookeeper/', ...NODE],

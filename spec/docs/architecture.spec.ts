@@ -30,7 +30,7 @@ test('what the page says where to find is there', () => {
   expect(rows.length).toBeGreaterThan(5)
   const lost = rows.filter(
     ([, path = '', name = '']) =>
-      !new RegExp(`(?:function|const) ${name}\\b`).test(readFileSync(join(ROOT, path), 'utf8')),
+      !new RegExp(`(?:(?:function|const) ${name}\\b|^ +${name}\\()`, 'm').test(readFileSync(join(ROOT, path), 'utf8')),
   )
   expect(lost.map(([row]) => row)).toEqual([])
 })

@@ -1,7 +1,7 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
-import { forbidden, MOST_TRIES, retried, unstorable } from '../sql/faults'
+import { forbidden, MOST_TRIES, retried, unstorable } from '../sql/run-statement'
 import { type PrismaAdapterOptions, prismaPlan } from './options'
 import { nextVersions, type Row, rowsOf } from './rows'
 

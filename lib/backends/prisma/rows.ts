@@ -2,7 +2,7 @@ import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../contracts/adapter'
 import { isExact, jsonText, parseJson } from '../../json/text'
 import { isNoDay, storableText } from '../records/stored-form'
-import { unstorable } from '../sql/faults'
+import { unstorable } from '../sql/run-statement'
 import type { PrismaField, PrismaPlan, PrismaVersionType } from './options'
 
 export type Row = Readonly<Record<string, unknown>>

@@ -12,7 +12,6 @@ import {
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import { isStoreFault, storeFault } from '../../contracts/store-fault'
 import { type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
-import { faultOf, retried } from './faults'
 import {
   fromKysely,
   fromMysqlPool,
@@ -23,6 +22,7 @@ import {
   isSqliteFile,
   type OwnConnection,
 } from './own-connection'
+import { faultOf, retried } from './run-statement'
 import { type Watched, watched } from './watched'
 
 /** One transaction, on a connection of its own. */

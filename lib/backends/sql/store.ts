@@ -4,7 +4,7 @@ import { refuseUnknown } from '../../options'
 import { keyHash, storedText, textOf } from '../records/stored-form'
 import { compiled, type Execute, executeOn, type SqlClient, type SqlDialect } from './client'
 import { databaseOf } from './database'
-import { answered, retried } from './faults'
+import { answered, retried } from './run-statement'
 
 /** Where the records are. */
 export interface SqlStoreOptions {

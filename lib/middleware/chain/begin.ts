@@ -3,7 +3,7 @@ import { show } from '../../options'
 import type { Definition } from '../options/definition'
 import { isMount, type Mount } from '../options/mount'
 import { find, type GuardedRequest, type Passed, remember } from '../request/guarded-request'
-import { guardHead, keepOffExpressTag } from './head'
+import { guardHead, keepOffExpressTag } from './answer-head'
 
 /** A mounted chain: its definition, and how it finds the resource that a request is about. */
 export interface Placement<T> {

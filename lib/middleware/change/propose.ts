@@ -14,7 +14,7 @@ import {
   revealedMembers,
   type SchemaMarks,
   withKey,
-} from '../../rules/change'
+} from '../../rules/protected-members'
 import type { Checked, SchemaError } from '../../schema/schema-check'
 import { belowRequest, type Definition } from '../options/definition'
 import type { Attempt, GuardedRequest, RequestFacts, Sent } from '../request/guarded-request'

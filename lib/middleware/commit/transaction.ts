@@ -5,7 +5,7 @@ import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { conditionsOf, NO_CONDITIONS, versionNamedBy } from '../preconditions/conditions'
 import { lostRace, takenKey } from '../preconditions/refusals'
 import { verdictOf } from '../preconditions/verdict'
-import { answerOnTop, type Veto } from '../request/answer'
+import { guardOnTop, type Veto } from '../request/answer-guard'
 import { newAttempt } from '../request/attempt'
 import { type Attempt, type GuardedRequest, guardedOn, isDone, leasesOn } from '../request/guarded-request'
 import { type OpenTransaction, openTransaction } from '../request/open-transaction'
@@ -86,7 +86,7 @@ export async function beginTransaction<T>(
     if (how === 'ended') void transaction.rollBack()
     else if (transaction.isOpen) transaction.abandon()
   })
-  const answer = answerOnTop(res)
+  const answer = guardOnTop(res)
   const veto: Veto = {
     isDue: () => guardedOn(req).every((each) => each.transaction !== transaction || !isDone(each)),
     async afterVeto(status) {

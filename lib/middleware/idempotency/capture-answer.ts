@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { KeptAnswer } from '../../idempotency/record'
-import { type Answer, answerOnTop, pass } from '../request/answer'
+import { type AnswerGuard, guardOnTop, pass } from '../request/answer-guard'
 
 /** An answer that is held back. */
 interface CapturedAnswer {
@@ -13,7 +13,7 @@ interface CapturedAnswer {
    */
   onAnswer(answer: KeptAnswer, isWhole: boolean): Promise<void>
   readonly res: ServerResponse
-  readonly answer: Answer
+  readonly answer: AnswerGuard
   readonly pieces: Buffer[]
   bytes: number
   head: Omit<KeptAnswer, 'body'> | undefined
@@ -32,7 +32,7 @@ export function captureAnswer(
   res: ServerResponse,
   capture: Pick<CapturedAnswer, 'fields' | 'mostBytes' | 'onAnswer'>,
 ): void {
-  const answer = answerOnTop(res)
+  const answer = guardOnTop(res)
   const captured: CapturedAnswer = {
     ...capture,
     res,

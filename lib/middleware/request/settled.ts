@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { answerOnTop } from './answer'
+import { guardOnTop } from './answer-guard'
 
 /** `ended`: `res.end()` was called. `abandoned`: the client left, and the time for the handler ran out. */
 export type Settlement = 'ended' | 'abandoned'
@@ -37,7 +37,7 @@ function watch(res: ServerResponse): Settled {
   // If the client left before anybody watched, `close` does not come again.
   if (res.destroyed && !isEnded) left.abort()
 
-  answerOnTop(res).onEnd = () => {
+  guardOnTop(res).onEnd = () => {
     isEnded = true
     settle([...waiting], 'ended')
   }

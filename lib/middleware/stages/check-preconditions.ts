@@ -8,7 +8,7 @@ import { showValidators, tagsOf } from '../request/validators'
 
 /**
  * Stage 5: evaluates the conditions of the request in the order of RFC 9110 §13.2.2, asks for one where it is missing,
- * answers 304, and puts the validators on the answer to a read.
+ * and puts the validators on the answer to a read. Where the verdict is 304, `lib/middleware/chain/chain.ts` answers.
  */
 export function checkPreconditions<T>(resource: ResourceOrOptions<T>): ConflictMiddleware<T> {
   return chainOf('checkPreconditions', definitionOf('checkPreconditions', resource), [preconditionStage])

@@ -3,10 +3,10 @@ import { recogniseStoreError } from '../../../conflicts/store-errors'
 import type { RemoveResult, ResourceState, WriteResult } from '../../../contracts/adapter'
 import { pause } from '../../../timing/pause'
 import type { Execute, SqlDialect } from '../client'
-import { forbidden, MOST_TRIES, refusalOf, takenByAnother, unstorable } from '../faults'
+import { forbidden, MOST_TRIES, refusalOf, takenByAnother, unstorable } from '../run-statement'
 import type { Catalogue } from './catalogue/catalogue'
 import type { TablePlan } from './plan'
-import type { Assignments, rowsOf } from './rows'
+import type { Assignments, rowsOf } from './statements'
 import type { Row } from './versions'
 
 /** Where statements run: on any connection of a pool, or on the one of a transaction. */

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { isExact, jsonText, parseJson, shortened } from '../../../json/text'
 import { isNoDay } from '../../records/stored-form'
 import type { SqlDialect } from '../client'
-import { unstorable } from '../faults'
+import { unstorable } from '../run-statement'
 import { type Fragment, type Fragments, wholeNumber } from './fragments'
 import type { Row } from './versions'
 

@@ -5,7 +5,7 @@ import type { SqlDialect } from '../client'
 import { type HistoryRow, historyStatements } from './history-statements'
 import type { Connection, Operations } from './operations'
 import type { HistoryPlan } from './plan'
-import type { rowsOf } from './rows'
+import type { rowsOf } from './statements'
 import type { Row } from './versions'
 
 export interface OperationsWithHistory<T> extends Operations<T> {

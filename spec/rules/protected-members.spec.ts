@@ -10,7 +10,7 @@ import {
   namesOtherKey,
   proposeNew,
   withKey,
-} from '../../lib/rules/change'
+} from '../../lib/rules/protected-members'
 
 const at = (...pointers: string[]) => marksOf(pointers.map(parsePointer))
 const none: MemberRules = {

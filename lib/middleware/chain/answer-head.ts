@@ -4,7 +4,7 @@ import type { ConflictError } from '../../conflicts/conflicts'
 import { cacheGroup, listWith, staleGroups } from '../../http/cache-groups'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { isRetrieval } from '../preconditions/verdict'
-import { answerOf } from '../request/answer'
+import { guardOf } from '../request/answer-guard'
 import {
   type Attempt,
   find,
@@ -21,7 +21,7 @@ import { conflictOn } from '../request/refuse'
  * on an error, and Express's own weak tag is a hash of the answer, which no later `If-Match` can use.
  */
 export function guardHead(res: Response): void {
-  answerOf(res).onHead = correctHeads
+  guardOf(res).onHead = correctHeads
 }
 
 function correctHeads(res: Response, status: number): number {

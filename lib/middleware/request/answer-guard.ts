@@ -8,7 +8,7 @@ type Methods = Readonly<Record<(typeof NAMES)[number], Method>>
 const NAMES = ['writeHead', 'flushHeaders', 'write', 'end'] as const
 
 /** What acts on the answer to a guarded request, in the order in which it passes from the handler to the socket. */
-export interface Answer {
+export interface AnswerGuard {
   readonly res: ServerResponse
   /** 1. Stop an answer that must not be sent. */
   vetoes: readonly Veto[]
@@ -54,15 +54,15 @@ const ANSWER = Symbol.for('express-conflict.answer')
 const INSTALLED = Symbol.for('express-conflict.answer.methods')
 
 interface Carrier {
-  [ANSWER]?: Answer
+  [ANSWER]?: AnswerGuard
 }
 
 /** The guard of an answer: one for each request, created on first use. */
-export function answerOf(res: ServerResponse): Answer {
+export function guardOf(res: ServerResponse): AnswerGuard {
   const carrier = carrierOf(res)
   const known = carrier?.[ANSWER]
   if (known?.res === res) return known
-  const answer: Answer = {
+  const answer: AnswerGuard = {
     res,
     vetoes: NONE,
     capture: undefined,
@@ -80,15 +80,15 @@ export function answerOf(res: ServerResponse): Answer {
  * The same, but in front of every layer that has replaced the methods since, such as `compression`: it sees the answer
  * as the handler writes it.
  */
-export function answerOnTop(res: ServerResponse): Answer {
-  const answer = answerOf(res)
+export function guardOnTop(res: ServerResponse): AnswerGuard {
+  const answer = guardOf(res)
   const { own } = answer.installed
   if (!NAMES.every((name) => res[name] === own[name])) answer.installed = install(res)
   return answer
 }
 
 /** The methods below vetoes and capture: a captured answer is sent through these. */
-export function pass({ res, onHead, installed }: Answer): Methods {
+export function pass({ res, onHead, installed }: AnswerGuard): Methods {
   const { below } = installed
   if (onHead === undefined) return below
   return { ...below, writeHead: (status, ...rest) => sendHead(res, onHead, below, status, rest) }
@@ -131,7 +131,7 @@ function answersOf(req: Request | undefined): ExpressApp['response'] | undefined
 
 function install(target: ServerResponse): Installed {
   const { writeHead, flushHeaders, write, end } = target as unknown as Methods
-  const answerHere = (res: ServerResponse): Answer | undefined => {
+  const answerHere = (res: ServerResponse): AnswerGuard | undefined => {
     const answer = carrierOf(res)?.[ANSWER]
     return answer?.installed === installed && answer.res === res ? answer : undefined
   }
@@ -174,7 +174,7 @@ function install(target: ServerResponse): Installed {
 
 function sendHead(
   res: ServerResponse,
-  onHead: NonNullable<Answer['onHead']>,
+  onHead: NonNullable<AnswerGuard['onHead']>,
   { writeHead }: Methods,
   status: unknown,
   rest: unknown[],
@@ -187,7 +187,7 @@ function sendHead(
  * Checked here and not when the head is written: then the status could still be changed, but not the body that
  * contradicts it.
  */
-function isKeptBack(answer: Answer, status: number): boolean {
+function isKeptBack(answer: AnswerGuard, status: number): boolean {
   const { vetoes, isVetoed, keptBack, res } = answer
   if (vetoes === NONE || isVetoed) return false
   if (keptBack === undefined && !res.headersSent && status >= 200 && status < 400)
@@ -195,7 +195,7 @@ function isKeptBack(answer: Answer, status: number): boolean {
   return answer.keptBack !== undefined
 }
 
-function veto(answer: Answer, args: readonly unknown[]): ServerResponse {
+function veto(answer: AnswerGuard, args: readonly unknown[]): ServerResponse {
   const { res, vetoes, keptBack = res.statusCode } = answer
   answer.isVetoed = true
   for (const field of OF_THE_ANSWER) res.removeHeader(field)

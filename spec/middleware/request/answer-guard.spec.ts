@@ -1,10 +1,10 @@
 import compression from 'compression'
 import express, { type RequestHandler } from 'express'
 import request from 'supertest'
-import { type Answer, answerOf, answerOnTop, pass } from '../../../lib/middleware/request/answer'
+import { type AnswerGuard, guardOf, guardOnTop, pass } from '../../../lib/middleware/request/answer-guard'
 
 /** Writes down who acts on an answer, and when. */
-function listening(answer: Answer, steps: string[], isVetoed: boolean): void {
+function listening(answer: AnswerGuard, steps: string[], isVetoed: boolean): void {
   answer.onHead = (_res, status) => {
     steps.push('head')
     return status
@@ -39,7 +39,7 @@ function listening(answer: Answer, steps: string[], isVetoed: boolean): void {
 function appOf(steps: string[], isVetoed: boolean, handler: RequestHandler = (_req, res) => void res.end('text')) {
   const app = express()
   app.use((_req, res, next) => {
-    listening(answerOnTop(res), steps, isVetoed)
+    listening(guardOnTop(res), steps, isVetoed)
     next()
   })
   app.get('/', handler)
@@ -64,7 +64,7 @@ test('a vetoed answer is neither captured nor ended; the answer in its place is'
 test('there is one guard for each answer, and no method of its own on a plain one', async () => {
   const seen: unknown[] = []
   const app = express().use((_req, res) => {
-    seen.push(answerOf(res) === answerOnTop(res))
+    seen.push(guardOf(res) === guardOnTop(res))
     seen.push(...['writeHead', 'flushHeaders', 'write', 'end'].map((name) => Object.hasOwn(res, name)))
     res.end()
   })
@@ -80,7 +80,7 @@ test.each([
   const steps: string[] = []
   const app = express()
   const guard: RequestHandler = (_req, res, next) => {
-    listening(answerOnTop(res), steps, false)
+    listening(guardOnTop(res), steps, false)
     next()
   }
   for (const name of order) app.use(name === 'guard' ? guard : compression({ threshold: 0 }))
@@ -96,7 +96,7 @@ test('requests that nothing guards are left alone, in an app that has guarded so
   const steps: string[] = []
   const app = express()
   app.get('/guarded', (_req, res) => {
-    listening(answerOnTop(res), steps, false)
+    listening(guardOnTop(res), steps, false)
     res.end()
   })
   app.get('/', (_req, res) => void res.end('text'))
