@@ -3,10 +3,9 @@ import type { FileReceiver, StoredFile } from '../../contracts/stored-file'
 import { refuseUnknown } from '../../options'
 import { datingClock } from '../../timing/later-date'
 import { change, find, type Store } from './adapter/change'
-import { type Encoding, jsonEncoding, uploadEncoding } from './adapter/encoding'
 import { openFolder, openSpool } from './adapter/folder'
 import { keptAt, keptBetween, look } from './adapter/resource-folder'
-import { readKept } from './adapter/state'
+import { type Encoding, jsonEncoding, readKept, uploadEncoding } from './adapter/state'
 import { type FileSystem, faultOf, nodeFiles } from './system'
 
 /** A `ResourceAdapter` that always has `write`, `remove`, `readVersion` and `readSince`. */

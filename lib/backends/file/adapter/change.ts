@@ -2,12 +2,11 @@ import { join } from 'node:path'
 import type { ChangeResult, ResourceState } from '../../../contracts/adapter'
 import { storeFault } from '../../../contracts/store-fault'
 import { laterDate } from '../../../timing/later-date'
-import { codeOf, type FileSystem, faultOf } from '../system'
-import type { Encoding, Parts } from './encoding'
+import type { FileSystem } from '../system'
 import type { Folder } from './folder'
-import { keptAt, keptIn, look, nameOf, nextGeneration, type Seen, superseded } from './resource-folder'
-import { type Current, readKept, stateOf } from './state'
-import { put, remove, syncFolder, takeBack, type WrittenGeneration, writeGeneration } from './write-generation'
+import { keptAt, keptIn, look, nextGeneration, type Seen, superseded } from './resource-folder'
+import { type Current, type Encoding, type Parts, readKept, stateOf } from './state'
+import { createFolder, moveHead, remove, takeBack, type WrittenGeneration, writeGeneration } from './write-generation'
 
 /** The folder of an adapter, and how its values are written. */
 export interface Store<T> {
@@ -112,87 +111,4 @@ async function clear<T>(
   const old = seen ? superseded(seen.entries, generation, suffix === 'none', keepVersions) : []
   const paths = old.map(({ name }) => join(seen?.place ?? '', name))
   await remove(files, paths, marker)
-}
-
-/** Errors after which a rename has certainly changed nothing. After any other error, such as EIO, that is unknown. */
-const REFUSALS =
-  'EACCES EBUSY EDQUOT EINVAL ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENOMEM ENOSPC ENOTDIR EPERM EROFS EXDEV'
-
-/**
- * Makes what was written the current state, if the head is still the one that was seen. `false`: it is not.
- *
- * The head is an empty file whose name says what is current, so that one `rename` compares and changes: it fails when
- * the old name is gone, and no name is ever used twice. That holds however long a process stood still in between.
- */
-async function moveHead(files: FileSystem, { place, head }: Seen, written: WrittenGeneration): Promise<boolean> {
-  const next = `${nameOf(written.generation)}.${written.suffix === 'none' ? 'none' : 'head'}`
-  try {
-    await put(files, place, written)
-  } catch (error) {
-    await takeBack(files, place, written)
-    // What was to be kept on is cleared away: there is a newer head.
-    if (codeOf(error) === 'ENOENT') return false
-    throw faultOf(error, 'no')
-  }
-  const moved = await isMoved(files, join(place, head.name), join(place, next), ['ENOENT'], () =>
-    takeBack(files, place, written),
-  )
-  if (moved) await demandOnDisk(files, place)
-  return moved
-}
-
-/**
- * As `moveHead`, where there was no folder yet. It is made in the spool, and cannot be moved to where one is by now.
- */
-async function createFolder(
-  files: FileSystem,
-  root: string,
-  place: string,
-  written: WrittenGeneration,
-): Promise<boolean> {
-  const draft = `${written.marker}~new`
-  const clear = async () => {
-    await files.rm(draft, { recursive: true, force: true }).catch(() => undefined)
-    await takeBack(files, draft, written)
-  }
-  try {
-    await files.mkdir(draft, { mode: 0o700 })
-    await put(files, draft, written)
-    await (await files.open(join(draft, `${nameOf(written.generation)}.head`), 'wx', 0o600)).close()
-    await syncFolder(files, draft)
-  } catch (error) {
-    await clear()
-    throw faultOf(error, 'no')
-  }
-  const moved = await isMoved(files, draft, place, ['ENOTEMPTY', 'EEXIST'], clear)
-  if (moved) await demandOnDisk(files, root)
-  return moved
-}
-
-/** One rename. When it is known to have changed nothing, `clear` is called; else what was put may be needed. */
-async function isMoved(
-  files: FileSystem,
-  from: string,
-  to: string,
-  lost: readonly string[],
-  clear: () => Promise<void>,
-): Promise<boolean> {
-  try {
-    await files.rename(from, to)
-    return true
-  } catch (error) {
-    const code = codeOf(error)
-    const isLost = lost.includes(code)
-    const isRefused = REFUSALS.split(' ').includes(code)
-    if (isLost || isRefused) await clear()
-    if (isLost) return false
-    throw faultOf(error, isRefused ? 'no' : 'unknown')
-  }
-}
-
-/** Others already see the change. If this fails, a power cut may or may not undo it. */
-async function demandOnDisk(files: FileSystem, folder: string): Promise<void> {
-  await syncFolder(files, folder).catch((error: unknown) => {
-    throw faultOf(error, 'unknown')
-  })
 }

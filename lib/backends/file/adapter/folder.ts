@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { storeFault } from '../../../contracts/store-fault'
 import type { Spool } from '../../../contracts/stored-file'
 import { codeOf, type FileSystem, faultOf, ownFolder } from '../system'
-import { fileAt } from './encoding'
 import { entryOf, folderOf, headOf, nameOf, superseded } from './resource-folder'
+import { fileAt } from './state'
 
 /** The folder of an adapter, with its spool, in which files are written before they get their names. */
 export interface Folder {

@@ -1,8 +1,8 @@
 import { basename, join } from 'node:path'
-import type { FileSystem } from '../system'
-import type { Parts } from './encoding'
+import { codeOf, type FileSystem, faultOf } from '../system'
 import type { Folder } from './folder'
-import { type Generation, nameOf, type Text } from './resource-folder'
+import { type Generation, nameOf, type Seen, type Text } from './resource-folder'
+import type { Parts } from './state'
 
 /** A generation that was written and is not current yet. */
 export interface WrittenGeneration {
@@ -45,8 +45,95 @@ export async function writeGeneration(
   }
 }
 
+/**
+ * Makes what was written the current state, if the head is still the one that was seen. `false`: it is not.
+ *
+ * The head is an empty file whose name says what is current, so that one `rename` compares and changes: it fails when
+ * the old name is gone, and no name is ever used twice. That holds however long a process stood still in between.
+ */
+export async function moveHead(files: FileSystem, { place, head }: Seen, written: WrittenGeneration): Promise<boolean> {
+  const next = `${nameOf(written.generation)}.${written.suffix === 'none' ? 'none' : 'head'}`
+  return isMadeCurrent(files, {
+    prepare: () => put(files, place, written),
+    from: join(place, head.name),
+    to: join(place, next),
+    // A file that was to be kept may be cleared away: then there is a newer head.
+    lost: { prepare: ['ENOENT'], rename: ['ENOENT'] },
+    undo: () => takeBack(files, place, written),
+    folder: place,
+  })
+}
+
+/** Like `moveHead`, if there was no folder yet. It is made in the spool. The rename fails where a folder is by now. */
+export async function createFolder(
+  files: FileSystem,
+  root: string,
+  place: string,
+  written: WrittenGeneration,
+): Promise<boolean> {
+  const draft = `${written.marker}~new`
+  return isMadeCurrent(files, {
+    async prepare() {
+      await files.mkdir(draft, { mode: 0o700 })
+      await put(files, draft, written)
+      await (await files.open(join(draft, `${nameOf(written.generation)}.head`), 'wx', 0o600)).close()
+      await syncFolder(files, draft)
+    },
+    from: draft,
+    to: place,
+    lost: { prepare: [], rename: ['ENOTEMPTY', 'EEXIST'] },
+    async undo() {
+      await files.rm(draft, { recursive: true, force: true }).catch(() => undefined)
+      await takeBack(files, draft, written)
+    },
+    folder: root,
+  })
+}
+
+/** Errors after which a rename has certainly changed nothing. After any other error, such as EIO, that is unknown. */
+const REFUSALS =
+  'EACCES EBUSY EDQUOT EINVAL ELOOP EMFILE EMLINK ENAMETOOLONG ENFILE ENOMEM ENOSPC ENOTDIR EPERM EROFS EXDEV'.split(
+    ' ',
+  )
+
+/** One rename, and what stands around it. */
+interface Move {
+  /** Puts everything into its place before the rename. */
+  prepare(): Promise<void>
+  readonly from: string
+  readonly to: string
+  /** Codes of the errors that mean that another change was faster. */
+  readonly lost: Readonly<Record<'prepare' | 'rename', readonly string[]>>
+  /** Called when the rename has certainly changed nothing. Otherwise what was put may be needed. */
+  undo(): Promise<void>
+  /** The folder in which the rename changes an entry. */
+  readonly folder: string
+}
+
+/** `false`: another change was faster. */
+async function isMadeCurrent(files: FileSystem, { prepare, from, to, lost, undo, folder }: Move): Promise<boolean> {
+  let step: 'prepare' | 'rename' = 'prepare'
+  try {
+    await prepare()
+    step = 'rename'
+    await files.rename(from, to)
+  } catch (error) {
+    const code = codeOf(error)
+    const isLost = lost[step].includes(code)
+    const isUndone = isLost || step === 'prepare' || REFUSALS.includes(code)
+    if (isUndone) await undo()
+    if (isLost) return false
+    throw faultOf(error, isUndone ? 'no' : 'unknown')
+  }
+  await syncFolder(files, folder).catch((error: unknown) => {
+    // Others already see the change, but a power cut may undo it.
+    throw faultOf(error, 'unknown')
+  })
+  return true
+}
+
 /** Links what was written into a folder. Nobody looks at it before it is the head. */
-export async function put(
+async function put(
   files: FileSystem,
   place: string,
   { generation, suffix, marker, data }: WrittenGeneration,
@@ -74,7 +161,7 @@ export async function remove(files: FileSystem, paths: readonly string[], marker
 }
 
 /** Makes sure that the entries of a folder are on the disk. */
-export async function syncFolder(files: FileSystem, path: string): Promise<void> {
+async function syncFolder(files: FileSystem, path: string): Promise<void> {
   const handle = await files.open(path, 'r')
   try {
     await handle.sync()
