@@ -1,4 +1,4 @@
-import express, { type Request, type RequestHandler, type Router } from 'express'
+import express, { type Request, type RequestHandler, type Response, type Router } from 'express'
 import { ConflictError } from './conflicts/conflicts'
 import { chainAt } from './detect-conflicts'
 import { editLockRouter } from './edit-lock-router'
@@ -10,7 +10,7 @@ import { sendJson } from './middleware/handlers/send-json'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
 import { onRoute, standsIn } from './middleware/options/mount'
 import { truncatedHeaders } from './middleware/preconditions/conditions'
-import { inTurn } from './middleware/request/conflict-middleware'
+import { inTurn, makeDictionaries } from './middleware/request/conflict-middleware'
 
 /**
  * The chain with stock handlers: POST on the collection; GET, HEAD, PUT, PATCH, DELETE and OPTIONS on `/:id`.
@@ -63,10 +63,11 @@ export function resourceRouter<T, Handle = unknown, Schema extends object = obje
 function mergingRouter(): Router {
   const router = express.Router() as Router & Handling
   const { handle } = router
-  router.handle = function handleMerging(req, ...rest) {
+  router.handle = function handleMerging(req, res, ...rest) {
+    makeDictionaries(req, res)
     if (req.route !== undefined && standsIn(req.route, router)) mustMatch(req)
     for (const _ in req.params) router.mergeParams = true
-    return handle.call(router, req, ...rest)
+    return handle.call(router, req, res, ...rest)
   }
   return router
 }
@@ -74,7 +75,7 @@ function mergingRouter(): Router {
 /** Members that the types of Express 4 and 5 leave out. */
 interface Handling {
   mergeParams: boolean
-  handle(req: Request, ...rest: unknown[]): void
+  handle(req: Request, res: Response, ...rest: unknown[]): void
 }
 
 /** `app.put('/articles/:id', router)` leaves the whole path to the router, which looks for its `/:id`. */

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express'
 import { show } from '../../options'
 import type { Definition } from '../options/definition'
 import { isMount, type Mount } from '../options/mount'
+import { makeDictionaries } from '../request/conflict-middleware'
 import { find, type GuardedRequest, type Passed, remember } from '../request/guarded-request'
 import { guardHead, keepOffExpressTag } from './answer-head'
 
@@ -39,6 +40,7 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   const begun = find(req, definition)
   // An earlier stage began it, and has only waited so far, perhaps for a lock. With another key it is another resource.
   if (begun && !('passed' in begun) && begun.attempt === undefined && keyInRequest(begun) === key) return begun
+  makeDictionaries(req, res)
   const guarded: GuardedRequest<T> = {
     req,
     res,

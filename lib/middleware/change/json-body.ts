@@ -16,8 +16,11 @@ import { inexactNumber, shortened } from '../../json/text'
 export const parseJsonBody: RequestHandler = (req, res, next) => {
   if (req.readableDidRead || hasNone(req)) return next()
   const length = plainLength(req)
-  if (length === undefined) return parse(req, res, next)
+  if (length === undefined) parse(req, res, next)
+  else readPlain(length, req, res, next)
+}
 
+function readPlain(length: number, ...[req, res, next]: Parameters<RequestHandler>): void {
   // Keeps what middleware in front has put into an AsyncLocalStorage.
   const context = new AsyncResource('JsonBody')
   const chunks: Buffer[] = []
