@@ -4,7 +4,7 @@ import type { MessageBus } from './contracts/bus'
 import { isObject } from './json/pointer'
 import { chainOf } from './middleware/chain/chain'
 import { definitionOf, type ResourceOrOptions } from './middleware/options/definition'
-import { onRoute } from './middleware/options/mount'
+import { onRoute, refuseMounted } from './middleware/options/mount'
 import { truncatedHeaders } from './middleware/preconditions/conditions'
 import { type ConflictMiddleware, conflictMiddleware, failing } from './middleware/request/conflict-middleware'
 import { find, type Stage } from './middleware/request/guarded-request'
@@ -50,6 +50,7 @@ const begins: Stage = { name: 'changeStream', role: 'enters', prepare: ({ req })
  * with `Last-Event-ID` gets the current state if it missed a change. Commits cost nothing extra while nobody watches.
  */
 export function changeStream<T>(resource: ResourceOrOptions<T>, options: ChangeStreamOptions = {}): ChangeStream<T> {
+  refuseMounted('changeStream', resource, 'app.get(path, changeStream(article))')
   checkOptions('changeStream()', options, OPTIONS)
   const definition = definitionOf('changeStream', resource)
   const { bus, maxWatchers = 10_000 } = options

@@ -89,6 +89,7 @@ export function recordOf({ holds, what }: Expectation): Expectation {
  */
 export function show(value: unknown): string {
   if (typeof value === 'function') return 'a function'
+  if (typeof value === 'number') return String(value)
   const name = classOf(value)
   if (name !== undefined) return `an instance of ${name}`
   try {
@@ -114,19 +115,24 @@ function barePointer(value: unknown): string {
 /** Refuses unknown option names. The message has the name that was probably meant. */
 export function refuseUnknown(caller: string, given: object, known: readonly string[]): void {
   if (!isObject(given)) throw new TypeError(`${caller}: expected options, got ${show(given)}.`)
-  for (const name of Object.keys(given)) {
-    if (known.includes(name)) continue
-    const meant = closest(name, known)
-    const hint = meant === undefined ? `Known are ${known.join(', ')}.` : `Did you mean "${meant}"?`
-    throw new TypeError(`${caller}: there is no option "${name}". ${hint}`)
-  }
+  const names = Object.keys(given)
+  const name = names.find((each) => !known.includes(each))
+  // A pool, a client or a Map in place of options.
+  if (classOf(given) !== undefined && (name !== undefined || names.length === 0))
+    throw new TypeError(`${caller}: expected options (${known.join(', ')}), got ${show(given)}.`)
+  if (name === undefined) return
+  const meant = closest(name, known)
+  const hint = meant === undefined ? `Known are ${known.join(', ')}.` : `Did you mean "${meant}"?`
+  throw new TypeError(`${caller}: there is no option "${name}". ${hint}`)
 }
 
 function closest(name: string, known: readonly string[]): string | undefined {
   const [near] = known
     .map((each) => [distance(name.toLowerCase(), each.toLowerCase()), each] as const)
     .sort(([a], [b]) => a - b)
-  return near && near[0] <= Math.max(2, name.length / 3) ? near[1] : undefined
+  if (near && near[0] <= Math.max(2, name.length / 3)) return near[1]
+  // "isolationLevel", "onCommit".
+  return known.find((each) => name.startsWith(each) || (name.length > 4 && each.startsWith(name)))
 }
 
 /** The Levenshtein distance: how many letters have to be inserted, removed or changed. */

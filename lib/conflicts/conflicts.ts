@@ -1,4 +1,5 @@
 import type { Problem } from '../http/problem'
+import { show } from '../options'
 
 /** What a client should do about a conflict before it sends another request. */
 export type Resolution = 'refetch' | 'wait' | 'change-request' | 'new-key' | 'none'
@@ -154,6 +155,8 @@ export class ConflictError extends Error {
 
   constructor(code: ConflictKind, facts: ConflictFacts = {}) {
     const definition = definitionOf(code)
+    if (typeof facts !== 'object')
+      throw new TypeError(`ConflictError: give facts, such as { detail: ${show(facts)} }; got ${show(facts)}.`)
     super(facts.detail ?? definition.title, facts.cause === undefined ? undefined : { cause: facts.cause })
     this.name = 'ConflictError'
     this.code = code

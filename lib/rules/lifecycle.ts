@@ -18,7 +18,7 @@ export interface LifecycleOptions {
 
 const someStates = listOf(aText('a non-empty string'))
 
-const LIFECYCLE: Readonly<Record<keyof LifecycleOptions, Expectation>> = {
+export const LIFECYCLE: Readonly<Record<keyof LifecycleOptions, Expectation>> = {
   field: aPointer,
   frozen: someStates,
   gone: someStates,

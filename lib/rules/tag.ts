@@ -54,6 +54,8 @@ export interface SignatureOptions {
 export function signature(options: SignatureOptions): TagScheme {
   refuseUnknown('signature()', options, ['secret', 'previousSecrets'])
   const { secret, previousSecrets = [] } = options
+  if (!Array.isArray(previousSecrets))
+    throw new TypeError('signature(): previousSecrets has to be an array of secrets.')
   const secrets = [secret, ...previousSecrets]
   for (const each of secrets) {
     if (each === undefined || each === null)

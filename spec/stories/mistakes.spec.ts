@@ -2,15 +2,22 @@ import express from 'express'
 import request from 'supertest'
 import { z } from 'zod'
 import {
+  asyncHandler,
+  ConflictError,
   type ConflictOptions,
+  changeStream,
   commitChange,
   contentHash,
+  defineResource,
   detectConflicts,
+  editLockRouter,
   fetchState,
+  honorIdempotencyKey,
   memoryAdapter,
   memoryLocks,
   memoryStore,
   type ResourceAdapter,
+  receiveFile,
   reportChange,
   resourceOf,
   resourceRouter,
@@ -97,8 +104,56 @@ describe('a mistake is found when the app starts:', () => {
       () => signature({ secret: undefined as never }),
       /secret is undefined; give at least 32 bytes\. Is the environment variable set\?/,
     ],
+    [
+      'one earlier secret in place of a list',
+      () => signature({ secret: 's'.repeat(32), previousSecrets: 't'.repeat(32) as never }),
+      /signature\(\): previousSecrets has to be an array of secrets\.$/,
+    ],
+    [
+      'a Map in place of options',
+      () => memoryAdapter(new Map() as never),
+      /memoryAdapter\(\): expected options \(maxResources, .*\), got an instance of Map/,
+    ],
+    [
+      'an error handler in asyncHandler',
+      () => asyncHandler(((_error: unknown, _req: unknown, _res: unknown, _next: unknown) => undefined) as never),
+      /asyncHandler\(\): the handler takes 4 arguments.*error handler.*without it/,
+    ],
+    [
+      'a text in place of the facts of a conflict',
+      () => new ConflictError('frozen', 'It is sold.' as never),
+      /ConflictError: give facts, such as \{ detail: "It is sold\." \}; got "It is sold\."/,
+    ],
   ])('%s', (_name, make, message) => {
     expect(make).toThrow(message)
+  })
+
+  test.each([
+    ['versionField', 'preconditions'],
+    ['required', 'preconditions'],
+    ['mode', 'preconditions'],
+    ['weak', 'preconditions'],
+    ['notModified', 'preconditions'],
+    ['store', 'idempotency'],
+    ['scope', 'idempotency'],
+    ['ttlMs', 'idempotency'],
+    ['manager', 'lock'],
+    ['waitMs', 'lock'],
+    ['transitions', 'lifecycle'],
+    ['frozen', 'lifecycle'],
+  ])('the option %s outside of its group', (name, group) => {
+    expect(() => detectConflicts(options({ [name]: 'x' }))).toThrow(
+      `detectConflicts(): there is no option "${name}". It belongs into ${group}: { ${name}: … }.`,
+    )
+  })
+
+  test.each([
+    ['isolationLevel', 'isolation'],
+    ['mergeStrategy', 'merge'],
+    ['onCommit', 'onCommitted'],
+    ['lockManager', 'lock'],
+  ])('a name that goes on, or ends early: %s', (wrong, meant) => {
+    expect(() => detectConflicts(options({ [wrong]: 'x' }))).toThrow(`Did you mean "${meant}"?`)
   })
 
   test('options that are not there', () => {
@@ -114,6 +169,12 @@ describe('a factory that was mounted without being called says so, and never han
     ['detectConflicts', detectConflicts],
     ['fetchState', fetchState],
     ['resourceRouter', resourceRouter],
+    ['honorIdempotencyKey', honorIdempotencyKey],
+    ['receiveFile', receiveFile],
+    ['changeStream', changeStream],
+    ['asyncHandler', asyncHandler],
+    ['editLockRouter', editLockRouter],
+    ['defineResource', defineResource],
   ])('%s', async (name, factory) => {
     const it = await shelf()
     const app = appOf((all) => {
@@ -265,6 +326,115 @@ describe('a key', () => {
       const { body } = await request(app)[method]('/articles/1').send({}).expect(500)
       expect(body.mistake).toMatch(message)
     }
+  })
+})
+
+describe('skip', () => {
+  test.each<[string, () => Promise<boolean>]>([
+    ['that says false later', async () => false],
+    ['that says true later', async () => true],
+    [
+      'that fails later',
+      async () => {
+        throw new Error('no session')
+      },
+    ],
+  ])('%s lets nobody through: a promise is no answer', async (_name, skip) => {
+    const it = await shelf()
+    const wrote = jest.fn()
+    const later = { skip: skip as never }
+    const app = appOf((all) => {
+      const chain = detectConflicts<Doc>({ name: 'a', adapter: { read: it.adapter.read }, writes: 'by-app', ...later })
+      all.all('/articles/:id', chain, (_req, res) => {
+        wrote()
+        res.json({})
+      })
+      const idempotency = { store: memoryStore(), scope: () => 'ann' }
+      all.post('/payments', honorIdempotencyKey({ name: 'payment', idempotency, ...later }), (_req, res) => {
+        wrote()
+        res.json({})
+      })
+    })
+    for (const [method, path] of [
+      ['get', '/articles/1'],
+      ['put', '/articles/1'],
+      ['delete', '/articles/1'],
+      ['post', '/payments'],
+    ] as const) {
+      const { body } = await request(app)[method](path).send({}).expect(500)
+      expect(body.mistake).toMatch(/skip of the (a|payment) gave a promise.*cannot wait.*in a middleware in front/)
+    }
+    expect(wrote).not.toHaveBeenCalled()
+  })
+
+  test('as a key that fails later, ends no process', async () => {
+    const it = await shelf()
+    const unhandled = jest.fn()
+    process.on('unhandledRejection', unhandled)
+    const fails = async () => {
+      throw new Error('no session')
+    }
+    const app = appOf((all) => {
+      all.put('/a/:id', detectConflicts({ name: 'a', adapter: it.adapter, key: fails as never }))
+      all.put('/b/:id', detectConflicts({ name: 'b', adapter: it.adapter, skip: fails as never }))
+    })
+    await request(app).put('/a/1').send({}).expect(500)
+    await request(app).put('/b/1').send({}).expect(500)
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
+  })
+})
+
+describe('a callback that gives something else:', () => {
+  const told = async (options: object, headers: Record<string, string> = {}) => {
+    const it = await shelf()
+    const chain = detectConflicts<Doc>({ name: 'article', adapter: it.adapter, ...options })
+    const app = appOf((all) => all.put('/articles/:id', chain, commitChange()))
+    const answer = request(app)
+      .put('/articles/1')
+      .set({ 'If-Match': it.tag, ...headers })
+    const { body } = await answer.send({ title: 'new' }).expect(500)
+    expect(await it.stored()).toEqual({ title: 'first' })
+    return body.mistake
+  }
+
+  test.each<[string, unknown, RegExp]>([
+    [
+      'a text',
+      'Not so.',
+      /gave "Not so\."; it has to give what it has against the change, such as \{ detail: 'Why\.' \}/,
+    ],
+    ['an error', new Error('Not so.'), /gave an instance of Error;/],
+    ['a conflict', new ConflictError('frozen'), /gave an instance of ConflictError;/],
+    ['a list', [{ detail: 'x' }], /gave \[\{"detail":"x"\}\];/],
+    [
+      'a message',
+      { message: 'Not so.' },
+      /A rule of the article: there is no option "message"\. Known are detail, type/,
+    ],
+    ['a pointer', { detail: 'x', pointer: '/title' }, /there is no option "pointer"\. Did you mean "pointers"/],
+    ['pointers that are a text', { detail: 'x', pointers: '/title' }, /pointers has to be an array.*got "\/title"/],
+    ['pointers that are names', { detail: 'x', pointers: ['title'] }, /pointers has to be .*Did you mean "\/title"/],
+  ])('a rule, %s', async (_name, broken, message) => {
+    expect(await told({ rules: [() => broken] })).toMatch(message)
+  })
+
+  test('allow, a denial that is none: a caller who may not know of the resource must not get 403', async () => {
+    expect(await told({ allow: () => ({ as: 'notFound' }) })).toMatch(
+      /allow of the article: as has to be one of "denied", "not_found"; got "notFound"/,
+    )
+    expect(await told({ allow: () => ({ message: 'No.' }) })).toMatch(/there is no option "message"\. Known are detail/)
+  })
+
+  test.each<[string, object, Record<string, string>]>([
+    ['scope', { idempotency: { store: memoryStore(), scope: async () => 'ann' } }, { 'Idempotency-Key': '"k"' }],
+    ['lock.key', { isolation: 'lock', lock: { manager: memoryLocks(), key: async () => 'k' } }, {}],
+  ])('%s, a promise', async (_name, options, headers) => {
+    expect(await told(options, headers)).toMatch(/an instance of Promise/)
+  })
+
+  test('key, NaN', async () => {
+    expect(await told({ key: () => Number('x') })).toMatch(/is NaN\. The key option/)
   })
 })
 

@@ -21,7 +21,7 @@ export interface Placement<T> {
 export function begin<T>(req: Request, res: Response, placement: Placement<T>): GuardedRequest<T> | undefined {
   const { definition } = placement
   const { method } = req
-  if (!isAboutState(method) || definition.options.skip?.(req)) return letPass(req, definition, 'skipped')
+  if (!isAboutState(method) || isSkipped(req, definition)) return letPass(req, definition, 'skipped')
   const mounted = placement.mount(req, placement.middleware)
   const isAbove = mounted === undefined && placement.guardsBelow && !canNeverMatch(req, definition)
   const params = isAbove ? (req.params as Record<string, string>) : mounted
@@ -68,6 +68,23 @@ export function begin<T>(req: Request, res: Response, placement: Placement<T>): 
   guardHead(res)
   if (!isSafe) keepOffExpressTag(req, res)
   return guarded
+}
+
+/** A promise would be taken for "yes", and everything would be let through. */
+function isSkipped<T>(req: Request, { name, options }: Definition<T>): boolean {
+  const answer: unknown = options.skip?.(req)
+  if (isPromise(answer))
+    throw new TypeError(
+      `skip of the ${name} gave a promise on ${req.method} ${req.baseUrl}${req.path}, and it cannot wait: look up what it needs in a middleware in front, and put it on the request.`,
+    )
+  return Boolean(answer)
+}
+
+/** The error that says so is enough: a promise that nobody asked for must not end the process when it rejects. */
+function isPromise(value: unknown): boolean {
+  if (typeof (value as PromiseLike<unknown> | null | undefined)?.then !== 'function') return false
+  Promise.resolve(value).catch(() => {})
+  return true
 }
 
 /** The chain is mounted above the resources and cannot find their key, so it would let all requests through. */
@@ -131,9 +148,9 @@ function mustBeKey<T>(key: unknown, { name, options }: Definition<T>, req: Reque
   if (typeof key === 'string' && key !== '') return
   const seen = Array.isArray(key)
     ? `an array (a wildcard parameter; join it: key: (req) => req.params.path.join('/'))`
-    : typeof (key as PromiseLike<unknown> | null)?.then === 'function'
+    : isPromise(key)
       ? 'a promise (key cannot wait: look up what it needs in a middleware in front, and put it on the request)'
-      : show(typeof key === 'bigint' ? Number(key) : key)
+      : show(key)
   const remedy = options.key
     ? `The key option has to give a non-empty string${typeof key === 'number' || typeof key === 'bigint' ? ': String(…)' : ''}.`
     : `Mount the chain where the parameter is: app.put('/${name}s/:id', chain, handler), app.use('/${name}s/:id', chain), or app.use('/${name}s', chain) with path: '/:id' (a router hides the parameters of its mount unless made with mergeParams: true); or give the key option.`

@@ -1,12 +1,13 @@
 import type { Request } from 'express'
 import { answerOf, type ConflictError, type MemberConflict } from '../../conflicts/conflicts'
 import { withoutMembers } from '../../json/members'
-import { formatPointer, parsePointer, valueAt } from '../../json/pointer'
+import { formatPointer, isObject, parsePointer, valueAt } from '../../json/pointer'
+import { checkOptions, show } from '../../options'
 import type { Change } from '../../rules/change'
 import { transitionConflict } from '../../rules/lifecycle'
 import { changesIn, forbiddenChanges, namesOtherKey } from '../../rules/protected-members'
 import type { Definition } from '../options/definition'
-import type { Rule, RuleConflict } from '../options/options'
+import { RULE_CONFLICT, type Rule, type RuleConflict } from '../options/options'
 import type { Attempt, GuardedRequest, RequestFacts, Sent } from '../request/guarded-request'
 import { shownMembers, tagsOf } from '../request/validators'
 import type { Proposal } from './propose'
@@ -131,15 +132,17 @@ async function brokenRule<T>(
   for (const rule of rules) {
     const broken = await rule(change, req)
     if (broken === undefined || broken === null) continue
-    if (typeof broken === 'object') return ruleConflict(broken)
+    if (isObject(broken) && !(broken instanceof Error)) return ruleConflict(name, broken)
     throw new TypeError(
-      `A rule of the ${name} gave ${JSON.stringify(broken)}; it has to give what it has against the change, such as { detail: 'Why.' }, or nothing.`,
+      `A rule of the ${name} gave ${show(broken)}; it has to give what it has against the change, such as { detail: 'Why.' }, or nothing.`,
     )
   }
   return undefined
 }
 
-function ruleConflict({ detail, type, title, pointers }: RuleConflict): ConflictError {
+function ruleConflict(name: string, broken: RuleConflict): ConflictError {
+  checkOptions(`A rule of the ${name}`, broken, RULE_CONFLICT)
+  const { detail, type, title, pointers } = broken
   const conflicts = pointers?.map((pointer) => ({ pointer, kind: 'rule' }))
   return answerOf('rule_violation', { detail, type, title, conflicts })
 }

@@ -176,7 +176,7 @@ function patchConflict(failure: PatchFailure): ConflictError {
 export function keyOfNew<T>({ settings, req }: RequestFacts<T>, value: T | undefined): string {
   const key: unknown = value === undefined ? undefined : settings.generateKey(value, req)
   if (typeof key === 'string' && key !== '') return key
-  throw new Error(`generateKey of the ${settings.name} gave ${JSON.stringify(key)}; it has to give a non-empty string.`)
+  throw new Error(`generateKey of the ${settings.name} gave ${show(key)}; it has to give a non-empty string.`)
 }
 
 const known = new WeakSet<object>()

@@ -71,13 +71,15 @@ export function isLost(outcome: WriteOutcome<unknown>): outcome is undefined | n
 /** Shows only the names of an object's members, because a driver's result may contain rows. */
 function seen(outcome: unknown): string {
   if (outcome instanceof Promise) return 'got a promise: an await is missing'
-  if (!isObject(outcome)) return `got ${typeof outcome === 'number' ? outcome : show(outcome)}`
+  if (!isObject(outcome)) return `got ${show(outcome)}`
   return `got an object with ${Object.keys(outcome).slice(0, 5).join(', ')}`
 }
 
 /** Names the member in which the usual drivers return the number of rows. */
 function countIn(outcome: unknown): string {
-  const name = ['rowCount', 'affectedRows', 'changes', 'count'].find((each) => isObject(outcome) && each in outcome)
+  const name = ['rowCount', 'affectedRows', 'changes', 'count', 'affected', 'deletedCount'].find(
+    (each) => isObject(outcome) && each in outcome,
+  )
   return name === undefined ? ' that it removed' : `: result.${name}`
 }
 

@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
 import { parseLockToken } from '../../http/if-header'
+import { show } from '../../options'
 import { retryAfterS } from '../../timing/retry-after'
 import { lockedBy } from '../edit-locks/edit-lock-conflict'
 import {
@@ -127,7 +128,7 @@ function ownerOf(locks: EditLocks, req: Request): string {
   if (typeof owner === 'string' && owner !== '') return owner
   if (owner === undefined || owner === null)
     throw new ConflictError('denied', { detail: 'A lock needs somebody who holds it: sign in.' })
-  throw new TypeError(`editLocks(): owner has to give a non-empty string, or undefined; got ${JSON.stringify(owner)}.`)
+  throw new TypeError(`editLocks(): owner has to give a non-empty string, or undefined; got ${show(owner)}.`)
 }
 
 function tokenOf(req: Request): string | undefined {

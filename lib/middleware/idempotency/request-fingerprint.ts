@@ -2,6 +2,7 @@ import type { Request } from 'express'
 import { ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile } from '../../contracts/stored-file'
 import { fingerprintOf } from '../../idempotency/record'
+import { show } from '../../options'
 import { hasBody, isJsonType, mediaTypeOf, unsafeDocument, unsupported, wasEmpty, wasParsed } from '../change/body'
 import type { IdempotencySettings } from '../options/idempotency-options'
 
@@ -16,7 +17,7 @@ export function requestFingerprint(
     const text: unknown = fingerprint(req)
     if (typeof text === 'string' && text !== '')
       return fingerprintOf({ method, path, query: '', mediaType: '', body: ['own', text] })
-    throw new Error(`idempotency.fingerprint has to give a non-empty string; it gave ${JSON.stringify(text)}.`)
+    throw new Error(`idempotency.fingerprint has to give a non-empty string; it gave ${show(text)}.`)
   }
   const body = hasBody(req.headers) && !wasEmpty(req) ? parsedBody(req) : undefined
   if (body instanceof ConflictError) return body

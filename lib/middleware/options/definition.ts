@@ -5,17 +5,17 @@ import { marksOf } from '../../json/marks'
 import { parseArrayKeys } from '../../json/members'
 import { isObject, parsePointer } from '../../json/pointer'
 import { checkOptions, show } from '../../options'
-import { type Lifecycle, readLifecycle } from '../../rules/lifecycle'
+import { LIFECYCLE, type Lifecycle, readLifecycle } from '../../rules/lifecycle'
 import type { MemberRules } from '../../rules/protected-members'
 import { type TagScheme, versionTag } from '../../rules/tag'
 import { compileSchema, type ValueOf } from '../../schema/schema'
 import type { SchemaCheck } from '../../schema/schema-check'
 import type { EditLocks } from './edit-locks'
-import { type IdempotencySettings, readIdempotency } from './idempotency-options'
-import { type LockSettings, MAX_HOLD_MS, readLock } from './lock-options'
+import { IDEMPOTENCY, type IdempotencySettings, readIdempotency } from './idempotency-options'
+import { LOCK, type LockSettings, MAX_HOLD_MS, readLock } from './lock-options'
 import { belowMount, lastParameter, type Mount, onResource, refuseMounted } from './mount'
 import { type ConflictOptions, OPTIONS, STATUS } from './options'
-import { type PreconditionSettings, readPreconditions } from './precondition-options'
+import { PRECONDITIONS, type PreconditionSettings, readPreconditions } from './precondition-options'
 
 /**
  * One kind of resource, made by `defineResource`. Give it to every stage and router of this resource, and to
@@ -176,6 +176,7 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
   if (!isObject(options)) throw new TypeError(`${caller}: expected options, got ${show(options)}.`)
   if ('read' in options)
     throw new TypeError(`${caller}: expected options, got an adapter. Give it a name: { name: "article", adapter }.`)
+  refuseMisplaced(caller, options)
   checkOptions(caller, options, OPTIONS, ['name', 'adapter'])
   checkOptions(`${caller}: status`, options.status ?? {}, STATUS)
   if (options.isolation === 'lock' && !options.lock)
@@ -193,6 +194,17 @@ function check<T>(caller: string, options: ConflictOptions<T>): void {
     throw new TypeError(
       `${caller}: the adapter has no write method. Give it one, or say writes: 'by-app' and write in the handler, with the version in your own WHERE.`,
     )
+}
+
+/** The options that stand in a group of their own. */
+const GROUPS = { preconditions: PRECONDITIONS, lock: LOCK, idempotency: IDEMPOTENCY, lifecycle: LIFECYCLE }
+
+function refuseMisplaced(caller: string, options: object): void {
+  for (const name of Object.keys(options)) {
+    const [group] = name in OPTIONS ? [] : (Object.entries(GROUPS).find(([, members]) => name in members) ?? [])
+    if (group === undefined) continue
+    throw new TypeError(`${caller}: there is no option "${name}". It belongs into ${group}: { ${name}: … }.`)
+  }
 }
 
 /** A merge needs the state that the change was based on, and a tag that tells which one it was. */

@@ -71,7 +71,7 @@ export interface IdempotencySettings
   readonly replayHeaders: ReadonlySet<string>
 }
 
-const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>> = {
+export const IDEMPOTENCY: Readonly<Record<keyof IdempotencyOptions, Expectation>> = {
   store: {
     holds: (value) => isObject(value) && ['read', 'create', 'replace', 'remove'].every((name) => name in value),
     what: 'an ExpiringStore, such as memoryStore()',

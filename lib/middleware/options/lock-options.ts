@@ -31,7 +31,7 @@ export interface LockSettings extends Required<Omit<LockOptions, 'key' | 'method
 
 export const MAX_HOLD_MS = 60_000
 
-const LOCK: Readonly<Record<keyof LockOptions, Expectation>> = {
+export const LOCK: Readonly<Record<keyof LockOptions, Expectation>> = {
   manager: {
     holds: (value) => isObject(value) && 'acquire' in value && typeof value.acquire === 'function',
     what: 'a LockManager, such as memoryLocks()',

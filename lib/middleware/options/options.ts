@@ -187,6 +187,21 @@ const somePointers: Expectation = {
   what: 'a JSON Pointer or several, such as "/slug"',
 }
 
+const aSentence: Expectation = { holds: (value) => typeof value === 'string', what: 'a text' }
+
+export const RULE_CONFLICT: Readonly<Record<keyof RuleConflict, Expectation>> = {
+  detail: aSentence,
+  type: aSentence,
+  title: aSentence,
+  pointers: listOf(aPointer),
+}
+
+export const DENIAL: Readonly<Record<keyof Denial, Expectation>> = {
+  detail: aSentence,
+  type: aSentence,
+  as: oneOf('denied', 'not_found'),
+}
+
 /** The check of each option. It does not compile if an option is missing. */
 export const OPTIONS: Readonly<Record<keyof ConflictOptions<unknown>, Expectation>> = {
   name: aText('what the resource is called, such as "article"'),

@@ -37,7 +37,7 @@ export interface PreconditionSettings {
 
 const someText = aText('a non-empty string')
 
-const PRECONDITIONS: Readonly<Record<keyof PreconditionOptions, Expectation>> = {
+export const PRECONDITIONS: Readonly<Record<keyof PreconditionOptions, Expectation>> = {
   required: oneOf(true, false, 'version'),
   weak: oneOf('refuse', 'accept'),
   tagSuffixes: listOf(someText),

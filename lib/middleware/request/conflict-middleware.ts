@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
 import { aFunction, show } from '../../options'
 import type { ResourceDefinition } from '../options/definition'
+import { refuseMounted } from '../options/mount'
 
 /**
  * Uses the types of Node, so that the handlers behind it keep their inferred types with the types of Express 4 and of
@@ -69,7 +70,12 @@ type Handler<Req, Res> = (req: Req, res: Res, next: Next) => unknown
 export function asyncHandler<Req = Request, Res = Response>(
   handler: Handler<Req, Res>,
 ): (req: Req, res: Res, next: Next) => void {
+  refuseMounted('asyncHandler', handler, 'app.put(path, chain, asyncHandler(async (req, res) => …))')
   if (!aFunction.holds(handler)) throw new TypeError(`asyncHandler(): give a handler; got ${show(handler)}.`)
+  if (handler.length > 3)
+    throw new TypeError(
+      'asyncHandler(): the handler takes 4 arguments, as an error handler does, and would never be called. Mount an error handler without it.',
+    )
   return function asyncHandlerMiddleware(req, res, next) {
     try {
       Promise.resolve(handler(req, res, next)).catch(failing(next))

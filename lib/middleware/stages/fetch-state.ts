@@ -62,7 +62,7 @@ async function deniedOrFrozen<T>(
   stored: ResourceState<T> | undefined,
   allow: Allow<T>,
 ): Promise<ConflictError | undefined> {
-  return denial(await allow(guarded.req, stored)) ?? frozen(guarded, stored)
+  return denial(guarded.settings.name, await allow(guarded.req, stored)) ?? frozen(guarded, stored)
 }
 
 /**
@@ -70,11 +70,11 @@ async function deniedOrFrozen<T>(
  * existed.
  */
 async function goneOrHidden<T>(
-  { req }: GuardedRequest<T>,
+  { req, settings }: GuardedRequest<T>,
   stored: ResourceState<T>,
   allow: Allow<T>,
 ): Promise<ConflictError> {
-  const conflict = denial(await allow(req, stored))
+  const conflict = denial(settings.name, await allow(req, stored))
   return conflict?.code === 'not_found' ? conflict : answerOf('gone')
 }
 

@@ -1,6 +1,7 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import { type ConflictEvents, publish, warn } from '../../conflicts/events'
 import type { Lease, LockManager } from '../../contracts/lock'
+import { show } from '../../options'
 import { type LockQueue, lockQueue } from '../../timing/lock-queue'
 import { chainOf } from '../chain/chain'
 import { definitionOf, type ResourceOrOptions } from '../options/definition'
@@ -36,9 +37,8 @@ export const lockStage: Stage = {
 function keysOf<T>({ req, key, settings }: GuardedRequest<T>, lock: LockSettings): string[] {
   const named = lock.key ? lock.key(req) : key === undefined ? [] : `${settings.name}:${key}`
   const keys = [named].flat()
-  const wrong = keys.find((each) => typeof each !== 'string' || each === '')
-  if (wrong === undefined) return [...new Set(keys)].sort()
-  throw new TypeError(`lock.key of the ${settings.name} has to give non-empty strings; got ${JSON.stringify(wrong)}.`)
+  if (keys.every((each) => typeof each === 'string' && each !== '')) return [...new Set(keys)].sort()
+  throw new TypeError(`lock.key of the ${settings.name} has to give non-empty strings; got ${show(named)}.`)
 }
 
 /** Takes all of the locks or none. A lock that this request already holds for another chain is used again. */

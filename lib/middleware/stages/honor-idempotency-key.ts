@@ -4,6 +4,7 @@ import type { ResourceAdapter } from '../../contracts/adapter'
 import { parseIdempotencyKey } from '../../http/structured-field'
 import { recordKey } from '../../idempotency/record'
 import { isObject } from '../../json/pointer'
+import { show } from '../../options'
 
 import { chainOf } from '../chain/chain'
 import { claimOrAnswer, claimOrShare, documentedAt } from '../idempotency/claim-or-answer'
@@ -16,7 +17,7 @@ import {
   readDefinition,
 } from '../options/definition'
 import type { IdempotencySettings } from '../options/idempotency-options'
-import { onRoute } from '../options/mount'
+import { onRoute, refuseMounted } from '../options/mount'
 import type { ConflictOptions } from '../options/options'
 import { truncatedHeaders } from '../preconditions/conditions'
 import { claimOn } from '../request/claimed-request'
@@ -38,6 +39,7 @@ export type IdempotencyKeyOptions<T> = Omit<ConflictOptions<T>, 'adapter'> & {
 export function honorIdempotencyKey<T>(
   resource: ResourceDefinition<T> | IdempotencyKeyOptions<T>,
 ): ConflictMiddleware<T> {
+  refuseMounted('honorIdempotencyKey', resource)
   const { adapter } = Object(resource) as Partial<typeof resource>
   const definition =
     adapter === undefined && isObject(resource)
@@ -101,7 +103,7 @@ function scopeOf<T>({ req, settings }: GuardedRequest<T>, { scope }: Idempotency
   const parts = [given].flat()
   if (parts.length > 0 && parts.every((part) => typeof part === 'string' && part !== '')) return given as string
   throw new Error(
-    `idempotency.scope of the ${settings.name} gave ${JSON.stringify(given)} on ${req.method} ${req.baseUrl}${req.path}; it has to give a non-empty string, or several, such as [tenant, user]. Authentication comes in front of the chain.`,
+    `idempotency.scope of the ${settings.name} gave ${show(given)} on ${req.method} ${req.baseUrl}${req.path}; it has to give a non-empty string, or several, such as [tenant, user]. Authentication comes in front of the chain.`,
   )
 }
 
@@ -112,7 +114,7 @@ function withoutResource<T>(options: IdempotencyKeyOptions<T>): Definition<T> {
     adapter: { read: async () => undefined },
     writes: 'by-app',
     key: (req) => req.baseUrl + req.path,
-    skip: (req) => !isCovered(req, definition, definition.idempotency) || options.skip?.(req) === true,
+    skip: (req) => !isCovered(req, definition, definition.idempotency) || (options.skip?.(req) ?? false),
   })
   return definition
 }

@@ -1,13 +1,15 @@
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
-import type { ConflictOptions } from '../options/options'
+import { checkOptions } from '../../options'
+import { type ConflictOptions, DENIAL } from '../options/options'
 import type { GuardedRequest } from '../request/guarded-request'
 import { readState } from './store-call'
 
 export type Allow<T> = NonNullable<ConflictOptions<T>['allow']>
 
 /** The conflict that a result of `allow` stands for, if any. */
-export function denial(answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
+export function denial(name: string, answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
   if (answer === undefined || answer === null || answer === true) return undefined
+  if (typeof answer === 'object') checkOptions(`allow of the ${name}`, answer, DENIAL)
   const {
     detail,
     type,
@@ -23,7 +25,7 @@ export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<Con
   const stored = await readState(guarded)
   // Without a resource there is nothing to ask about, unless the request may create one.
   if (stored === undefined && !mayCreate(guarded)) return undefined
-  return denial(await allow(guarded.req, stored))
+  return denial(guarded.settings.name, await allow(guarded.req, stored))
 }
 
 export function mayCreate<T>({ method, settings, isNew, isAbove }: GuardedRequest<T>): boolean {

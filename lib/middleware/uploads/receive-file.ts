@@ -6,6 +6,7 @@ import { type FileReceiver, isStoredFile, type Spool, type StoredFile } from '..
 import { type Digest, parseDigests } from '../../http/structured-field'
 import { refuseUnknown } from '../../options'
 import { retryAfterS } from '../../timing/retry-after'
+import { refuseMounted } from '../options/mount'
 import { type ConflictMiddleware, conflictMiddleware, failing } from '../request/conflict-middleware'
 import { settledOf } from '../request/settled'
 
@@ -72,6 +73,7 @@ async function openSpool(adapter: FileReceiver): Promise<Spool> {
 }
 
 function checked(options: ReceiveFileOptions): Required<ReceiveFileOptions> {
+  refuseMounted('receiveFile', options, 'app.put(path, receiveFile({ adapter }), chain, commitChange())')
   refuseUnknown('receiveFile()', options, ['adapter', 'maxBytes'])
   const { adapter, maxBytes = MAX_BYTES } = options
   if (typeof adapter?.spool !== 'function')
