@@ -35,7 +35,7 @@ interface ExchangerOptions {
 }
 
 /** A request that got no answer: the connection was refused, closed or too slow. */
-export class NoAnswer extends Error {}
+export class NoAnswerError extends Error {}
 
 const MOST_BYTES = 1_000_000
 const LONGEST_PAUSE_MS = 5000
@@ -102,7 +102,7 @@ function roundTrip(
         )
       },
     )
-    outgoing.on('error', (error) => reject(new NoAnswer(`${method} ${url}: ${error.message}`, { cause: error })))
+    outgoing.on('error', (error) => reject(new NoAnswerError(`${method} ${url}: ${error.message}`, { cause: error })))
     outgoing.end(body)
   })
 }
@@ -113,7 +113,7 @@ export async function undo({ left }: Exchanger, url: string, send: () => Promise
     const { method, status } = await send()
     if (status >= 300) left.push(`${url}: its ${method} is ${status}`)
   } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error
+    if (!(error instanceof NoAnswerError)) throw error
     left.push(error.message)
   }
 }

@@ -1,5 +1,5 @@
 import { PROBLEM_JSON } from '../http/problem'
-import { type Exchange, type Exchanger, NoAnswer, parsed } from './exchange'
+import { type Exchange, type Exchanger, NoAnswerError, parsed } from './exchange'
 import { type Finding, finding, type Rule } from './report'
 
 const RULES = {
@@ -89,7 +89,7 @@ async function oddReads(exchanger: Exchanger, parent: string): Promise<Finding> 
     for (const key of ODD_KEYS) await exchanger.send('GET', parent + key)
     return finding(RULES.answered, 'passed', `${ODD_KEYS.length} odd keys were asked for.`)
   } catch (error) {
-    if (!(error instanceof NoAnswer)) throw error
+    if (!(error instanceof NoAnswerError)) throw error
     return finding(RULES.answered, 'failed', `${error.message}. Look whether the server is still running.`)
   }
 }
