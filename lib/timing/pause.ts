@@ -30,3 +30,22 @@ export interface Pauses {
 export function pollingMs(ms: number): number {
   return ms * (0.5 + Math.random() / 2)
 }
+
+/** Node fires a timer at once if it is longer than this. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+/** `woken` resolves after `ms`, when `signal` is aborted, or when `wake` is called. */
+export function sleeper(ms: number, signal?: AbortSignal): { readonly woken: Promise<void>; wake(): void } {
+  let wake = () => {}
+  const woken = new Promise<void>((resolve) => {
+    const timer = setTimeout(() => wake(), Math.min(ms, LONGEST_TIMER_MS))
+    wake = () => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', wake)
+      resolve()
+    }
+    signal?.addEventListener('abort', wake)
+    if (signal?.aborted) wake()
+  })
+  return { woken, wake }
+}

@@ -1,6 +1,6 @@
 import type { Lease } from '../../contracts/lock'
 import { storeFault } from '../../contracts/store-fault'
-import { pollingMs } from '../../timing/pause'
+import { LONGEST_TIMER_MS, pollingMs, sleeper } from '../../timing/pause'
 
 /** The state of a lease. */
 export interface LeaseState {
@@ -168,9 +168,6 @@ export interface Polling<R> {
 /** The first and the longest wait between two tries. */
 const POLL_MS = { first: 4, longest: 50 }
 
-/** Node fires a timer at once if it is longer than this. */
-export const LONGEST_TIMER_MS = 2 ** 31 - 1
-
 /** Tries until the lock is granted, `waitMs` has passed, or `signal` is aborted. */
 export async function pollFor<R>(polling: Polling<R>, { waitMs, signal }: Patience): Promise<R | undefined> {
   const until = performance.now() + waitMs
@@ -196,20 +193,4 @@ function lookOnce<R>({ look, giveBack }: Polling<R>, signal: AbortSignal | undef
     signal.addEventListener('abort', giveUp)
     looked.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp))
   })
-}
-
-/** `woken` resolves after `ms`, when `signal` is aborted, or when `wake` is called. */
-export function sleeper(ms: number, signal?: AbortSignal): { readonly woken: Promise<void>; wake(): void } {
-  let wake = () => {}
-  const woken = new Promise<void>((resolve) => {
-    const timer = setTimeout(() => wake(), Math.min(ms, LONGEST_TIMER_MS))
-    wake = () => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', wake)
-      resolve()
-    }
-    signal?.addEventListener('abort', wake)
-    if (signal?.aborted) wake()
-  })
-  return { woken, wake }
 }

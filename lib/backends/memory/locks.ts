@@ -1,6 +1,7 @@
 import type { Lease, LockManager } from '../../contracts/lock'
 import { type Line, line } from '../../timing/line'
-import { type LeaseState, LONGEST_TIMER_MS, leaseHandle, markLost } from '../leases/lease'
+import { LONGEST_TIMER_MS } from '../../timing/pause'
+import { type LeaseState, leaseHandle, markLost } from '../leases/lease'
 import { expiryQueue } from './expiry-queue'
 
 /** Locks of this process. */

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { anything, checkOptions, milliseconds } from '../../options'
 import { withDeadline } from '../../timing/deadline'
-import { type HeldLease, holdLease, sleeper } from '../leases/lease'
+import { sleeper } from '../../timing/pause'
+import { type HeldLease, holdLease } from '../leases/lease'
 import { type ConnectedLocks, connectedLocks, type Session, type Terms } from '../leases/session'
 
 type Answer<R> = (error: unknown, result: R) => void

@@ -1,6 +1,6 @@
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { warn } from '../../conflicts/events'
-import { pollingMs } from '../../timing/pause'
+import { LONGEST_TIMER_MS, pollingMs } from '../../timing/pause'
 import { retryAfterS } from '../../timing/retry-after'
 import { findLock } from '../edit-locks/edit-lock-record'
 import type { GuardedRequest } from '../request/guarded-request'
@@ -187,5 +187,3 @@ export function watchersOf<T>(maxWatchers: number, signalsFor: (looks: Looks) =>
     },
   }
 }
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1
