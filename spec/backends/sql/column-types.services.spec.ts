@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type SqlDialect, sqlAdapter } from '../../../lib/backends/sql'
-import type { SqlColumnType } from '../../../lib/backends/sql/adapter/values'
+import type { SqlColumnType } from '../../../lib/backends/sql/adapter/column-content'
 import { describeWith, ownName } from '../../services'
 import { type Opened, SQL_SERVERS } from './servers'
 

@@ -1,6 +1,6 @@
 import type { SqlClient, SqlDialect } from '../client'
+import type { SqlColumnType } from './column-content'
 import type { SqlKeyType } from './keys'
-import type { SqlColumnType } from './values'
 import type { SqlVersionType } from './versions'
 
 /** The table, and what its columns hold. Names in statements come only from these options. */

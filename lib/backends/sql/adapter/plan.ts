@@ -1,8 +1,8 @@
 import { isObject } from '../../../json/pointer'
 import { refuseUnknown } from '../../../options'
+import type { MemberColumn } from './column-content'
 import type { SqlKeyType } from './keys'
 import type { SqlHistory, SqlTable } from './options'
-import type { MemberColumn } from './values'
 import type { SqlVersionType } from './versions'
 
 /** The options, with all defaults filled in. */

@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { ResourceState } from '../../../contracts/adapter'
 import type { SqlDialect } from '../client'
+import { isTrue } from './column-content'
 import { type Fragment, fragmentsOf, settledText, strictVerbs, wholeNumber } from './fragments'
 import { keysOf } from './keys'
 import type { TablePlan } from './plan'
-import { columnValues, isTrue, jsonValue, type Values } from './values'
+import { columnValues, jsonValue, type Values } from './values'
 import { columnVersions, hashVersions, type Row, type Versions } from './versions'
 
 type Statement = RawBuilder<Row>

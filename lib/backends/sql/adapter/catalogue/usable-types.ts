@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Execute, SqlDialect } from '../../client'
+import { type ColumnFacts, fromColumn, type MemberColumn } from '../column-content'
 import type { TablePlan } from '../plan'
-import { type ColumnFacts, fromColumn, type MemberColumn } from '../values'
 
 /** A column, with its type as the catalogue names it, in lower case: `_text` is an array of PostgreSQL. */
 export interface Column {
