@@ -51,6 +51,8 @@ describe.each([
 ] as const)('%s is safe, and answers with a result of its own', (method, options) => {
   test.each([
     ['If-None-Match', 'TAG'],
+    ['If-None-Match', '*'],
+    ['If-None-Match', '"a" , *'],
     ['If-Match', '"old"'],
     ['If-Unmodified-Since', new Date(0).toUTCString()],
     ['If-Modified-Since', new Date(Date.now() + 60_000).toUTCString()],

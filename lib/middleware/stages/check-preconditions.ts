@@ -22,13 +22,20 @@ export const preconditionStage: Stage = {
     const refused = verdict.outcome === 'conflict' && enforced(guarded, attempt, verdict.conflict)
     if (refused) return refused
     const { current, action } = attempt.change
-    if (action !== 'read' || current === undefined || !isRetrieval(guarded.method)) return undefined
+    if (action !== 'read' || current === undefined) return undefined
+    if (!isRetrieval(guarded.method)) {
+      // Express would answer a QUERY with 304: the client has a state of the resource, but not this result.
+      if (guarded.headers['if-none-match'] === '*') evaluateNoMore(guarded.req)
+      return undefined
+    }
     showValidators(guarded, current, tagsOf(guarded, attempt)[0])
-    // Express would evaluate `fresh` again, which splits tags at commas and accepts whatever `Date.parse` takes for a
-    // date.
     const isAnswered = verdict.outcome === 'not-modified' && !guarded.settings.notModifiedLate
-    if (!isAnswered && hasConditions(guarded.conditions))
-      Object.defineProperty(guarded.req, 'fresh', { value: false, configurable: true })
+    if (!isAnswered && hasConditions(guarded.conditions)) evaluateNoMore(guarded.req)
     return undefined
   },
+}
+
+/** Express would evaluate `fresh` again, which splits tags at commas and accepts whatever `Date.parse` takes for a date. */
+function evaluateNoMore(req: object): void {
+  Object.defineProperty(req, 'fresh', { value: false, configurable: true })
 }
