@@ -27,6 +27,8 @@ export function newAjv(schema: unknown, options: Options): Ajv {
     : new (require('ajv/dist/2020') as typeof import('ajv/dist/2020')).Ajv2020(options)
   const addFormats = require('ajv-formats') as { default: FormatsPlugin }
   addFormats.default(ajv)
+  // Ajv resolves anchors, and does not know the keyword in strict mode.
+  if (!isDraft07) ajv.addVocabulary(['$anchor'])
   boundCost(ajv)
   return ajv
 }

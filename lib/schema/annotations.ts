@@ -111,14 +111,16 @@ function evaluation(
   /** `undefined` if the subschema does not hold. With `must` it is taken to hold. */
   function apply(node: SchemaNode, value: unknown, from: Scope, must: boolean): Outcome | undefined {
     const { schema } = node
-    if (!isObject(schema)) return schema || must ? nothing() : undefined
-    if (must && matters && !matters.has(node)) return nothing()
-    const scope = entered(from, node)
-    const outcome = nothing()
-    if (schema[annotation] === true) outcome.note = MARKED
+    if (!isObject(schema)) return schema || must ? NOTHING : undefined
+    if (must && matters && !matters.has(node)) return NOTHING
     if (!must && !asserts(node, value)) return undefined
+    const isMarked = schema[annotation] === true
+    // Most subschemas are leaves: nothing is made for each of their values.
+    if (node.applies === 'nothing') return isMarked ? ONLY_MARKED : NOTHING
+    const scope = entered(from, node)
+    const outcome: Outcome = { note: isMarked ? MARKED : undefined, isOwn: false, evaluated: undefined }
     const holds =
-      applyInPlace(node, value, scope, must, outcome) &&
+      (node.applies === 'below' || applyInPlace(node, value, scope, must, outcome)) &&
       (Array.isArray(value)
         ? applyToItems(node, schema, value, scope, must, outcome)
         : !isObject(value) || applyToMembers(node, value, scope, must, outcome))
@@ -128,7 +130,8 @@ function evaluation(
   function asserts(node: SchemaNode, value: unknown): boolean {
     if (node.assertions?.(value) === false) return false
     if (!isObject(value)) return true
-    return node.required.every((name) => Object.hasOwn(value, name) || isReadOnly(node, name))
+    for (const name of node.required) if (!Object.hasOwn(value, name) && !isReadOnly(node, name)) return false
+    return true
   }
 
   function applyInPlace(node: SchemaNode, value: unknown, scope: Scope, must: boolean, into: Outcome): boolean {
@@ -315,9 +318,9 @@ function reaching({ nodes, nodesBelow }: SchemaGraph, annotation: Annotation): S
 
 const MARKED: Note = { marked: true, isArray: false, children: undefined }
 
-function nothing(): Outcome {
-  return { note: undefined, isOwn: false, evaluated: undefined }
-}
+/** Shared by all values of which nothing is said, or nothing but that. */
+const NOTHING: Outcome = Object.freeze({ note: undefined, isOwn: false, evaluated: undefined })
+const ONLY_MARKED: Outcome = Object.freeze({ note: MARKED, isOwn: false, evaluated: undefined })
 
 function evaluatedIn(outcome: Outcome): Set<string> {
   outcome.evaluated ??= new Set()
@@ -354,9 +357,12 @@ function addChild(into: Outcome, name: string, child: Note, isArray: boolean): v
 }
 
 const NO_MARKS: Marks = { marked: false, names: [], isNamed: () => false, below: () => undefined }
+const ALL_MARKED: Marks = { ...NO_MARKS, marked: true }
 
+/** Items are entities of their own, members are not. */
 function marksIn({ marked, isArray, children }: Note): Marks {
-  if (marked || children === undefined) return { ...NO_MARKS, marked }
+  if (marked) return ALL_MARKED
+  if (children === undefined) return NO_MARKS
   const made = new Map<string, Marks>()
   return {
     marked,

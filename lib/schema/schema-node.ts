@@ -19,6 +19,8 @@ export interface SchemaNode {
   readonly ref: SchemaNode | undefined
   /** The target of `$dynamicRef` or `$recursiveRef` outside any dynamic scope. */
   readonly dynamicRef: { readonly name: string; readonly node: SchemaNode } | undefined
+  /** Whether it has subschemas: none, for members and items only, or for the value itself, too. */
+  readonly applies: 'nothing' | 'below' | 'in place'
 }
 
 export interface SchemaGraph {
@@ -70,6 +72,7 @@ interface OpenNode extends SchemaNode {
   patterns: readonly (readonly [pattern: RegExp, node: SchemaNode])[]
   ref: SchemaNode | undefined
   dynamicRef: SchemaNode['dynamicRef']
+  applies: SchemaNode['applies']
 }
 
 function newNode(schema: JsonObject, place: Place, engine: Engine): OpenNode {
@@ -79,6 +82,7 @@ function newNode(schema: JsonObject, place: Place, engine: Engine): OpenNode {
     new Map<string, Map<string, SchemaNode>>(),
   ]
   const own = Object.fromEntries(Object.entries(schema).filter(([keyword]) => !NOT_ASSERTED.has(keyword)))
+  const isAsserted = Object.keys(own).length > 0
   let assertions: Assertions | undefined
   return {
     place,
@@ -87,19 +91,20 @@ function newNode(schema: JsonObject, place: Place, engine: Engine): OpenNode {
     lists,
     maps,
     one: (keyword) => ones.get(keyword),
-    list: (keyword) => lists.get(keyword) ?? [],
+    list: (keyword) => lists.get(keyword) ?? NONE,
     named: (keyword) => maps.get(keyword) ?? NOTHING,
     patterns: Object.keys(isObject(schema.patternProperties) ? schema.patternProperties : {}).map(
       (pattern) => [engine.patternOf(pattern), ALWAYS] as const,
     ),
     required: Array.isArray(schema.required) ? schema.required : [],
     get assertions() {
-      if (Object.keys(own).length === 0) return undefined
+      if (!isAsserted) return undefined
       assertions ??= engine.assertionsOf(own)
       return assertions
     },
     ref: undefined,
     dynamicRef: undefined,
+    applies: 'in place',
   }
 }
 
@@ -140,23 +145,30 @@ function linked(node: OpenNode, documents: Documents, nodeOf: (place: Place) => 
   const found = refer(ref)
   if (found && typeof ref === 'string')
     node.dynamicRef = { name: schema.$dynamicRef === undefined ? '' : (ref.split('#')[1] ?? ''), node: found }
+  node.applies = Object.keys(schema).some((keyword) => IN_PLACE.has(keyword))
+    ? 'in place'
+    : all.length > 0
+      ? 'below'
+      : 'nothing'
   return all
 }
 
 const NOTHING: ReadonlyMap<string, SchemaNode> = new Map()
+const NONE: readonly SchemaNode[] = []
 
 function constant(schema: boolean): SchemaNode {
   return {
     place: { schema, base: '' },
     schema,
     one: () => undefined,
-    list: () => [],
+    list: () => NONE,
     named: () => NOTHING,
     patterns: [],
     required: [],
     assertions: undefined,
     ref: undefined,
     dynamicRef: undefined,
+    applies: 'nothing',
   }
 }
 
@@ -171,6 +183,11 @@ const ONES: ReadonlySet<string> = new Set(
 )
 const LISTS: ReadonlySet<string> = new Set(words('allOf anyOf oneOf prefixItems items'))
 const BY_NAME: ReadonlySet<string> = new Set(words('properties patternProperties dependentSchemas dependencies'))
+/** What a subschema applies to the value itself. */
+const IN_PLACE: ReadonlySet<string> = new Set(
+  words('$ref $dynamicRef $recursiveRef allOf anyOf oneOf not if dependentSchemas dependencies'),
+)
+
 /** Keywords that are not assertions, or that are applied by the evaluation itself. */
 const NOT_ASSERTED: ReadonlySet<string> = new Set([
   ...ONES,

@@ -251,3 +251,10 @@ test('S8: a schema that a request brings is data like any other', async () => {
   expect((await it.put(body)).status).toBe(200)
   expect((await it.put({ title: 'too long', $schema: 'http://evil.example/schema' })).status).toBe(422)
 })
+
+test('a schema may name a subschema by $anchor', async () => {
+  const anchored = { $defs: { id: { $anchor: 'id', type: 'number', readOnly: true } }, properties: { id: { $ref: '#id' } } }
+  const it = await articleApp({ id: 1 }, { schema: anchored })
+  expect([(await it.put({ id: 2 })).status, (await it.merge({ title: 'a' })).status]).toEqual([409, 200])
+  expect((await it.post({ title: 'b' })).status).toBe(201)
+})
