@@ -78,6 +78,8 @@ interface Note {
   readonly marked: boolean
   readonly isArray: boolean
   readonly children: Map<string, Note> | undefined
+  /** Made when somebody looks. */
+  marks?: Marks
 }
 
 /** The dynamic scope: the schema resources that were entered on the way, which `$dynamicRef` searches. */
@@ -98,10 +100,13 @@ function evaluation(
   const { root, documents, nodeOf } = graph
   const tracks = graph.nodes.some((node) => node.one('unevaluatedItems') || node.one('unevaluatedProperties'))
   const matters = tracks ? undefined : reaching(graph, annotation)
+  /** Notes that mark one member and nothing else. A list of a thousand items has one of them. */
+  let alike = new Map<string, Note>()
 
   return {
     marks(value) {
       if (!isContainer(value)) return undefined
+      alike = new Map()
       const note = apply(root, value, newScope(''), true)?.note
       return note && marksIn(note)
     },
@@ -248,8 +253,20 @@ function evaluation(
     isArray: boolean,
   ): boolean {
     const found = apply(node, value, scope, must)
-    if (found?.note) addChild(into, name, found.note, isArray)
+    if (found?.note) addChild(into, name, likeOthers(found.note), isArray)
     return found !== undefined
+  }
+
+  function likeOthers(note: Note): Note {
+    const { children, isArray } = note
+    if (children?.size !== 1 || isArray) return note
+    for (const [name, child] of children) {
+      if (child !== MARKED) return note
+      const known = alike.get(name)
+      if (known) return known
+      alike.set(name, note)
+    }
+    return note
   }
 
   function entered(from: Scope, { place }: SchemaNode): Scope {
@@ -359,11 +376,15 @@ function addChild(into: Outcome, name: string, child: Note, isArray: boolean): v
 const NO_MARKS: Marks = { marked: false, names: [], isNamed: () => false, below: () => undefined }
 const ALL_MARKED: Marks = { ...NO_MARKS, marked: true }
 
+function marksIn(note: Note): Marks {
+  note.marks ??= newMarks(note)
+  return note.marks
+}
+
 /** Items are entities of their own, members are not. */
-function marksIn({ marked, isArray, children }: Note): Marks {
+function newMarks({ marked, isArray, children }: Note): Marks {
   if (marked) return ALL_MARKED
   if (children === undefined) return NO_MARKS
-  const made = new Map<string, Marks>()
   return {
     marked,
     names: isArray ? [] : [...children.keys()],
@@ -371,10 +392,7 @@ function marksIn({ marked, isArray, children }: Note): Marks {
     every: isArray ? NO_MARKS : undefined,
     below(name) {
       const note = children.get(name)
-      if (note === undefined) return undefined
-      const marks = made.get(name) ?? marksIn(note)
-      made.set(name, marks)
-      return marks
+      return note && marksIn(note)
     },
   }
 }
