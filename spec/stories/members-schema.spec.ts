@@ -253,7 +253,10 @@ test('S8: a schema that a request brings is data like any other', async () => {
 })
 
 test('a schema may name a subschema by $anchor', async () => {
-  const anchored = { $defs: { id: { $anchor: 'id', type: 'number', readOnly: true } }, properties: { id: { $ref: '#id' } } }
+  const anchored = {
+    $defs: { id: { $anchor: 'id', type: 'number', readOnly: true } },
+    properties: { id: { $ref: '#id' } },
+  }
   const it = await articleApp({ id: 1 }, { schema: anchored })
   expect([(await it.put({ id: 2 })).status, (await it.merge({ title: 'a' })).status]).toEqual([409, 200])
   expect((await it.post({ title: 'b' })).status).toBe(201)
