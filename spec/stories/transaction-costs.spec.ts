@@ -106,7 +106,7 @@ describe.each([
   })
 })
 
-describe('what its conditions refuse opens no transaction', () => {
+describe('what its conditions refuse, or is missing, opens no transaction', () => {
   test.each([
     ['put', '1', { 'If-Match': '"old"' }, 412],
     ['patch', '1', { 'If-Match': '"old"' }, 412],
@@ -115,6 +115,8 @@ describe('what its conditions refuse opens no transaction', () => {
     ['put', '1', {}, 428],
     ['delete', '1', {}, 428],
     ['put', 'none', { 'If-Match': '"old"' }, 412],
+    ['patch', 'none', {}, 404],
+    ['delete', 'none', {}, 404],
   ] as const)('%s /%s with %j', async (method, key, headers, status) => {
     const it = await shop(1)
     await request(it.app)[method](`/articles/${key}`).set(headers).send({ title: 'x' }).expect(status)

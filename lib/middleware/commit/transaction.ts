@@ -10,6 +10,7 @@ import { newAttempt } from '../request/attempt'
 import { type Attempt, type GuardedRequest, guardedOn, isDone, leasesOn } from '../request/guarded-request'
 import { type OpenTransaction, openTransaction } from '../request/open-transaction'
 import { settledOf } from '../request/settled'
+import { mayCreate } from '../state/allow'
 import { mustHaveState, readAhead, readState } from '../state/store-call'
 import { storeRefusal } from '../state/store-conflict'
 import { type Committed, committed, noteChange, recordChange, unchanged } from './after-change'
@@ -17,8 +18,8 @@ import { judgedAgain, withAnotherKey } from './lost-race'
 import { type Intent, intendedChange, swap } from './swap'
 
 /**
- * Opens the transaction, unless the conditions of the request refuse it: such a request should lock no row. The state
- * that decides this is read without a transaction, and the chain uses it to refuse the request.
+ * Opens the transaction, unless the conditions of the request refuse it, or there is nothing to change: such a request
+ * should lock no row. The state that decides this is read without a transaction, and the chain uses it to refuse the request.
  */
 export async function beginUnlessRefused<T>(
   guarded: GuardedRequest<T>,
@@ -26,7 +27,8 @@ export async function beginUnlessRefused<T>(
 ): Promise<undefined> {
   if (!mayBeRefused(guarded)) return beginTransaction(guarded, next)
   const state = await readState(guarded)
-  if (verdictOf(guarded, newAttempt(guarded, state, false)).outcome !== 'conflict')
+  const isMissing = state === undefined && !mayCreate(guarded)
+  if (!isMissing && verdictOf(guarded, newAttempt(guarded, state, false)).outcome !== 'conflict')
     return beginTransaction(guarded, next)
   readAhead(guarded, state)
   return undefined
