@@ -8,12 +8,14 @@ const express = require('express')
 const {
   commitChange,
   detectConflicts,
+  editLocks,
   memoryAdapter,
   memoryLocks,
   memoryStore,
   receiveFile,
   resourceRouter,
   respondToConflicts,
+  sendFile,
 } = require('express-conflict')
 const { uploadAdapter } = require('express-conflict/file')
 
@@ -28,7 +30,7 @@ const id = (index) => ({ id: `i${index}`, n: index })
 
 /** A resource at /r/1 with this value, behind the router. Gives a function that sends a request. */
 async function served(value, options = {}, extend = () => {}) {
-  const adapter = memoryAdapter()
+  const adapter = memoryAdapter({ history: 10 })
   const { state } = await adapter.write('1', value, null)
   const app = express().set('env', 'test')
   extend(app)
@@ -44,12 +46,12 @@ async function served(value, options = {}, extend = () => {}) {
   await once(server, 'listening')
   opened.push(server)
   const agent = new http.Agent({ keepAlive: true })
-  return (method, headers, body) =>
+  return (method, headers, body, query = '') =>
     new Promise((resolve, reject) => {
       const { port } = server.address()
       const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body)
       const length = text === undefined ? {} : { 'content-length': Buffer.byteLength(text) }
-      const asked = { port, agent, method, path: '/r/1', headers: { ...length, ...headers } }
+      const asked = { port, agent, method, path: `/r/1${query}`, headers: { ...length, ...headers } }
       const sent = http.request(asked, (answer) => {
         let got = ''
         answer.setEncoding('utf8')
@@ -77,6 +79,35 @@ const patching = (type, stored, body, options) => async (n) => {
   const send = await served(stored(n), options)
   return async () => send('PATCH', { 'content-type': type, 'if-match': '*' }, body(n))
 }
+
+/** A GET with this header field. */
+const getting = (field, text) => async (n) => {
+  const send = await served({ a: 1 })
+  return () => send('GET', { [field]: text(n) })
+}
+
+/** A PUT with this header field, and `If-Match: *` unless it is that. */
+const puttingWith = (field, text, options) => async (n) => {
+  const send = await served({ a: 1 }, options)
+  return () => send('PUT', { ...json, 'if-match': '*', [field]: text(n) }, { a: 2 })
+}
+
+/** A file at /r/1, and a function that sends a request about it. */
+async function uploaded() {
+  const folder = mkdtempSync(path.join(tmpdir(), 'growth-'))
+  folders.push(folder)
+  const adapter = uploadAdapter({ folder })
+  const send = await served({}, {}, (app) => {
+    const chain = detectConflicts({ name: `upload${names++}`, adapter })
+    app.get('/r/:id', chain, sendFile())
+    app.put('/r/:id', receiveFile({ adapter, maxBytes: 10_000_000 }), chain, commitChange())
+  })
+  await send('PUT', { 'content-type': 'text/plain', 'if-none-match': '*' }, 'x')
+  return send
+}
+
+const locks = () => ({ editLocks: editLocks({ store: memoryStore(), owner: () => 'ann' }) })
+const keys = () => ({ idempotency: { store: memoryStore(), scope: () => 'all' } })
 
 const MERGE = 'application/merge-patch+json'
 const PATCH = 'application/json-patch+json'
@@ -134,6 +165,43 @@ const ROWS = {
       (n) => object(n, id),
       { schema: readOnly },
     ),
+  ],
+  'PUT: writeOnly members': [
+    1000,
+    putting(
+      (n) => object(n, id),
+      (n) => object(n, () => ({})),
+      { schema: { additionalProperties: { properties: { id: { writeOnly: true } } } } },
+    ),
+  ],
+  'PUT: items with a branch each to find': [
+    1000,
+    putting(
+      () => [],
+      (n) => list(n, (index) => ({ id: 'a', n: index % 10 })),
+      {
+        schema: {
+          items: {
+            oneOf: list(10, (index) => ({
+              properties: { n: { const: index }, id: { readOnly: true } },
+              required: ['n'],
+            })),
+          },
+        },
+      },
+    ),
+  ],
+  'PUT: items that are merged': [
+    1000,
+    async (n) => {
+      const items = list(n, id)
+      const send = await served({ items, a: 0 }, { merge: 'disjoint', arrayKeys: { '/items': '/id' } })
+      const { etag } = await send('GET', {})
+      await send('PUT', { ...json, 'if-match': etag }, { items: items.map((item) => ({ ...item, theirs: 1 })), a: 0 })
+      // Refused for what both changed, after all of it was compared.
+      return () =>
+        send('PUT', { ...json, 'if-match': etag }, { items: items.map((item) => ({ ...item, theirs: 2 })), a: 1 })
+    },
   ],
   'PUT: hidden members': [
     1000,
@@ -244,12 +312,32 @@ const ROWS = {
       return () => send('PUT', { ...json, 'if-match': field }, { a: 2 })
     },
   ],
+  'If-None-Match: tags': [50, getting('if-none-match', (n) => list(n, (index) => `"t${index}"`).join())],
+  'If-Match: commas': [5000, puttingWith('if-match', (n) => ','.repeat(n))],
+  'If-Modified-Since: characters': [5000, getting('if-modified-since', (n) => `Mon, 01 Jan ${'0'.repeat(n)}`)],
+  'If: lists': [8, puttingWith('if', (n) => list(n, (index) => `(<urn:${index}> ["t"])`).join(' '), locks())],
+  'If: a list that nothing ends': [5000, puttingWith('if', (n) => `(${'<urn:a> '.repeat(n / 8)}`, locks())],
+  'Prefer: preferences': [500, puttingWith('prefer', (n) => list(n, (index) => `a${index}="b"; c=d`).join())],
   'Prefer: spaces, and quotes that nothing ends': [
     1_100,
+    puttingWith('prefer', (n) => `return${' '.repeat(n)}"${'\\"'.repeat(n)}`),
+  ],
+  'Accept-Language: languages': [1000, getting('accept-language', (n) => list(n, () => 'en;q=0.1').join())],
+  'Cookie: cookies': [1000, getting('cookie', (n) => list(n, (index) => `c${index}=1`).join('; '))],
+  'Idempotency-Key: characters': [2500, puttingWith('idempotency-key', (n) => 'k'.repeat(n), keys())],
+  'Idempotency-Key: parameters': [500, puttingWith('idempotency-key', (n) => `"k"${';a="b"'.repeat(n)}`, keys())],
+  'a version in the query, characters': [
+    2500,
     async (n) => {
-      const send = await served({ a: 1 })
-      return () =>
-        send('PUT', { ...json, 'if-match': '*', prefer: `return${' '.repeat(n)}"${'\\"'.repeat(n)}` }, { a: 2 })
+      const send = await served({ a: 1 }, { preconditions: { versionQuery: 'v' } })
+      return () => send('PUT', json, { a: 2 }, `?v=${'v'.repeat(n)}`)
+    },
+  ],
+  'versions in the query': [
+    500,
+    async (n) => {
+      const send = await served({ a: 1 }, { preconditions: { versionQuery: 'v' } })
+      return () => send('PUT', json, { a: 2 }, `?${'v=1&'.repeat(n)}`)
     },
   ],
   'header lines': [
@@ -292,15 +380,31 @@ const ROWS = {
   'upload: bytes': [
     250_000,
     async (n) => {
-      const folder = mkdtempSync(path.join(tmpdir(), 'growth-'))
-      folders.push(folder)
-      const adapter = uploadAdapter({ folder })
-      const send = await served({}, {}, (app) => {
-        const chain = detectConflicts({ name: `upload${names++}`, adapter })
-        app.put('/r/:id', receiveFile({ adapter, maxBytes: 10_000_000 }), chain, commitChange())
-      })
-      await send('PUT', { 'content-type': 'text/plain', 'if-none-match': '*' }, 'x')
+      const send = await uploaded()
       return () => send('PUT', { 'content-type': 'text/plain', 'if-match': '*' }, 'x'.repeat(n))
+    },
+  ],
+  'upload: bytes of a form, which is refused': [
+    250_000,
+    async (n) => {
+      const send = await uploaded()
+      const form = `--b\r\n\r\n${'--b\r\n\r\nx\r\n'.repeat(n / 10)}--b--`
+      return () => send('PUT', { 'content-type': 'multipart/form-data; boundary=b', 'if-match': '*' }, form)
+    },
+  ],
+  'Range: ranges': [
+    1000,
+    async (n) => {
+      const send = await uploaded()
+      return () => send('GET', { range: `bytes=${list(n, (index) => `${index}-${index}`).join()}` })
+    },
+  ],
+  'Content-Digest: algorithms': [
+    1000,
+    async (n) => {
+      const send = await uploaded()
+      const field = list(n, (index) => `a${index}=:aGk=:;b="c"`).join()
+      return () => send('PUT', { 'content-type': 'text/plain', 'if-match': '*', 'content-digest': field }, 'x')
     },
   ],
   'records of a full store': [
@@ -316,6 +420,19 @@ const ROWS = {
           await store.remove(key, 'v')
           await store.create(key, 'v', 60_000 + ((made++ * 7919) % n))
         }
+      }
+    },
+  ],
+  'records that have expired': [
+    10_000,
+    async (n) => {
+      let now = 0
+      const store = memoryStore({ now: () => now })
+      let made = 0
+      return async () => {
+        for (let call = 0; call < n; call++) await store.create(`k${made++}`, 'v', 1000)
+        now += 2000
+        await store.create(`k${made++}`, 'v', 1000)
       }
     },
   ],
