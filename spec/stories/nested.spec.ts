@@ -20,7 +20,7 @@ const parentKey = (req: express.Request) => String(req.params.article)
 
 /** A comment that belongs to an article. */
 async function both() {
-  return { article: await shelf({ title: 'parent' }), comment: await shelf({ text: 'child' }) }
+  return { article: await shelf({ title: 'parent' }, { tombstones: true }), comment: await shelf({ text: 'child' }) }
 }
 
 const articleOptions = ({ adapter }: Shelf, more: Partial<ConflictOptions<Doc>> = {}) => ({
@@ -73,6 +73,14 @@ describe('a parent whose state is fetched, and a child behind the whole chain', 
     const { app, comment } = await fetched()
     const response = await request(app)[method]('/articles/2/comments/1').set('If-Match', comment.tag).send({})
     expect([response.status, response.body.code]).toEqual([404, 'not_found'])
+    expect(await comment.stored()).toEqual({ text: 'child' })
+  })
+
+  test.each(['get', 'put', 'delete'] as const)('%s below a parent that was removed is 410', async (method) => {
+    const { app, article, comment } = await fetched()
+    await article.adapter.remove('1', article.version)
+    const response = await request(app)[method]('/articles/1/comments/1').set('If-Match', comment.tag).send({})
+    expect([response.status, response.body.code]).toEqual([410, 'gone'])
     expect(await comment.stored()).toEqual({ text: 'child' })
   })
 

@@ -99,10 +99,14 @@ function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boole
   return stored === undefined && !mayCreate(guarded)
 }
 
-/** A DELETE with a condition on a removed resource may be the repetition of the DELETE that removed it. */
+/**
+ * A DELETE with a condition on a removed resource may be the repetition of the DELETE that removed it. If `fetchState`
+ * stands by itself, the DELETE may be about a child of the resource.
+ */
 function isRepeatedRemoval<T>(guarded: GuardedRequest<T>): boolean {
-  const { method, settings, isAbove } = guarded
-  if (isAbove || method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
+  const { method, settings, stages } = guarded
+  if (method !== 'DELETE' || !settings.alreadyApplied.has('DELETE')) return false
+  if (!stages.some(({ name }) => name === 'checkPreconditions')) return false
   const conditions = conditionsOf(guarded)
   return !(conditions instanceof ConflictError) && conditions.ifMatch !== undefined
 }
