@@ -193,6 +193,22 @@ test('a change of one alone changes no content hash', async () => {
   expect((await it.get()).headers.etag).toBe(etag)
 })
 
+test('stay where they are when two items have one identity: nothing tells which secret belongs to which', async () => {
+  const items = [
+    { no: 1, text: 'a', key: 'k3y-1' },
+    { no: 1, text: 'b', key: 'k3y-2' },
+  ]
+  const it = await articleApp({ items }, options)
+  const response = await it.put({
+    items: [
+      { no: 1, text: 'b' },
+      { no: 1, text: 'a' },
+    ],
+  })
+  expect([response.status, named(response)]).toEqual([409, ['changed /items']])
+  expect(await it.stored()).toEqual({ items })
+})
+
 describe('that the schema calls readOnly as well', () => {
   const both = {
     hidden: ['/secret'],
