@@ -114,25 +114,23 @@ function barePointer(value: unknown): string {
 
 /** Refuses unknown option names. The message has the name that was probably meant. */
 export function refuseUnknown(caller: string, given: object, known: readonly string[]): void {
-  if (!isObject(given)) throw new TypeError(`${caller}: expected options, got ${show(given)}.`)
-  const names = Object.keys(given)
+  const names = Object.keys(Object(given))
   const name = names.find((each) => !known.includes(each))
+  const all = `Known are ${known.join(', ')}.`
   // A pool, a client or a Map in place of options.
-  if (classOf(given) !== undefined && (name !== undefined || names.length === 0))
-    throw new TypeError(`${caller}: expected options (${known.join(', ')}), got ${show(given)}.`)
+  if (!isObject(given) || (classOf(given) && (name || !names[0])))
+    throw new TypeError(`${caller}: expected options, got ${show(given)}. ${all}`)
   if (name === undefined) return
   const meant = closest(name, known)
-  const hint = meant === undefined ? `Known are ${known.join(', ')}.` : `Did you mean "${meant}"?`
-  throw new TypeError(`${caller}: there is no option "${name}". ${hint}`)
+  throw new TypeError(`${caller}: there is no option "${name}". ${meant ? `Did you mean "${meant}"?` : all}`)
 }
 
 function closest(name: string, known: readonly string[]): string | undefined {
   const [near] = known
     .map((each) => [distance(name.toLowerCase(), each.toLowerCase()), each] as const)
     .sort(([a], [b]) => a - b)
-  if (near && near[0] <= Math.max(2, name.length / 3)) return near[1]
-  // "isolationLevel", "onCommit".
-  return known.find((each) => name.startsWith(each) || (name.length > 4 && each.startsWith(name)))
+  // As far as from "isolationLevel" to "isolation".
+  return near && near[0] <= Math.max(2, name.length * 0.4) ? near[1] : undefined
 }
 
 /** The Levenshtein distance: how many letters have to be inserted, removed or changed. */

@@ -128,6 +128,6 @@ test.each(Object.keys(MISSPELT))('%s refuses what is no options', async (name) =
   const factory = factories.find(([each]) => each === name)?.[1]
   for (const given of ['text', 7, null, []]) {
     const call = async () => factory?.(...(FIRST[name] ?? []), given)
-    await expect(call()).rejects.toThrow(new TypeError(`${name}(): expected options, got ${JSON.stringify(given)}.`))
+    await expect(call()).rejects.toThrow(`${name}(): expected options, got ${JSON.stringify(given)}.`)
   }
 })

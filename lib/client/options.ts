@@ -104,6 +104,8 @@ export interface WatchEvent<T> {
 
 /** A 2xx answer. */
 export interface Answer<T> {
+  /** The resource that the answer is about: as `from`, it can only be the base of a change of that one. */
+  readonly url: string
   readonly status: number
   /** The JSON of the body. After a PUT that was stored as it was sent, the value that was sent. */
   readonly value: T

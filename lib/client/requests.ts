@@ -129,7 +129,13 @@ export function requestsOf(options: ClientOptions): Requests {
   return {
     memory,
     absolute: (url) => absoluteUrl('url', url, base || pageUrl()),
-    seenBy: (url, { from }) => (from ? seenIn(from.headers, JSON.stringify(from.value) ?? '') : memory.get(url)),
+    seenBy(url, { from }) {
+      if (!from) return memory.get(url)
+      // Another resource may have the same tag: versions that are counted all begin at 1. A query does not count.
+      if (from.url && from.url.split('?')[0] !== url.split('?')[0])
+        throw new TypeError(`from: ${from.url} is not ${url}.`)
+      return seenIn(from.headers, JSON.stringify(from.value) ?? '')
+    },
     read,
 
     async readUnremembered(url, own) {
@@ -187,12 +193,14 @@ function isChanged(method: string, seen: Seen | undefined, now: Reply): boolean 
 }
 
 function answerOf(url: string, { status, headers }: Reply, text: string): Answer<unknown> {
-  const location = headers.get('Location')
+  const named = headers.get('Location')
+  const location = named && new URL(named, url).href
   return {
+    url: location ?? url,
     status,
     value: text ? JSON.parse(text) : undefined,
     etag: headers.get('ETag'),
-    location: location && new URL(location, url).href,
+    location,
     headers,
   }
 }
@@ -220,7 +228,7 @@ function absoluteUrl(name: string, url: string, base: string | undefined): strin
   try {
     return new URL(url, base).href
   } catch {
-    throw new TypeError(`${name} ${url}: give an absolute URL; there is no page here to which it is relative.`)
+    throw new TypeError(`${name} ${url}: give an absolute URL: there is no page.`)
   }
 }
 

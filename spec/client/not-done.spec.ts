@@ -295,7 +295,7 @@ describe('options', () => {
   })
 
   test('a relative URL where there is no page says what to give', async () => {
-    const cure = 'give an absolute URL; there is no page here to which it is relative.'
+    const cure = 'give an absolute URL: there is no page.'
     expect(() => createClient({ baseUrl: '/api/articles' })).toThrow(`baseUrl /api/articles/: ${cure}`)
     await expect(createClient().get('/api/articles')).rejects.toThrow(`url /api/articles: ${cure}`)
     await expect(createClient().get(undefined as never)).rejects.toThrow(`url undefined: ${cure}`)

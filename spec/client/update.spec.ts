@@ -43,6 +43,14 @@ describe.each(SERVERS)('a change that says from which answer it was made, with %
     expect(await server.stored()).toMatchObject({ title: 'theirs', body: 'a' })
   })
 
+  test('an answer about another resource is refused: both may have the same tag', async () => {
+    const { client, from } = await refetched()
+    for (const url of [`${server.url}2`, new URL('other', server.url).href])
+      await expect(client.put(url, from.value, { from })).rejects.toThrow(`from: ${server.url} is not ${url}.`)
+    const change = client.patch(`${server.url}?by=ann`, { body: 'mine' }, { from: await client.get(server.url) })
+    await expect(change).resolves.toMatchObject({ status: 200, url: `${server.url}?by=ann` })
+  })
+
   test('a resolver gets that answer as its base', async () => {
     const { client, from } = await refetched()
     await client.put(server.url, { ...from.value, body: 'mine' }, { from, resolve: mergeDisjoint() })
