@@ -79,7 +79,7 @@ export function adviceFor({ collisions, retries, kinds }: Omit<HotSpot, 'commits
     {
       option: "isolation: 'lock'",
       text: 'Writes met each other and were made again. In turn, each is made once.',
-      helps: retries,
+      helps: retries + (kinds.concurrent_update ?? 0),
     },
     {
       option: 'preconditions',

@@ -15,8 +15,8 @@ export const PAGE = `<!doctype html>
 <section aria-labelledby="h-totals"><h2 id="h-totals">In total</h2><dl id="totals"></dl></section>
 <section aria-labelledby="h-hot"><h2 id="h-hot">Where requests collide, and what would help</h2><div id="hot"></div></section>
 <section aria-labelledby="h-time"><h2 id="h-time">Refusals a minute, by kind</h2><div id="time"></div></section>
-<section aria-labelledby="h-routes"><h2 id="h-routes">Routes</h2><div id="routes"></div></section>
-<section aria-labelledby="h-locks"><h2 id="h-locks">Locks</h2><div id="locks"></div></section>
+<section aria-labelledby="h-routes"><h2 id="h-routes">Refusals a minute, by route</h2><div id="routes-time"></div><div id="routes"></div></section>
+<section aria-labelledby="h-locks"><h2 id="h-locks">Locks that requests wait for</h2><div id="locks"></div></section>
 <section aria-labelledby="h-last"><h2 id="h-last">Last refusals</h2><div id="last"></div></section>
 </main>
 </html>
@@ -38,7 +38,7 @@ article{margin:0 0 .75rem}article h3{margin:0;font-size:1rem}article ul{margin:.
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid var(--line);white-space:nowrap}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font-size:.9em}svg{display:block;width:100%;height:10rem}
-.k0{fill:var(--one);color:var(--one)}.k1{fill:var(--two);color:var(--two)}.k2{fill:var(--three);color:var(--three)}.k3{fill:var(--four);color:var(--four)}.k4{fill:var(--five);color:var(--five)}
+.k0{fill:var(--one);color:var(--one)}.k1{fill:var(--two);color:var(--two)}.k2{fill:var(--three);color:var(--three)}.k3{fill:var(--four);color:var(--four)}.k4{fill:var(--five);color:var(--five)}.rest{fill:var(--soft);color:var(--soft)}
 .legend{display:flex;flex-wrap:wrap;gap:0 1rem;padding:0;list-style:none}
 @media (max-width:40rem){td,th{white-space:normal}.wide{display:none}}
 `
@@ -55,7 +55,7 @@ const table = (label, heads, rows) =>
   rows.length === 0
     ? make('p', { class: 'soft' }, 'Nothing yet.')
     : make('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': label },
-        make('table', {},
+        make('table', { 'aria-label': label },
           make('thead', {}, make('tr', {}, ...heads.map((head) => make('th', { scope: 'col', class: head.startsWith('#') ? 'n' : '' }, head.replace('#', ''))))),
           make('tbody', {}, ...rows.map((row) => make('tr', {}, ...row.map((cell, column) => make('td', { class: heads[column].startsWith('#') ? 'n' : '' }, String(cell))))))))
 const counted = (counts) => Object.entries(counts).sort((a, b) => b[1] - a[1])
@@ -76,33 +76,43 @@ function draw(id, data, nodesOf) {
 const say = (id, text) => {
   if (at(id).textContent !== text) at(id).textContent = text
 }
-const kindsOf = (minutes) => {
-  const sums = {}
-  for (const { kinds } of minutes) for (const [kind, count] of Object.entries(kinds)) sums[kind] = (sums[kind] ?? 0) + count
-  return counted(sums)
+// Names keep their colour while they are among the five that are shown.
+const COLOURS = ['k0', 'k1', 'k2', 'k3', 'k4']
+const colours = { kinds: {}, routes: {} }
+function coloured(by, names) {
+  const before = colours[by]
+  const now = (colours[by] = {})
+  for (const name of names) if (before[name]) now[name] = before[name]
+  for (const name of names) now[name] ??= COLOURS.find((colour) => !Object.values(now).includes(colour))
+  return now
 }
-// Kinds keep their colour while the page is open.
-const colours = []
-const colourOf = (kind) => {
-  if (!colours.includes(kind)) colours.push(kind)
-  return 'k' + (colours.indexOf(kind) % 5)
-}
-function chart(minutes) {
+const sumOf = (counts) => Object.values(counts).reduce((a, b) => a + b, 0)
+function chart(minutes, by) {
   if (minutes.length === 0) return make('p', { class: 'soft' }, 'Nothing was refused yet.')
-  const sums = kindsOf(minutes)
-  const kinds = sums.map(([kind]) => kind)
+  const sums = {}
+  for (const minute of minutes) for (const [name, count] of Object.entries(minute[by])) sums[name] = (sums[name] ?? 0) + count
+  const { other: _, ...named } = sums
+  const shown = counted(named).slice(0, 5)
+  const names = shown.map(([name]) => name)
+  const colour = coloured(by, names)
+  const rest = sumOf(sums) - sumOf(Object.fromEntries(shown))
   const last = Math.max(minutes[minutes.length - 1].at, Date.now() - (Date.now() % 60000))
-  const most = Math.max(...minutes.map(({ kinds: each }) => Object.values(each).reduce((a, b) => a + b, 0)))
-  const svg = make('svg', { viewBox: '0 0 600 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': 'Refusals a minute in the last hour, ' + most + ' at the most' })
-  for (const { at: minute, kinds: each } of minutes) {
+  const most = Math.max(...minutes.map((minute) => sumOf(minute[by])))
+  const label = 'Refusals a minute in the last hour, by ' + (by === 'kinds' ? 'kind' : 'route') + ', ' + most + ' at the most'
+  const svg = make('svg', { viewBox: '0 0 600 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': label })
+  for (const { at: minute, [by]: each } of minutes) {
     let y = 100
-    for (const kind of kinds) {
-      const height = ((each[kind] ?? 0) / most) * 98
+    const bar = (name, count) => {
+      const height = (count / most) * 98
       y -= height
-      if (height > 0) svg.append(make('rect', { class: colourOf(kind), x: 590 - ((last - minute) / 60000) * 10, y, width: 8, height }))
+      if (height > 0) svg.append(make('rect', { class: name, x: 590 - ((last - minute) / 60000) * 10, y, width: 8, height }))
     }
+    for (const name of names) bar(colour[name], each[name] ?? 0)
+    bar('rest', sumOf(each) - names.reduce((sum, name) => sum + (each[name] ?? 0), 0))
   }
-  const legend = sums.map(([kind, sum]) => make('li', {}, make('span', { class: colourOf(kind), 'aria-hidden': 'true' }, '■ '), kind + ' ' + sum))
+  const item = (name, text, sum) => make('li', {}, make('span', { class: name, 'aria-hidden': 'true' }, '■ '), text + ' ' + sum)
+  const legend = shown.map(([name, sum]) => item(colour[name], name, sum))
+  if (rest > 0) legend.push(item('rest', 'others', rest))
   return make('div', {}, svg, make('ul', { class: 'legend' }, ...legend), make('p', { class: 'soft' }, 'The last hour; the highest minute has ' + most + '.'))
 }
 function spot({ resource, key, conflicts, retries, kinds, members, advice }) {
@@ -119,9 +129,12 @@ function show({ processes, totals, minutes, routes, locks, hot, refusals }) {
   say('h-totals', processes === 1 ? 'In one process' : 'In ' + processes + ' processes')
   draw('totals', totals, () => Object.entries(NAMES).map(([name, label]) => make('div', {}, make('dt', {}, label), make('dd', {}, String(totals[name] ?? 0)))))
   draw('hot', hot, () => (hot.length === 0 ? [make('p', { class: 'soft' }, 'Nothing has collided yet.')] : hot.map(spot)))
-  draw('time', [minutes, Math.floor(Date.now() / 60000)], () => [chart(minutes)])
+  const minute = Math.floor(Date.now() / 60000)
+  draw('time', [minutes, minute], () => [chart(minutes, 'kinds')])
+  draw('routes-time', [minutes, minute], () => [chart(minutes, 'routes')])
   draw('routes', routes, () => [table('Routes', ['Route', '#Refused'], routes.map(({ route, conflicts }) => [route, conflicts]))])
-  draw('locks', locks, () => [table('Locks', ['Resource', '#Held', '#Waiting'], locks.map(({ resource, held, waiting }) => [resource, held, waiting]))])
+  draw('locks', locks, () => [table('Locks', ['Resource', 'Key', '#Held', '#Waiting', '#Have waited', '#On average'],
+    locks.map(({ resource, key, held, waiting, waited, waitedMs }) => [resource, key, held, waiting, waited, waited ? Math.round(waitedMs / waited) + ' ms' : '–']))])
   draw('last', refusals, () => [table('Last refusals', ['When', '#Status', 'Kind', 'Route', 'Client should', 'Instance'],
     refusals.map((each) => [new Date(each.at).toLocaleTimeString(), each.status, each.code + (each.enforced ? '' : ' (let through)'), each.route, ADVICE[each.resolution] ?? each.resolution, each.instance]))])
 }

@@ -127,12 +127,17 @@ export function ofAllProcesses(counts: Tally, bus: MessageBus): Source {
 const newSalt = () => randomBytes(16).toString('hex')
 const SALT = /^[0-9a-f]{32}$/
 
-/** The counts, packed to fit into one message. The oldest refusals and the coldest spots are left out first. */
+/**
+ * The counts, packed to fit into one message. The oldest refusals and minutes, and the coldest spots, are left out first.
+ */
 function packed(counts: Counts, most: number): string {
-  const { refusals, hot, routes } = counts
+  const { refusals, hot, routes, locks, minutes } = counts
   for (let share = 1; ; share /= 2) {
     const some = <E>(all: readonly E[]): readonly E[] => all.slice(0, Math.floor(all.length * share))
-    const part: Counts = { ...counts, refusals: some(refusals), hot: some(hot), routes: some(routes) }
+    const part: Counts = {
+      ...{ ...counts, refusals: some(refusals), hot: some(hot), routes: some(routes), locks: some(locks) },
+      minutes: minutes.slice(-Math.ceil(minutes.length * share)),
+    }
     const data = deflateRawSync(JSON.stringify(part)).toString('base64url')
     if (data.length <= most || share < 0.01) return data
   }

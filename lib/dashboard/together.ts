@@ -12,14 +12,34 @@ export interface Refusal {
   readonly enforced: boolean
 }
 
+/** The refusals of one minute, by kind and by route. */
+export interface Minute {
+  readonly at: number
+  readonly kinds: Readonly<Record<string, number>>
+  readonly routes: Readonly<Record<string, number>>
+}
+
+/** How many hold a lock over a handler and wait for it now, and how many have waited for how long. */
+export interface LockLoad {
+  readonly resource: string
+  /** The key of the resource, or a hash of it. */
+  readonly key: string
+  readonly held: number
+  readonly waiting: number
+  readonly waited: number
+  /** How long all of them have waited together. */
+  readonly waitedMs: number
+}
+
 /** What one process has counted. */
 export interface Counts {
   readonly since: number
   readonly totals: Readonly<Record<string, number>>
-  /** Refusals by kind for each minute, oldest first. */
-  readonly minutes: readonly { readonly at: number; readonly kinds: Readonly<Record<string, number>> }[]
+  /** Oldest first. */
+  readonly minutes: readonly Minute[]
   readonly routes: readonly { readonly route: string; readonly conflicts: number }[]
-  readonly locks: readonly { readonly resource: string; readonly waiting: number; readonly held: number }[]
+  /** The locks that requests waited for most. */
+  readonly locks: readonly LockLoad[]
   readonly hot: readonly Spot[]
   readonly refusals: readonly Refusal[]
 }
@@ -55,10 +75,12 @@ export function together(all: readonly Counts[]): Snapshot {
         ({ route }) => route,
       ).map(summed),
     ),
-    locks: grouped(
-      every((counts) => counts.locks),
-      ({ resource }) => resource,
-    ).map(summed),
+    locks: busiest(
+      grouped(
+        every((counts) => counts.locks),
+        ({ resource, key }) => `${resource}\n${key}`,
+      ).map(summed),
+    ),
     hot: hottest(
       grouped(
         every((counts) => counts.hot),
@@ -91,4 +113,8 @@ function summed<E extends object>(all: readonly E[]): E {
 export function hottest<E extends { readonly conflicts: number; readonly retries?: number }>(all: readonly E[]): E[] {
   const heat = ({ conflicts, retries = 0 }: E) => conflicts + retries
   return [...all].sort((one, two) => heat(two) - heat(one)).slice(0, SHOWN_SPOTS)
+}
+
+export function busiest(locks: readonly LockLoad[]): LockLoad[] {
+  return [...locks].sort((one, two) => two.waiting - one.waiting || two.waitedMs - one.waitedMs).slice(0, SHOWN_SPOTS)
 }

@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net'
 import express from 'express'
 import request from 'supertest'
 import { memoryAdapter, resourceRouter, respondToConflicts } from '../../lib'
-import { isHeard } from '../../lib/conflicts/events'
+import { ConflictError, type ConflictKind } from '../../lib/conflicts/conflicts'
+import { isHeard, publish } from '../../lib/conflicts/events'
 import { type Dashboard, type DashboardOptions, dashboard } from '../../lib/dashboard'
 import { tally } from '../../lib/dashboard/tally'
 
-const running: Dashboard[] = []
+const running: Pick<Dashboard, 'stop'>[] = []
 afterEach(() => {
   for (const each of running.splice(0)) each.stop()
 })
@@ -52,7 +53,10 @@ test('the hottest resource, which members two writers touch, and what would have
   ])
   expect(totals).toMatchObject({ refused: 6, committed: 1 })
   expect(routes).toEqual([{ route: '/articles/:id', conflicts: 6 }])
-  expect(minutes.at(-1).kinds).toEqual({ not_found: 1, precondition_failed: 4, precondition_required: 1 })
+  expect(minutes.at(-1)).toMatchObject({
+    kinds: { not_found: 1, precondition_failed: 4, precondition_required: 1 },
+    routes: { '/articles/:id': 6 },
+  })
   expect(refusals[0]).toMatchObject({ code: 'precondition_required', status: 428, resolution: 'refetch' })
 })
 
@@ -70,6 +74,49 @@ test('of a stale PUT without history nobody can tell, and the dashboard does not
   const [{ collisions, advice }] = (await data()).hot
   expect(collisions).toEqual({ disjoint: 0, overlapping: 0, unclear: 1 })
   expect(advice[0].option).toBe('adapter history')
+})
+
+test('who waits on which lock, for how long, under the same hash as the resource', () => {
+  const counts = tally(false)
+  running.push(counts)
+  const about = { name: 'article', key: 'article:1', waiting: 0, held: 0, request: {} as never }
+  const lock = (event: 'waiting' | 'granted' | 'refused' | 'released' | 'lost', waitedMs = 0, key = 'article:1') =>
+    publish('lock', () => ({ ...about, event, waitedMs, key }))
+  lock('waiting')
+  lock('granted', 5)
+  lock('waiting')
+  lock('waiting')
+  lock('refused', 100)
+  lock('waiting', 0, 'article:2')
+  lock('granted', 0, 'article:2')
+  lock('released', 0, 'article:2')
+  const conflict = new ConflictError('resource_busy')
+  const refused = { ...about, key: '1', method: 'PUT', route: '/articles/:id', conflict, instance: '', enforced: true }
+  publish('conflict', () => ({ ...refused, changed: () => [] }))
+  const { locks, hot } = counts.counts('salt')
+  expect(locks).toEqual([
+    { resource: 'article', key: hot[0]?.key, held: 1, waiting: 1, waited: 2, waitedMs: 105 },
+    { resource: 'article', key: expect.stringMatching(/^[0-9a-f]{12}$/), held: 0, waiting: 0, waited: 1, waitedMs: 0 },
+  ])
+  lock('granted', 200)
+  lock('lost')
+  expect(counts.counts('salt').locks[0]).toMatchObject({ held: 1, waiting: 0, waited: 3, waitedMs: 305 })
+})
+
+test.each<[ConflictKind, string]>([
+  ['concurrent_update', "isolation: 'lock'"],
+  ['already_exists', 'idempotency'],
+  ['unique_violation', 'idempotency'],
+  ['resource_busy', 'lock.waitMs'],
+  ['precondition_required', 'preconditions'],
+])('what would have helped against %s: %s', async (code, option) => {
+  const { data } = await newsroom()
+  const conflict = new ConflictError(code)
+  const about = { name: 'article', key: '1', method: 'PUT', route: '/articles/:id', request: {} as never }
+  publish('conflict', () => ({ ...about, conflict, instance: '', enforced: true, changed: () => [] }))
+  publish('conflict', () => ({ ...about, conflict, instance: '', enforced: true, changed: () => [] }))
+  const { hot } = await data()
+  expect(hot[0].advice).toEqual([expect.objectContaining({ option, helps: 2 })])
 })
 
 test('keys are hashed unless they are asked for, and values are never shown', async () => {
@@ -129,17 +176,21 @@ test('those who look see it live, and are let go when it stops', async () => {
 
 test('the memory is bounded: of 100,000 keys the last ones are kept', () => {
   const counts = tally(true)
-  const { publish } = require('../../lib/conflicts/events')
-  const { ConflictError } = require('../../lib/conflicts/conflicts')
+  running.push(counts)
   const conflict = new ConflictError('precondition_failed')
   for (let id = 0; id < 100_000; id++) {
     const message = { name: 'a', key: `${id}`, method: 'PUT', route: `/${id}`, conflict, instance: '', enforced: true }
-    publish('conflict', () => ({ ...message, request: {}, changed: () => [`/${id}`] }))
+    publish('conflict', () => ({ ...message, request: {} as never, changed: () => [`/${id}`] }))
+    const lock = { name: 'a', key: `a:${id}`, event: 'waiting', waitedMs: 0, waiting: 1, held: 0 } as const
+    publish('lock', () => ({ ...lock, request: {} as never }))
   }
-  const { hot, routes, refusals, minutes } = counts.counts('')
-  counts.stop()
+  const { hot, routes, refusals, minutes, locks } = counts.counts('')
   expect([hot.length, routes.length, refusals.length, minutes.length <= 60]).toEqual([10, 10, 30, true])
   expect(Number(hot[0]?.key)).toBeGreaterThanOrEqual(99_500)
+  expect(locks).toHaveLength(10)
+  for (const minute of minutes) expect(Object.keys(minute.routes).length).toBeLessThanOrEqual(6)
+  const sum = (counted: object) => Object.values(counted).reduce((one, two) => one + two, 0)
+  expect(sum(minutes.map(({ routes: each }) => sum(each)))).toBe(100_000)
 })
 
 test('nothing is counted before it is made, nor after it was stopped', async () => {

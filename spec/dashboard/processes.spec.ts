@@ -73,11 +73,11 @@ test.each([
       since: n,
       totals: { refused: n },
       minutes: [
-        { at: 60_000, kinds: { stale_version: n } },
-        { at: 60_000 * (n + 1), kinds: { [`only_${n}`]: 1 } },
+        { at: 60_000, kinds: { stale_version: n }, routes: { '/articles/:id': n } },
+        { at: 60_000 * (n + 1), kinds: { [`only_${n}`]: 1 }, routes: { [`/${n}`]: 1 } },
       ],
       routes: [{ route: '/articles/:id', conflicts: n }],
-      locks: [{ resource: 'article', held: 1, waiting: n }],
+      locks: [{ resource: 'article', key: '1', held: 1, waiting: n, waited: n, waitedMs: 10 }],
       hot: [spot(`hash of 1 with ${salt}`), spot(`own ${n}`, { conflicts: 5 })],
       refusals: [refusal(n)],
     }))
@@ -87,11 +87,11 @@ test.each([
   const { processes, since, totals, minutes, routes, locks, hot, refusals } = source.snapshot()
   expect([processes, since, totals, routes]).toEqual([2, 1, { refused: 3 }, [{ route: '/articles/:id', conflicts: 3 }]])
   expect(minutes).toEqual([
-    { at: 60_000, kinds: { stale_version: 3 } },
-    { at: 120_000, kinds: { only_1: 1 } },
-    { at: 180_000, kinds: { only_2: 1 } },
+    { at: 60_000, kinds: { stale_version: 3 }, routes: { '/articles/:id': 3 } },
+    { at: 120_000, kinds: { only_1: 1 }, routes: { '/1': 1 } },
+    { at: 180_000, kinds: { only_2: 1 }, routes: { '/2': 1 } },
   ])
-  expect(locks).toEqual([{ resource: 'article', held: 2, waiting: 3 }])
+  expect(locks).toEqual([{ resource: 'article', key: '1', held: 2, waiting: 3, waited: 3, waitedMs: 20 }])
   expect(refusals.map(({ at }) => at)).toEqual([2, 1])
   expect(hot.map(({ conflicts }) => conflicts)).toEqual([5, 5, 2])
   // One hash for one key, so it is one resource.
@@ -126,6 +126,7 @@ test('every message keeps to what a bus carries, however much there is', async (
     counting(() => ({
       refusals: many,
       hot: Array.from({ length: 10 }, () => spot(noise(), { members: { [noise()]: 1 } })),
+      minutes: Array.from({ length: 60 }, (_, at) => ({ at, kinds: { [noise()]: at }, routes: { [noise()]: at } })),
     })),
     bus,
   )
@@ -135,7 +136,9 @@ test('every message keeps to what a bus carries, however much there is', async (
   )
   await source.ask()
   for (const text of bus.texts) expect(text).toMatch(/^[!-~]{1,4000}$/)
-  expect(source.snapshot().refusals.length).toBeGreaterThan(3)
+  const { refusals, minutes } = source.snapshot()
+  expect(refusals.length).toBeGreaterThan(3)
+  expect(minutes.at(-1)?.at).toBe(59)
 })
 
 test('what others publish is left out, and without a bus the page shows this process', async () => {

@@ -30,6 +30,18 @@ function counting() {
   }
 }
 
+/** The labels of each exported name. */
+function labelsIn(lines: readonly string[]): Map<string, Set<string>> {
+  const exported = new Map<string, Set<string>>()
+  for (const line of lines) {
+    const [, name = '', labels = ''] = /^(\w+)\{(.*)\}/.exec(line) ?? []
+    const known = exported.get(name) ?? new Set()
+    for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) known.add(label)
+    exported.set(name, known)
+  }
+  return exported
+}
+
 const message = {} as ConflictEvents['conflict']
 const refused = (code: ConflictKind, more: Partial<ConflictEvents['conflict']> = {}) =>
   publish('conflict', () => ({
@@ -137,19 +149,31 @@ test('each kind is a series', async () => {
   )
 })
 
+test('docs/observability.md names every instrument with its attributes, and no other', async () => {
+  const scrape = counting()
+  await newsroom()
+  publish('retry', () => ({ ...about, tries: 1 }))
+  publish('lock', () => ({ ...about, event: 'lost', waitedMs: 1, waiting: 0, held: 0 }))
+  publish('read', () => ({ name: 'article', tookMs: 4, failed: true }))
+  const exported = [...labelsIn(await scrape())]
+    .filter(([name]) => !/_(?:bucket|sum)$/.test(name))
+    .map(([name, labels]) => [name.replace(/_(?:total|count)$/, ''), [...labels].sort()])
+  const page = readFileSync(join(ROOT, 'docs/observability.md'), 'utf8')
+  const rows = [...page.matchAll(/^\| `(express_conflict\.[\w.]+)` +\|[^|]+\|([^|]+)\|/gm)]
+  const documented = rows.map(([, name = '', attributes = '']) => {
+    const named = [...attributes.matchAll(/`([a-z_]+\.[a-z_.]+)`/g)].map(([, each = '']) => each.replace(/\./g, '_'))
+    return [name.replace(/\./g, '_'), named.sort()] as const
+  })
+  expect(Object.fromEntries(documented)).toEqual(Object.fromEntries(exported))
+})
+
 test('the Grafana dashboard asks for names and labels that are exported', async () => {
   const scrape = counting()
   await newsroom()
   publish('retry', () => ({ ...about, tries: 1 }))
   publish('lock', () => ({ ...about, event: 'lost', waitedMs: 1, waiting: 0, held: 0 }))
   const lines = await scrape()
-  const exported = new Map<string, Set<string>>()
-  for (const line of lines) {
-    const [, name = '', labels = ''] = /^(\w+)\{(.*)\}/.exec(line) ?? []
-    const known = exported.get(name) ?? new Set()
-    for (const [, label = ''] of labels.matchAll(/(\w+)="/g)) known.add(label)
-    exported.set(name, known)
-  }
+  const exported = labelsIn(lines)
   const { panels } = JSON.parse(readFileSync(join(ROOT, 'docs/grafana-dashboard.json'), 'utf8')) as {
     panels: { title: string; targets: { expr: string }[] }[]
   }

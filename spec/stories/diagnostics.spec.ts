@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { RequestHandler } from 'express'
 import request from 'supertest'
 import {
@@ -5,6 +7,7 @@ import {
   type ConflictOptions,
   commitChange,
   detectConflicts,
+  editLocks,
   memoryAdapter,
   memoryLocks,
   memoryStore,
@@ -12,6 +15,7 @@ import {
   respondToConflicts,
 } from '../../lib'
 import { type ConflictChannel, type ConflictEvents, isHeard, publish, subscribe } from '../../lib/conflicts/events'
+import { ROOT } from '../sources'
 import { appOf, type Doc, shelf } from './app'
 
 const ends: (() => void)[] = []
@@ -168,6 +172,54 @@ test('a lock is told from waiting to release, with how many wait and hold', asyn
   expect(messages[3]?.waitedMs).toBeGreaterThanOrEqual(15)
 })
 
+test('a lock that is lost while the handler is at work is told, and is not released after that', async () => {
+  const [messages, refusals] = [heard('lock'), heard('conflict')]
+  const it = await shelf()
+  const gone = new AbortController()
+  const lease = { fence: '1', signal: gone.signal, release: async () => undefined }
+  const lock = { manager: { acquire: async () => lease } }
+  const chain = detectConflicts({ name: 'story', adapter: it.adapter, isolation: 'lock', lock })
+  const loses: RequestHandler = (_req, _res, next) => {
+    gone.abort(new Error('the session ended'))
+    next()
+  }
+  const app = appOf((all) => all.put('/articles/:id', chain, loses, commitChange()))
+  const { body } = await request(app).put('/articles/1').set('If-Match', it.tag).send({ title: 'mine' }).expect(409)
+  expect(messages.map(({ event, held }) => [event, held])).toEqual([
+    ['waiting', 0],
+    ['granted', 1],
+    ['lost', 0],
+  ])
+  expect(messages[2]).toMatchObject({ name: 'story', key: 'story:1' })
+  expect(refusals).toMatchObject([{ instance: body.instance, enforced: true, conflict: { code: 'lock_lost' } }])
+})
+
+test('an edit lock that is taken, broken or given back is told', async () => {
+  const messages = heard('edit-lock')
+  const owner = (req: import('http').IncomingMessage) => req.headers['x-user'] as string
+  const locks = editLocks({ store: memoryStore(), owner, mayBreak: () => true })
+  const { app } = await articles({ editLocks: locks })
+  const { headers } = await request(app).put('/articles/1/lock').set('X-User', 'ann').expect(201)
+  const [token] = /[-0-9a-f]{36}/.exec(headers['lock-token'] ?? '') ?? []
+  expect(token).toBeDefined()
+  await request(app).delete('/articles/1/lock').set('X-User', 'ben').expect(204)
+  expect(messages.map(({ name, key, event }) => [name, key, event])).toEqual([
+    ['article', '1', 'taken'],
+    ['article', '1', 'released'],
+  ])
+  expect(JSON.stringify(messages.map(({ request: _, ...rest }) => rest))).not.toContain(token)
+})
+
+test('in report mode what would have refused is told with enforced: false, and the request goes on', async () => {
+  const messages = heard('conflict')
+  const { app } = await articles({ preconditions: { mode: 'report' } })
+  await request(app).put('/articles/1').send({ title: 'mine' }).expect(200)
+  expect(messages.map(({ conflict, enforced }) => [conflict.code, enforced])).toEqual([
+    ['precondition_required', false],
+  ])
+  expect(messages[0]?.instance).toMatch(/^urn:uuid:/)
+})
+
 test('a read of the state is told with how long it took, also when it fails', async () => {
   const messages = heard('read')
   const { app } = await articles()
@@ -202,6 +254,16 @@ test.each<[string, string, (app: import('express').Express, chain: RequestHandle
   const path = route.startsWith('/tenants') ? '/Tenants/t-4711/articles/1' : '/Articles/1?x=1'
   await request(app).put(path).send({}).expect(428)
   expect(messages.map((message) => message.route)).toEqual([route])
+})
+
+test('docs/observability.md names every channel, and no other', () => {
+  const channels: Record<ConflictChannel, true> = {
+    ...{ conflict: true, committed: true, retry: true, merge: true, replay: true },
+    ...{ lock: true, 'edit-lock': true, read: true },
+  }
+  const page = readFileSync(join(ROOT, 'docs/observability.md'), 'utf8')
+  const named = [...page.matchAll(/^\| `express-conflict:([\w-]+)` /gm)].map(([, name]) => name)
+  expect(named).toEqual(Object.keys(channels))
 })
 
 test('nothing is made while nobody listens', () => {
