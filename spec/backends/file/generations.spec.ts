@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createNext, newestIn } from '../../../lib/backends/file/store'
+import { createNext, newestIn } from '../../../lib/backends/file/generations'
 
 const root = mkdtempSync(join(tmpdir(), 'generations-'))
 const place = join(root, 'place')
