@@ -38,7 +38,7 @@ export const SQLSTATES: Codes = {
   unique: '23505 23P01',
   reference: '23503 23001',
   check: '22 23 40002 44 54000',
-  malformed: '22003 22007 22008 22018 22021 22023 22032 22P02 22P03 22P05',
+  malformed: '22003 22007 22008 22009 22015 22018 22021 22023 22032 22P02 22P03 22P05',
   rule: '09 45 P0001 P0002',
   denied: '42501',
   serialization: '40 40001 72',

@@ -96,10 +96,8 @@ const MENDS: ReadonlyArray<readonly [codes: RegExp, mend: string]> = [
     /^(?:26000|42P05)$/,
     'a prepared statement is not there, or twice, on this connection; a pooler between needs statements without a name',
   ],
-  [
-    /^42P10$/,
-    'the key has no unique index; add one over the columns of scope and key (rows cannot be created in a view with INSTEAD OF triggers)',
-  ],
+  [/^42P10$/, 'the key has no unique index; add one over the columns of scope and key'],
+  [/^0A000$/, 'the table does not take this statement; a rule without RETURNING may stand in its way'],
   [/^25P02$/, 'a statement before it failed and ended the transaction; let its error through'],
 ]
 

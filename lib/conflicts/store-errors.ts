@@ -128,6 +128,8 @@ function isPrivilege({ routine, message }: ErrorShape): boolean {
 function mysqlKind(number: number, sqlState: string, { message }: ErrorShape): StoreErrorKind {
   // MySQL uses this number for every option that forbids a statement. Only read-only mode ends by itself.
   if (number === 1290 && /--(?!(?:super[-_]|innodb[-_])?read[-_]only)/.test(saidBy(message))) return 'mistake'
+  // A value that the character set of its column cannot hold. Of two columns it is a mistake in the statement.
+  if (number === 1267 && /,COERCIBLE\)/.test(saidBy(message))) return 'malformed'
   // SIGNAL may bring the number of another error.
   if (sqlState.startsWith('45')) return 'rule'
   return ofMysql.get(String(number)) ?? ofSqlState.get(sqlState.slice(0, 2)) ?? 'mistake'

@@ -61,6 +61,24 @@ const drivers: readonly Row[] = [
   ['mysql2: SIGNAL with a number of its own', mysql(30001, 'ER_X', 'x', '45000'), no('rule')],
   ['mysql2: SIGNAL with the number of another error', mysql(1213, 'ER_LOCK_DEADLOCK', 'x', '45000'), no('rule')],
   ['mysql2: a table that was altered under a snapshot', mysql(1412, 'ER_TABLE_DEF_CHANGED'), no('serialization')],
+  [
+    'mysql2: a text that the character set of a column lacks',
+    mysql(
+      1267,
+      'X',
+      "Illegal mix of collations (latin1_swedish_ci,IMPLICIT) and (utf8mb4_general_ci,COERCIBLE) for operation '='",
+    ),
+    no('malformed'),
+  ],
+  [
+    'mysql2: columns of two collations',
+    mysql(
+      1267,
+      'X',
+      "Illegal mix of collations (latin1_swedish_ci,IMPLICIT) and (utf8mb4_bin,IMPLICIT) for operation '='",
+    ),
+    no('mistake'),
+  ],
   ['mysql2: an unknown number', mysql(9999, 'ER_X', 'x', 'HY000'), no('mistake')],
   [
     'mysql2: read-only after a fail-over',

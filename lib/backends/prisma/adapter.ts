@@ -107,7 +107,11 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
     const data = { ...newRow(value), [keyField]: id }
     for (let tries = 1; ; tries++) {
       try {
-        return { ok: true, state: rows.stateOf(await model.create({ data })) }
+        const row = await model.create({ data })
+        if (row[keyField] === id) return { ok: true, state: rows.stateOf(row) }
+        // A column such as CHAR(8) made another key of it, which no read of this key finds.
+        await model.deleteMany({ where: { [keyField]: row[keyField], [version.field]: data[version.field] } })
+        throw unstorable(`the field "${keyField}" changes this key.`, WHO)
       } catch (error) {
         if (recogniseStoreError(error)?.kind !== 'unique') throw error
         const current = await read(key)

@@ -111,6 +111,7 @@ export function fromKysely(kysely: QueryExecutorProvider, killSelf: string | und
 /** A database with one connection, which the app uses too. */
 interface SharedDatabase {
   exec(text: string): unknown
+  prepare(text: string): { all(): unknown[] }
 }
 
 export function isSharedDatabase(client: object): client is SharedDatabase {
@@ -130,6 +131,8 @@ export async function fromSharedDatabase(
 ): Promise<OwnConnection> {
   const lent = await lend()
   const inner = lent.connection
+  const [row] = database.prepare('pragma query_only').all() as Array<{ query_only: number | bigint }>
+  if (Number(row?.query_only) === 1) return lent
   const allowWrites = () => void database.exec('pragma query_only = off')
   const connection: DatabaseConnection = {
     executeQuery<R>(query: CompiledQuery) {
@@ -159,6 +162,7 @@ const ENDS = /^\s*(?:commit|rollback)\s*$/i
 interface SqliteFile extends SqliteDatabase {
   readonly name: string
   readonly open: boolean
+  readonly readonly: boolean
   readonly inTransaction: boolean
   pragma(text: string, options?: { readonly simple: boolean }): unknown
 }
@@ -210,13 +214,21 @@ export async function fromSqliteFile(database: SqliteFile, lend: () => Promise<O
   }
 }
 
-const COPIED = ['busy_timeout', 'foreign_keys', 'recursive_triggers', 'synchronous', 'trusted_schema']
+const COPIED = [
+  'busy_timeout',
+  'foreign_keys',
+  'ignore_check_constraints',
+  'query_only',
+  'recursive_triggers',
+  'synchronous',
+  'trusted_schema',
+]
 
 function secondOf(database: SqliteFile): SqliteFile {
   const known = seconds.get(database)
   if (known?.open) return known
-  const Database = database.constructor as new (name: string) => SqliteFile
-  const second = new Database(database.name)
+  const Database = database.constructor as new (name: string, options: { readonly: boolean }) => SqliteFile
+  const second = new Database(database.name, { readonly: database.readonly })
   const attached = database.pragma('database_list') as ReadonlyArray<{ readonly name: string; readonly file: string }>
   for (const { name, file } of attached) {
     if (name === 'main' || name === 'temp') continue

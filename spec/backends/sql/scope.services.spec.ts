@@ -1,4 +1,5 @@
 import { type SqlTable, sqlAdapter } from '../../../lib/backends/sql'
+import { recogniseStoreError } from '../../../lib/conflicts/store-errors'
 import { describeWith, ownName } from '../../services'
 import { type Opened, SQL_SERVERS } from './servers'
 
@@ -14,7 +15,63 @@ const NUMBERS = {
   sqlite: ['integer', 'numeric', 'real', 'text', ''],
 }
 
+/** Columns of a key, and a key that they would keep as another one. */
+const CHANGED = {
+  postgres: [
+    ['char(8)', 'x '],
+    ['varchar(3)', 'abc '],
+    ['uuid', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'],
+    ['bytea', 'x'],
+    ['inet', '1/2'],
+    ['double precision', '1e2'],
+    ['date', 'infinity '],
+  ],
+  mysql: [
+    ['char(8)', 'x '],
+    ['integer', '01'],
+    ['uuid', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'],
+    ['double', '1e2'],
+    ["enum('x')", 'X'],
+    ['varchar(8) character set latin1', '🙂'],
+  ],
+  sqlite: [
+    ['integer', '01'],
+    ['real', '1e2'],
+    ['numeric', '1.0'],
+    ['datetime', '01'],
+  ],
+} as const
+
 for (const server of SQL_SERVERS) {
+  describeWith(server.service, `keys that columns of ${server.service} would change`, (url) => {
+    test.each(CHANGED[server.dialect])('%s: %j finds nothing, and is not created', async (type, key) => {
+      const table = ownName('changed')
+      const one = server.open(url)
+      await one.run(`create table ${table} (id ${type} primary key, title varchar(20), version varchar(40) not null)`)
+      try {
+        const adapter = sqlAdapter({ client: one.client, table, columns: ['title'] })
+        const unfit = (call: Promise<unknown>) =>
+          call.then(
+            (found) => found ?? 'nothing',
+            (error: unknown) => recogniseStoreError(error)?.kind,
+          )
+        expect(['nothing', 'malformed']).toContain(await unfit(adapter.read(key)))
+        for (const write of [
+          adapter.write,
+          (...args: Parameters<typeof adapter.write>) => adapter.transaction((tx) => tx.write?.(...args) as never),
+        ])
+          expect(['check', 'malformed']).toContain(await unfit(write(key, { title: 'x' }, null)))
+        const counted = (await one.run(`select count(*) as n from ${table}`)) as { rows: unknown[] } & unknown[][]
+        if (server.dialect !== 'sqlite')
+          expect(JSON.stringify(server.dialect === 'postgres' ? counted.rows : counted[0])).toMatch(/"n":"?0"?/)
+        for (const written of ['7', 'x']) expect(await unfit(adapter.read(written))).toMatch(/nothing|malformed/)
+      } finally {
+        await one.run(`drop table ${table}`)
+        await one.close()
+      }
+    })
+  })
+
   describeWith(server.service, `scopes on ${server.service}`, (url) => {
     const { dialect } = server
     const tables: string[] = []

@@ -189,4 +189,32 @@ describeWith('SQLite', 'a transaction, and what the app runs on its own connecti
     db.exec('commit')
     expect((await adapter.transaction(async (tx) => tx.read('a')))?.version).toBe('v')
   })
+
+  test.each(['opened to be read', 'told to be read'])(
+    'a database that is %s is not written in a transaction',
+    async (way) => {
+      const Database = require('better-sqlite3') as new (path: string, options: object) => TestDatabase
+      const client = new Database(join(folder, `${name}.db`), { readonly: way === 'opened to be read' })
+      if (way === 'told to be read') client.pragma('query_only = on')
+      const { transaction } = sqlAdapter({ client, table: 'articles', columns: ['title'] })
+      await expect(transaction(async (tx) => tx.write?.('a', { title: 'two' }, 'v'))).rejects.toThrow(
+        'busy (SQLITE_READONLY)',
+      )
+      expect(db.prepare('select title from articles').pluck().all()).toEqual(['one', 'one'])
+      client.close()
+    },
+  )
+
+  test('a database in memory that is told to be read is not written in a transaction, and stays so', async () => {
+    const Database = require('better-sqlite3') as new (path: string) => TestDatabase
+    const client = new Database(':memory:')
+    made(client)
+    client.pragma('query_only = on')
+    const { transaction } = sqlAdapter({ client, table: 'articles', columns: ['title'] })
+    await expect(transaction(async (tx) => tx.write?.('a', { title: 'two' }, 'v'))).rejects.toThrow(
+      'busy (SQLITE_READONLY)',
+    )
+    expect(client.pragma('query_only', { simple: true })).toBe(1)
+    client.close()
+  })
 })

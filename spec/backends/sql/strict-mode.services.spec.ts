@@ -33,6 +33,17 @@ describeWith('MariaDB', 'a write is strict, whatever sql_mode is', (url) => {
     await pool.promise().end()
   })
 
+  test('a session in which the escapes of the driver do not count is refused, for a value could become SQL', async () => {
+    const open = createPool({ uri: url, connectionLimit: 1 })
+    open.on('connection', (connection) => connection.query("set sql_mode = 'NO_BACKSLASH_ESCAPES'"))
+    try {
+      const adapter = sqlAdapter({ client: open, table, columns })
+      await expect(adapter.read(`\\' or id = 'a' -- `)).rejects.toThrow('sql_mode has NO_BACKSLASH_ESCAPES')
+    } finally {
+      await open.promise().end()
+    }
+  })
+
   const wrong = [
     ['a text that is too long', { ...good, name: 'abcd' }],
     ['a character that the column has not', { ...good, kind: '🙂' }],

@@ -234,7 +234,29 @@ for (const server of SQL_SERVERS) {
         etag = headers.etag ?? (await tagOf(app))
       }
       expect((await request(app).delete('/rows/a').set('If-Match', etag)).status).toBe(204)
+      expect((await request(app).put('/rows/b').send({ title: 'one' })).status).toBe(201)
     })
+
+    test.each([{}, { isolation: 'transaction' }] as const)(
+      'a row is created once through a view whose INSERT is a trigger, %j',
+      async (options) => {
+        if (dialect === 'mysql') return
+        const t = await made([`create view $t_view as select id, title, shown, version from $t`])
+        dropping.push(`drop view ${t}_view`)
+        const insert = `insert into ${t} values (new.id, new.title, 'by trigger', new.version)`
+        if (dialect === 'sqlite')
+          await one.run(`create trigger ${t}_v instead of insert on ${t}_view begin ${insert}; end`)
+        else
+          await one.run(
+            `create function ${t}_f() returns trigger language plpgsql as $$ begin ${insert}; return new; end $$; create trigger i instead of insert on ${t}_view for each row execute function ${t}_f()`,
+          )
+        const app = appOver(`${t}_view`, options)
+        const create = (id: string) => request(app).put(`/rows/${id}`).set('If-None-Match', '*').send({ title: id })
+        const answers = await Promise.all(['a', 'a', 'a', 'b'].map(create))
+        expect(answers.map(({ status }) => status).sort()).toEqual([201, 201, 412, 412])
+        expect((await request(app).get('/rows/a')).body).toEqual({ title: 'a', shown: 'by trigger' })
+      },
+    )
 
     if (dialect !== 'postgres') return
     test('a partitioned table, whose triggers stand on a partition', async () => {

@@ -18,6 +18,8 @@ export interface Keys {
   where(key: string): RawBuilder<unknown> | undefined
   /** Rows whose key the database treats as equal, for example because of a collation. */
   alike(key: string): RawBuilder<unknown> | undefined
+  /** Whether the columns certainly give the key back as it was written. */
+  isKept(key: string, keepsText: (column: string) => boolean): boolean
   /** For an INSERT, in the order of `columns`. */
   values(key: string): unknown[] | undefined
   /** Like `values`, without the scope. */
@@ -66,6 +68,12 @@ export function keysOf({ columns, types, separator, scope }: KeyOptions, fragmen
         (column, index) => sql`${fragments.nameOf(column)} = ${bound(parts[index] ?? '', index)}`,
       )
       return sql.join([...inSame, ...same], sql` and `)
+    },
+    isKept(key, keepsText) {
+      const parts = partsOf(key) ?? []
+      return columns.every(
+        (column, index) => types[index] !== 'text' || (keepsText(column) && !parts[index]?.endsWith(' ')),
+      )
     },
     values: (key) => {
       const parts = partsOf(key)

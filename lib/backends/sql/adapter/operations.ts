@@ -126,8 +126,8 @@ export function operationsAt<T>(
    * If only a read can tell the new state, the change and the read run in one transaction, before others can change the
    * row.
    */
-  const changing = <R>(execute: Execute, run: (execute: Execute) => Promise<R>): Promise<R> =>
-    execute === executeHere && (!catalogue().isFinal || (dialect === 'mysql' && versions.needsRow))
+  const changing = <R>(execute: Execute, run: (execute: Execute) => Promise<R>, isRead = false): Promise<R> =>
+    execute === executeHere && (isRead || !catalogue().isFinal || (dialect === 'mysql' && versions.needsRow))
       ? batch(run)
       : run(execute)
 
@@ -147,14 +147,24 @@ export function operationsAt<T>(
     const keyValues = keys.own(key)
     if (!keyValues) throw unstorable(`the key columns of "${plan.table}" cannot hold this key.`, WHO)
     const next = versions.next(null)
+    const { insertsByTrigger, keepsText } = catalogue()
     const set = [...values.columnsOf(value, true, catalogue()), ...next.set]
+    const isKept = keys.isKept(key, keepsText)
+
+    const insertOn = async (execute: Execute) => {
+      if (insertsByTrigger && (await rowOf(execute, key))) return { state: false as const }
+      const result = await store(execute, rows.insert(set, keyValues, !insertsByTrigger), set)
+      if (!hasChanged(result)) return { state: false as const }
+      // Otherwise the client would be told that it created what nobody finds.
+      if (!isKept && !(await rowOf(execute, key)))
+        throw unstorable(`the key columns of "${plan.table}" change this key.`, WHO)
+      return { state: await written(execute, key, result.rows[0], value, next.version) }
+    }
+
+    // In a transaction of PostgreSQL nothing can be read after an error.
+    const mayBeTaken = dialect === 'mysql' || (insertsByTrigger && isOurs)
     for (let tries = 1; ; tries++) {
-      const outcome = await changing(executeHere, async (execute) => {
-        const result = await store(execute, rows.insert(set, keyValues), set)
-        return {
-          state: hasChanged(result) && (await written(execute, key, result.rows[0], value, next.version)),
-        }
-      }).catch(dialect === 'mysql' ? takenOrThrow : rethrow)
+      const outcome = await changing(executeHere, insertOn, !isKept).catch(mayBeTaken ? takenOrThrow : rethrow)
       if (outcome.state) return { ok: true, state: outcome.state }
       const current = await read(key)
       if (current) return { ok: false, current }

@@ -100,7 +100,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
      * Without `keyValues`, the database generates the key. If the key is taken, MySQL raises an error, and the others
      * insert nothing.
      */
-    insert(set: Assignments, keyValues: readonly unknown[] | undefined): Statement {
+    insert(set: Assignments, keyValues: readonly unknown[] | undefined, mayBeTaken = true): Statement {
       const ms = now()
       const given: Assignments = keyValues
         ? [...scope, ...plan.key.map((column, index) => [column, keyValues[index]] as const)]
@@ -113,7 +113,7 @@ export function rowsOf<T>(plan: TablePlan, dialect: SqlDialect, now: () => numbe
       ]
       const names = sql.join(all.map(([column]) => nameOf(column)))
       const contents = sql.join(all.map(([, content]) => sql`${content}`))
-      return sql<Row>`${verb.insert} into ${table} (${names}) values (${contents})${keyValues ? unlessTaken : NOTHING}${keyValues ? returning : returningKey}`
+      return sql<Row>`${verb.insert} into ${table} (${names}) values (${contents})${keyValues && mayBeTaken ? unlessTaken : NOTHING}${keyValues ? returning : returningKey}`
     },
 
     remove: (where: Condition): Statement =>

@@ -17,6 +17,10 @@ export interface Catalogue extends ColumnFacts {
   readonly isDeferred: boolean
   /** A view may not show a row that was written through it. */
   readonly isView: boolean
+  /** An INSTEAD OF trigger carries INSERT out, so ON CONFLICT is not possible. */
+  readonly insertsByTrigger: boolean
+  /** A column gives back every text as it was written, except for spaces at its end. */
+  keepsText(column: string): boolean
   /** JSON Pointers to the members that caused an INSERT or UPDATE to be refused, as far as the error tells. */
   refusedMembers(error: unknown, contents: Contents): readonly string[]
   /** Why the table cannot be used as it was described. */
@@ -27,6 +31,8 @@ const NOTHING_KNOWN: Catalogue = {
   isFinal: true,
   isDeferred: false,
   isView: false,
+  insertsByTrigger: false,
+  keepsText: () => true,
   refusedMembers: () => [],
   generated: new Set(),
   arrays: new Set(),
@@ -58,6 +64,8 @@ interface Row {
   readonly full?: string
   readonly generated: unknown
   readonly after: unknown
+  /** In MySQL: how many characters arrive where one backslash was sent. */
+  readonly backslash?: unknown
 }
 
 export function catalogueReader(plan: TablePlan, dialect: SqlDialect, execute: Execute): CatalogueReader {
@@ -116,7 +124,9 @@ async function catalogueFrom(
   return {
     isFinal: after === 0,
     isDeferred: after === 2,
-    isView: after === 3,
+    isView: after >= 3,
+    insertsByTrigger: after === 4,
+    keepsText: (column) => TEXTS[dialect].test(columns.get(column)?.type ?? 'text'),
     refusedMembers(error, contents) {
       const refused = refusedColumns(error, table, contents, dialect)
       return plan.members
@@ -125,7 +135,18 @@ async function catalogueFrom(
     },
     generated: new Set(rows.filter(({ generated }) => Number(generated) === 1).map(({ name }) => name)),
     ...(await usableTypes(plan, dialect, columns, execute)),
+    ...(Number(first.backslash) > 1 && { problem: BACKSLASH }),
   }
+}
+
+const BACKSLASH =
+  'the driver escapes values with backslashes, and sql_mode has NO_BACKSLASH_ESCAPES, so a value could become SQL; take that mode out.'
+
+const TEXTS: Readonly<Record<SqlDialect, RegExp>> = {
+  postgres: /^(?:text|varchar|bpchar|citext)$/,
+  mysql: /^(?:var)?char|text$|^varbinary|blob$/,
+  // To SQLite any other name means numbers.
+  sqlite: /^(?!.*int).*(?:char|clob|text|blob)|^$/,
 }
 
 /** If this fails, refusals only lack the names of members. */
@@ -137,14 +158,16 @@ async function constraintRows(plan: TablePlan, dialect: SqlDialect, execute: Exe
 type Ask = (table: string, dialect: SqlDialect) => RawBuilder<Row>
 
 /**
- * `after`: 0 nothing changes rows after a statement, 1 something does, 2 it does so at COMMIT, 3 it is a view. Bits of
- * tgtype: 2 is BEFORE, 64 is INSTEAD OF.
+ * `after`: 0 nothing changes rows after a statement, 1 something does, 2 it does so at COMMIT, 3 it is a view, 4
+ * with a trigger in place of INSERT. Bits of tgtype: 2 is BEFORE, 4 is INSERT, 64 is INSTEAD OF.
  */
 const postgres: Ask = (table, dialect) => sql`
   select a.attname as name, coalesce(base.typname, own.typname) as type, format_type(a.atttypid, null) as cast,
     case when own.typtype = 'd' then format_type(own.typbasetype, own.typtypmod) else format_type(a.atttypid, a.atttypmod) end as full,
     case when a.attgenerated <> '' or a.attidentity = 'a' then 1 else 0 end as generated,
-    case when c.relkind = 'v' then 3 when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
+    case when c.relkind = 'v' then (
+      select coalesce(max(4), 3) from pg_catalog.pg_trigger t where t.tgrelid = c.oid and t.tgtype & 68 = 68
+    ) when c.relkind <> 'r' or c.relhasrules or c.relhassubclass then 1 else (
       select max(case when t.tgdeferrable then 2 else 1 end) from pg_catalog.pg_trigger t
       where t.tgrelid = c.oid and not t.tgisinternal and t.tgenabled <> 'D' and t.tgtype & 66 = 0
     ) end as after
@@ -175,7 +198,8 @@ const mysql: Ask = (name) => {
       case when t.table_type = 'VIEW' then 3 when t.table_type <> 'BASE TABLE' or exists (
         select 1 from information_schema.triggers
         where event_object_schema = ${here} and event_object_table = ${table}
-      ) then 1 else 0 end as after
+      ) then 1 else 0 end as after,
+      char_length(${'\\'}) as backslash
     from information_schema.columns c
     join information_schema.tables t on t.table_schema = ${here} and t.table_name = ${table}
     where c.table_schema = ${here} and c.table_name = ${table}`
@@ -187,7 +211,8 @@ const sqlite: Ask = (name) => {
     sql`select 1 from ${sql.table(of)} where type = 'trigger' and lower(tbl_name) = lower(${table})`
   return sql`
     select x.name as name, x.type as type, case when x.hidden in (2, 3) then 1 else 0 end as generated,
-      case when exists (${triggers(`${schema}.sqlite_master`)}) or exists (${triggers('temp.sqlite_master')})
+      case when exists (select 1 from ${sql.table(`${schema}.sqlite_master`)} where type = 'view' and lower(name) = lower(${table}))
+        then 4 when exists (${triggers(`${schema}.sqlite_master`)}) or exists (${triggers('temp.sqlite_master')})
         then 1 else 0 end as after
     from pragma_table_xinfo(${table}, ${schema}) as x`
 }
