@@ -1,4 +1,5 @@
-// Many clients add one to one resource of PostgreSQL, by commit(fn) and with isolation: 'lock'.
+// Many clients add one to one resource of PostgreSQL, by commit(fn) and with isolation: 'lock'. The bound is a loop with
+// plain pg: each change is a read and an UPDATE, and waits until the one before it is on the disk.
 // npm run build && node bench/hot-key.js [clients] [seconds] [processes]
 const { fork } = require('node:child_process')
 const { Agent, request } = require('node:http')
@@ -78,6 +79,28 @@ async function measure(children, ports, isolation, clients, seconds) {
   }
 }
 
+async function bound(pool, seconds) {
+  const client = await pool.connect()
+  const until = performance.now() + seconds * 1000
+  let done = 0
+  while (performance.now() < until) {
+    const { rows } = await client.query(READ)
+    const [{ data, version }] = rows
+    const values = ['1', { count: data.count + 1 }, version]
+    const { rowCount } = await client.query({ ...UPDATE, values })
+    if (rowCount !== 1) throw new Error('The bound lost a race, and nobody else was there.')
+    done++
+  }
+  client.release()
+  return { isolation: 'the bound', 'per second': Math.round(done / seconds), 'writes each': '1.00' }
+}
+
+const READ = { name: 'read', text: `select data, version from ${TABLE.table} where id = $1`, values: ['1'] }
+const UPDATE = {
+  name: 'update',
+  text: `update ${TABLE.table} set data = $2, version = gen_random_uuid()::text where id = $1 and version = $3 returning data, version`,
+}
+
 async function main() {
   const [clients = 64, seconds = 5, processes = 1] = process.argv.slice(2).map(Number)
   const { createTableStatements } = require('express-conflict/sql')
@@ -91,8 +114,10 @@ async function main() {
   )
   const ports = await Promise.all(children.map(async (child) => (await answerOf(child)).port))
   const rows = []
-  for (const isolation of ['compare-and-swap', 'lock'])
+  for (const isolation of ['compare-and-swap', 'lock']) {
+    rows.push(await bound(pool, seconds))
     rows.push(await measure(children, ports, isolation, clients, seconds))
+  }
   console.table(rows)
   for (const child of children) child.kill()
   await pool.query(`drop table ${TABLE.table}`)
