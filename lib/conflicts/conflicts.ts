@@ -168,7 +168,10 @@ export class ConflictError extends Error {
     this.resolution = definition.resolution
     this.title = facts.title ?? definition.title
     this.facts = facts
-    Object.defineProperty(this, BRAND, { value: true })
+  }
+
+  static {
+    Object.defineProperty(ConflictError.prototype, BRAND, { value: true })
   }
 }
 

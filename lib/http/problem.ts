@@ -16,8 +16,12 @@ export interface Problem {
  * itself escapes those below U+0020.
  */
 export function formatProblem(problem: Problem): string {
-  return JSON.stringify(problem).replace(/[<>&\u007f-\u009f\u2028\u2029]/g, escapeCharacter)
+  const text = JSON.stringify(problem)
+  // Most problems have none of these characters, and `replace` is slow even then.
+  return text.search(UNSAFE) === -1 ? text : text.replace(UNSAFE, escapeCharacter)
 }
+
+const UNSAFE = /[<>&\u007f-\u009f\u2028\u2029]/g
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
