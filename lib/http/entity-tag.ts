@@ -14,14 +14,16 @@ export type TagList = '*' | readonly EntityTag[]
  * The comparison of If-Match (RFC 9110 §8.8.3.2): both tags are equal and neither is weak. So a weak tag always fails
  * If-Match.
  */
-export function strongMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
+export function strongMatch(a: EntityTag, b: EntityTag, sameOpaque: SameOpaque = Object.is): boolean {
   return !a.weak && !b.weak && sameOpaque(a.opaque, b.opaque)
 }
 
 /** The comparison of If-None-Match (RFC 9110 §8.8.3.2): both tags are equal, weak or not. */
-export function weakMatch(a: EntityTag, b: EntityTag, sameOpaque = identical): boolean {
+export function weakMatch(a: EntityTag, b: EntityTag, sameOpaque: SameOpaque = Object.is): boolean {
   return sameOpaque(a.opaque, b.opaque)
 }
+
+type SameOpaque = (a: string, b: string) => boolean
 
 /** Parses a text that consists of exactly one entity tag. */
 export function parseEntityTag(text: string): EntityTag | undefined {
@@ -65,10 +67,15 @@ export function parseTagList(field: string, maxTags = 256): TagList | undefined 
  * as `%uXXXX` for one UTF-16 code unit, so that even a lone surrogate stays distinct.
  */
 export function opaqueFromVersion(version: string): string {
-  for (let at = 0; at < version.length; at++) {
-    if (!isPlain(version.charCodeAt(at))) return encodeFrom(version, at)
-  }
-  return version
+  return version.replace(ENCODED, encodeUnit)
+}
+
+const ENCODED = /[^!#$&-~]/g
+
+function encodeUnit(unit: string): string {
+  const code = unit.charCodeAt(0)
+  const hex = code.toString(16).toUpperCase()
+  return code > 0xff ? `%u${hex.padStart(4, '0')}` : `%${hex.padStart(2, '0')}`
 }
 
 /** The inverse of `opaqueFromVersion`. */
@@ -81,14 +88,9 @@ export function versionFromOpaque(opaque: string): string {
 const TAB = 0x09
 const SPACE = 0x20
 const QUOTE = 0x22
-const PERCENT = 0x25
 const STAR = 0x2a
 const COMMA = 0x2c
 const DELETE = 0x7f
-
-function identical(a: string, b: string): boolean {
-  return a === b
-}
 
 /** Where the tag that begins at `start` ends, or -1 if no tag begins there. */
 function endOfTag(text: string, start: number): number {
@@ -116,30 +118,12 @@ function skipSpace(text: string, start: number): number {
   return at
 }
 
-function isPlain(code: number): boolean {
-  return code > SPACE && code < DELETE && code !== QUOTE && code !== PERCENT
-}
-
-function encodeFrom(version: string, start: number): string {
-  let opaque = version.slice(0, start)
-  for (let at = start; at < version.length; at++) {
-    const code = version.charCodeAt(at)
-    opaque += isPlain(code) ? version.charAt(at) : encodeUnit(code)
-  }
-  return opaque
-}
-
-function encodeUnit(code: number): string {
-  const hex = code.toString(16).toUpperCase()
-  return code > 0xff ? `%u${hex.padStart(4, '0')}` : `%${hex.padStart(2, '0')}`
-}
-
 /** The entity tags of the current representation. */
 export interface CurrentTags {
   /** The first one is shown to clients; all of them are accepted as current. */
   readonly tags: readonly EntityTag[]
   /** Compares in constant time if tags are secrets. */
-  readonly sameOpaque?: ((a: string, b: string) => boolean) | undefined
+  readonly sameOpaque?: SameOpaque | undefined
 }
 
 /** How a tag of the client differs from the current one although it means the same state. */
@@ -150,7 +134,8 @@ export function holdsCurrentTag(
   current: CurrentTags,
   matches: typeof strongMatch,
 ): boolean {
-  return given.some((tag) => isCurrentTag(tag, current, matches))
+  for (const tag of given) if (isCurrentTag(tag, current, matches)) return true
+  return false
 }
 
 /**
@@ -170,9 +155,7 @@ export function formOfCurrentTag(
 }
 
 function isCurrentTag(tag: EntityTag, current: CurrentTags, matches: typeof strongMatch): boolean {
-  for (const currentTag of current.tags) {
-    if (matches(tag, currentTag, current.sameOpaque)) return true
-  }
+  for (const each of current.tags) if (matches(tag, each, current.sameOpaque)) return true
   return false
 }
 

@@ -103,7 +103,7 @@ export function withKey(value: unknown, stored: unknown, key: string | undefined
 /** The changes of members that must not change. */
 export function forbiddenChanges(before: unknown, after: unknown, rules: MemberRules): MemberChange[] {
   const { immutable, writeOnce, arrayKeys } = rules
-  const fixed = changesIn(alike(immutable), before, after, arrayKeys)
+  const fixed = immutable ? changesIn(alike(immutable), before, after, arrayKeys) : []
   return writeOnce ? [...fixed, ...changesIn(alike(writeOnce), before, after, arrayKeys, isUnset)] : fixed
 }
 

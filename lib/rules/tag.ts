@@ -24,7 +24,7 @@ export interface TagScheme {
 
 /** The version itself. Clients can see it, for example a counter. `signature` hides it. */
 export const versionTag: TagScheme = {
-  tagsFor: ({ state }) => [tagOfStore(state) ?? strong(opaqueFromVersion(state.version))],
+  tagsFor: ({ state }) => [state.etag === undefined ? strong(opaqueFromVersion(state.version)) : parsed(state.etag)],
 }
 
 /**
@@ -79,10 +79,6 @@ function sameInConstantTime(a: string, b: string): boolean {
   // Not as latin1, in which "Ł" is the same byte as "A".
   const [left, right] = [Buffer.from(a), Buffer.from(b)]
   return left.length === right.length && timingSafeEqual(left, right)
-}
-
-function tagOfStore(state: ResourceState<unknown>): EntityTag | undefined {
-  return state.etag === undefined ? undefined : parsed(state.etag)
 }
 
 function parsed(text: string): EntityTag {

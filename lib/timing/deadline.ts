@@ -3,26 +3,19 @@ export function withDeadline<R>(work: Promise<R>, ms: number, late: () => Error)
   return new Promise((resolve, reject) => {
     let timer: NodeJS.Timeout | undefined
     let isSettled = false
-    const settle = () => {
+    const onSettled = () => {
       isSettled = true
       clearTimeout(timer)
     }
     // The app's own adapter may return a value that is not a promise.
-    Promise.resolve(work).then(
-      (result) => {
-        settle()
-        resolve(result)
-      },
-      (error: unknown) => {
-        settle()
-        reject(error)
-      },
-    )
+    const settled = Promise.resolve(work)
+    settled.then(resolve, reject)
+    settled.then(onSettled, onSettled)
     // A timer is slower than a read from memory, so it is only started if the work is not done yet.
-    void SETTLED.then(() => {
+    void DONE.then(() => {
       if (!isSettled) timer = setTimeout(() => reject(late()), ms)
     })
   })
 }
 
-const SETTLED = Promise.resolve()
+const DONE = Promise.resolve()

@@ -26,7 +26,7 @@ export interface Pauses {
   readonly signal?: AbortSignal | undefined
 }
 
-/** How long to wait between two polls: a random time up to `ms`, so that processes do not all poll at the same moment. */
+/** How long to wait between two polls: between half of `ms` and `ms`, so that processes do not all poll at once. */
 export function pollingMs(ms: number): number {
   return ms * (0.5 + Math.random() / 2)
 }

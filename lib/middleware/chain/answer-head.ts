@@ -5,15 +5,7 @@ import { cacheGroup, listWith, staleGroups } from '../../http/cache-groups'
 import { endLockOfRemoved } from '../edit-locks/edit-lock-conflict'
 import { isRetrieval } from '../preconditions/verdict'
 import { guardOf } from '../request/answer-guard'
-import {
-  type Attempt,
-  find,
-  type GuardedRequest,
-  guardedOn,
-  isDone,
-  isParent,
-  misplacedOn,
-} from '../request/guarded-request'
+import { find, type GuardedRequest, guardedOn, isDone, isParent, misplacedOn } from '../request/guarded-request'
 import { conflictOn } from '../request/refuse'
 
 /**
@@ -34,7 +26,7 @@ function correctHeads(res: Response, status: number): number {
 
 function correctHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status: number): number {
   const isSuccess = status >= 200 && status < 300
-  if (isSuccess || status === 304) demandRevalidation(guarded, res)
+  if (guarded.isSafe && (isSuccess || status === 304)) demandRevalidation(guarded, res)
   if (guarded.settings.options.cacheGroups) showGroups(guarded, res, status)
   if (isSuccess && guarded.notModifiedLate) {
     for (const field of ['Content-Type', 'Content-Length', 'Transfer-Encoding']) res.removeHeader(field)
@@ -48,7 +40,7 @@ function correctHead<T>(guarded: GuardedRequest<T>, res: ServerResponse, status:
   if (!(guarded.isSafe && status < 400) && typeof tag === 'string' && tag.startsWith('W/')) res.removeHeader('ETag')
   if (!guarded.isSafe && isSuccess) warnOfForgottenCommit(guarded)
   if (status >= 400) warnOfHiddenConflict(guarded.req, res, status)
-  if (isRemovedByApp(guarded, status)) void endLockOfRemoved(guarded, guarded.attempt)
+  if (isSuccess && guarded.settings.byApp) endLockIfRemoved(guarded, status)
   return status
 }
 
@@ -97,13 +89,10 @@ export function keepOffExpressTag(req: Request, res: Response): void {
  * If the app writes by itself, only the answer shows that it has removed the resource. 202 means that it has not done
  * so yet (RFC 9110 §15.3.3).
  */
-function isRemovedByApp<T>(
-  guarded: GuardedRequest<T>,
-  status: number,
-): guarded is GuardedRequest<T> & { readonly attempt: Attempt<T> } {
-  const { settings, progress, attempt } = guarded
-  const isThrough = status >= 200 && status < 300 && status !== 202
-  return isThrough && settings.byApp && progress.at === 'open' && attempt?.change.action === 'remove'
+function endLockIfRemoved<T>(guarded: GuardedRequest<T>, status: number): void {
+  const { progress, attempt } = guarded
+  if (status === 202 || progress.at !== 'open' || attempt?.change.action !== 'remove') return
+  void endLockOfRemoved(guarded, attempt)
 }
 
 function warnOfMisplaced(req: Request): void {

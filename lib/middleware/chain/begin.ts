@@ -21,7 +21,9 @@ export interface Placement<T> {
 export function begin<T>(req: Request, res: Response, placement: Placement<T>): GuardedRequest<T> | undefined {
   const { definition } = placement
   const { method } = req
-  if (!isAboutState(method) || isSkipped(req, definition)) return letPass(req, definition, 'skipped')
+  // OPTIONS and TRACE (RFC 9110 §9.3.7, §9.3.8) neither show a state nor change one.
+  if (method === 'OPTIONS' || method === 'TRACE' || isSkipped(req, definition))
+    return letPass(req, definition, 'skipped')
   const mounted = placement.mount(req, placement.middleware)
   const isAbove = mounted === undefined && placement.guardsBelow && !canNeverMatch(req, definition)
   const params = isAbove ? (req.params as Record<string, string>) : mounted
@@ -130,11 +132,6 @@ function isUndecided<T>(
   begun: GuardedRequest<T> | Passed<T>,
 ): begun is Passed<T> | (GuardedRequest<T> & { isAbove: true }) {
   return 'passed' in begun || begun.isAbove
-}
-
-/** OPTIONS and TRACE (RFC 9110 §9.3.7, §9.3.8) neither show a state nor change one. */
-function isAboutState(method: string): boolean {
-  return method !== 'OPTIONS' && method !== 'TRACE'
 }
 
 /**

@@ -23,18 +23,25 @@ export function chainOf<T>(
   place: Place<T> = {},
 ): ConflictMiddleware<T> {
   const { mount, key, guardsBelow } = { guardsBelow: false, ...definition, ...place }
+  const reads = stages.some(({ role }) => role === 'reads')
   const middleware: ConflictMiddleware<T> = conflictMiddleware(
     name,
     (req, res, next) => {
-      run(req, res, placement, stages, next).then((outcome) => {
+      run(req, res, chain, next).then((outcome) => {
         if (outcome === 'goes-on') next()
         else if (outcome !== 'answered') next(outcome)
       }, failing(next))
     },
     { stages: stages.map((stage) => stage.name), resource: definition },
   )
-  const placement: Placement<T> = { definition, mount, key, guardsBelow, middleware }
+  const chain: Chain<T> = { definition, mount, key, guardsBelow, middleware, stages, reads }
   return middleware
+}
+
+interface Chain<T> extends Placement<T> {
+  readonly stages: readonly Stage[]
+  /** One of the stages needs the state. */
+  readonly reads: boolean
 }
 
 /**
@@ -44,12 +51,12 @@ export function chainOf<T>(
 async function run<T>(
   req: Request,
   res: Response,
-  placement: Placement<T>,
-  stages: readonly Stage[],
+  chain: Chain<T>,
   next: (error?: unknown) => void,
 ): Promise<'goes-on' | 'answered' | ConflictError> {
+  const { stages, reads } = chain
   const [first] = stages
-  const guarded = first?.role === 'judges' ? goOn(req, placement, first.name) : begin(req, res, placement)
+  const guarded = first?.role === 'judges' ? goOn(req, chain, first.name) : begin(req, res, chain)
   if (guarded === undefined) return 'goes-on'
   // All in one function, because each nested await costs another turn of the microtask queue.
   try {
@@ -63,7 +70,7 @@ async function run<T>(
       if (entered) return refusal(guarded, entered)
     }
     guarded.stages.push(...stages)
-    if (stages.some(({ role }) => role === 'reads'))
+    if (reads)
       guarded.attempt = newAttempt(guarded, await readState(guarded, guarded.isSafe ? 'maybe-old' : 'current'), false)
     let { attempt } = guarded
     if (attempt === undefined) return 'goes-on'

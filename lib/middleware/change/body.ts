@@ -3,7 +3,7 @@ import type { Request } from 'express'
 import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { isStoredFile } from '../../contracts/stored-file'
 import { findUnsafe, type Unsafe } from '../../json/document'
-import { valueAt, withoutValueAt } from '../../json/pointer'
+import { isObject, valueAt, withoutValueAt } from '../../json/pointer'
 import type { RequestFacts, Sent } from '../request/guarded-request'
 import { bodyOf } from './json-body'
 
@@ -19,11 +19,8 @@ const MAX_DEPTH = 128
 export function mediaTypeConflict<T>({ req, method, headers }: RequestFacts<T>): ConflictError | undefined {
   if (!hasBody(headers) || isStoredFile(req.body)) return undefined
   const type = mediaTypeOf(headers)
-  if (method === 'PATCH') {
-    if (formatOf(method, type) !== undefined) return undefined
-    return unsupported(type, { 'Accept-Patch': ACCEPT_PATCH })
-  }
-  return formatOf(method, type) === undefined ? unsupported(type, { Accept: 'application/json' }) : undefined
+  if (formatOf(method, type) !== undefined) return undefined
+  return unsupported(type, method === 'PATCH' ? { 'Accept-Patch': ACCEPT_PATCH } : { Accept: 'application/json' })
 }
 
 /**
@@ -40,7 +37,7 @@ export function readBody<T>({ req, method, headers, settings }: RequestFacts<T>)
   if (!hasBody(headers) || wasEmpty(req) || known?.isEmpty) return malformed('The request has no body.')
   if (!wasParsed(req, document) || (typeof document === 'string' && !known && isStillText(document, headers)))
     throw new Error(unparsed(method, headers))
-  if (isEmptyObject(document) && known === undefined && mayHaveBeenEmpty(headers))
+  if (known === undefined && isObject(document) && Object.keys(document).length === 0 && mayHaveBeenEmpty(headers))
     return malformed('The body is empty, or an empty object that cannot be told from an empty body. Send {} alone.')
   const unsafe = unsafeDocument('The body', document)
   if (unsafe) return unsafe
@@ -96,12 +93,6 @@ function formatOf(method: string, type: string): Sent['format'] | undefined {
 
 export function isJsonType(type: string): boolean {
   return type === 'application/json' || /^application\/[\w.!#$&^-]+\+json$/.test(type)
-}
-
-function isEmptyObject(document: unknown): boolean {
-  return (
-    typeof document === 'object' && document !== null && !Array.isArray(document) && Object.keys(document).length === 0
-  )
 }
 
 /** The compressed size of `{}` in each encoding. An empty body is shorter, and a byte order mark alone is longer. */

@@ -14,7 +14,10 @@ import { inexactNumber, shortened } from '../../json/text'
  * wrong with a body, Express's parser reads it instead, and its own error is passed on.
  */
 export const parseJsonBody: RequestHandler = (req, res, next) => {
-  if (req.readableDidRead || hasNone(req)) return next()
+  const { headers } = req
+  // Express 4 makes `{}` of a missing body, and handlers of the app may rely on that.
+  const isMissing = !isExpress4 && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
+  if (req.readableDidRead || isMissing) return next()
   const length = plainLength(req)
   if (length === undefined) parse(req, res, next)
   else readPlain(length, req, res, next)
@@ -67,11 +70,6 @@ function readPlain(length: number, ...[req, res, next]: Parameters<RequestHandle
       next(error)
     })
   }
-}
-
-/** Express 4 makes `{}` of a missing body, and handlers of the app may rely on that. */
-function hasNone({ headers }: Request): boolean {
-  return !isExpress4 && headers['content-length'] === undefined && headers['transfer-encoding'] === undefined
 }
 
 const isExpress4 = 'lazyrouter' in express.application

@@ -81,7 +81,7 @@ function proposeUpdate<T>(
   sent: Sent,
 ): Proposal | Promise<Proposal> {
   const { key, settings } = guarded
-  const { schema, members } = settings
+  const { members } = settings
   const next = sent.format === 'value' ? { ok: true as const, value: sent.document } : patched(guarded, current, sent)
   if (!next.ok)
     return { ...NOTHING, conflict: patchConflict(next.failure), tellsState: next.failure.reason !== 'malformed' }
@@ -89,16 +89,11 @@ function proposeUpdate<T>(
   const unsafe = sent.format === 'json-patch' ? unsafeDocument('The patched resource', next.value) : undefined
   if (unsafe) return { ...NOTHING, conflict: unsafe, tellsState: true }
   const whole = carryHidden(next.value, current.value, members)
-  const marks = schema ? marksOfSchema(schema, current.value, whole) : NO_MARKS
-  const kept = carryReadOnlyAndWriteOnly(whole, current.value, marks, members)
-  // In a merge patch null removes a member, even one that the client cannot see.
-  const meant = sent.format === 'merge-patch' ? removeNulled(kept, sent.document, marks.writeOnly?.before) : kept
+  const own = asSchemaSays(settings, whole, current.value, sent)
+  const { marks, revealed } = own
   const tellsState = sent.format !== 'value'
-  const unseen = revealedMembers([whole, meant], current.value, marks, (it) => schema?.writeOnlyIn(it), members)
-  // A PUT leaves out what it does not name. A patch keeps it.
-  const [own, revealed] = tellsState ? [meant, unseen.pointers] : [unseen.value, []]
-  const misplaced = misplacedUnseen(current.value, own, marks, members)
-  const value = withKey(own, current.value, key, members)
+  const misplaced = misplacedUnseen(current.value, own.value, marks, members)
+  const value = withKey(own.value, current.value, key, members)
   return after(check(settings, value, true), (checked) => {
     const conflict = checked.ok ? undefined : schemaConflict(settings, checked.errors)
     const made = checked.ok ? checked.value : value
@@ -106,16 +101,27 @@ function proposeUpdate<T>(
   })
 }
 
-function marksOfSchema(
-  schema: NonNullable<Definition<unknown>['schema']>,
+/** The new value, with the stored members that a client cannot set or see according to the schema. */
+function asSchemaSays<T>(
+  { schema, members }: Pick<Definition<T>, 'schema' | 'members'>,
+  whole: unknown,
   stored: unknown,
-  next: unknown,
-): SchemaMarks {
-  // In both: members that only the server sets may be missing from the stored value.
-  return {
-    readOnly: pairOf(schema.readOnlyIn(stored), schema.readOnlyIn(next)),
-    writeOnly: pairOf(schema.writeOnlyIn(stored), schema.writeOnlyIn(next)),
+  { format, document }: Sent,
+): Required<Pick<Proposal, 'value' | 'marks' | 'revealed'>> {
+  if (schema === undefined) return { value: whole, marks: NO_MARKS, revealed: [] }
+  const marks = {
+    // From both values: members that only the server sets may be missing from the stored one.
+    readOnly: pairOf(schema.readOnlyIn(stored), schema.readOnlyIn(whole)),
+    writeOnly: pairOf(schema.writeOnlyIn(stored), schema.writeOnlyIn(whole)),
   }
+  const kept = carryReadOnlyAndWriteOnly(whole, stored, marks, members)
+  // In a merge patch null removes a member, even one that the client cannot see.
+  const meant = format === 'merge-patch' ? removeNulled(kept, document, marks.writeOnly?.before) : kept
+  const unseen = revealedMembers([whole, meant], stored, marks, schema.writeOnlyIn, members)
+  // A PUT leaves out what it does not name. A patch keeps it.
+  return format === 'value'
+    ? { value: unseen.value, marks, revealed: [] }
+    : { value: meant, marks, revealed: unseen.pointers }
 }
 
 function patched<T>(

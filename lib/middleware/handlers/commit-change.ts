@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http'
 import type { Request } from 'express'
 import { conflictOf } from '../../conflicts/conflicts'
 import { show } from '../../options'
@@ -85,7 +84,7 @@ function answerChange<T>(
   { req, res, headers, newText }: GuardedRequest<unknown>,
   { outcome, representation }: Committed<T>,
 ): void {
-  const preferred = preferredReturn(headers)
+  const preferred = headers.prefer === undefined ? undefined : preferredReturn(String(headers.prefer))
   const isApplied = preferred === 'minimal' || outcome !== 'removed'
   if (preferred !== undefined && isApplied) res.setHeader('Preference-Applied', `return=${preferred}`)
   varyByPrefer(res)
@@ -105,10 +104,9 @@ function answerChange<T>(
 const QUOTED = /"((?:[^"\\]|\\.)*)("|\\?$)/g
 
 /** RFC 7240 §2: if a preference occurs twice, the first one counts, even if its value is unknown. */
-function preferredReturn({ prefer }: IncomingHttpHeaders): 'minimal' | 'representation' | undefined {
-  if (prefer === undefined) return undefined
+function preferredReturn(prefer: string): 'minimal' | 'representation' | undefined {
   // A comma inside quotes does not separate preferences. What follows a semicolon is a parameter.
-  const unquoted = String(prefer).replace(QUOTED, (_, text: string, end: string) =>
+  const unquoted = prefer.replace(QUOTED, (_, text: string, end: string) =>
     end === '"' && /^\w+$/.test(text) ? text : '""',
   )
   const preferences = unquoted.split(',').map((preference) => (preference.split(';', 1)[0] ?? '').split('='))

@@ -62,7 +62,7 @@ function judge<T>(guarded: GuardedRequest<T>, attempt: Attempt<T>): Verdict {
   if (locks) return refused(locks)
   const verdict = header(guarded, attempt, preconditions)
   if (verdict.outcome !== 'proceed') return forgiven(guarded, attempt, verdict)
-  const conflict = staleVersion(guarded, attempt, preconditions, version)
+  const conflict = version === undefined ? undefined : staleVersion(guarded, attempt, preconditions, version)
   return conflict ? forgiven(guarded, attempt, refused(conflict)) : PROCEED
 }
 
@@ -134,9 +134,8 @@ function staleVersion<T>(
   guarded: GuardedRequest<T>,
   attempt: Attempt<T>,
   { ifMatch }: Preconditions,
-  version: string | undefined,
+  version: string,
 ): ConflictError | undefined {
-  if (version === undefined) return undefined
   const same = guarded.settings.tag.sameOpaque ?? Object.is
   if (attempt.change.current && tagsOf(guarded, attempt).some(({ opaque }) => same(opaque, version))) return undefined
   if (ifMatch !== undefined && ifMatch !== '*') return disagreement('body or query', 'If-Match')

@@ -166,12 +166,16 @@ export function misplacedOn(req: Request): string | undefined {
 
 /** Everything that is guarded on the request, in the order in which it began. */
 export function guardedOn(req: Request): GuardedRequest<unknown>[] {
-  return (entriesOn(req) ?? NONE).filter((each) => !('passed' in each)) as GuardedRequest<unknown>[]
+  const guarded: GuardedRequest<unknown>[] = []
+  for (const each of entriesOn(req) ?? NONE) if (!('passed' in each)) guarded.push(each)
+  return guarded
 }
 
 /** All locks that are held for the request, those on its parents too. */
 export function leasesOn(req: Request): Lease[] {
-  return guardedOn(req).flatMap(({ leases }) => leases)
+  const leases: Lease[] = []
+  for (const each of entriesOn(req) ?? NONE) if (!('passed' in each)) leases.push(...each.leases)
+  return leases
 }
 
 const NONE: Entry<unknown>[] = []
@@ -181,8 +185,12 @@ const NONE: Entry<unknown>[] = []
  * chain let the request through.
  */
 export function findTarget(req: Request): GuardedRequest<unknown> | undefined {
-  const entry = entriesOn(req)?.findLast((each) => ('passed' in each ? each.because === 'skipped' : !isParent(each)))
-  return entry && 'passed' in entry ? undefined : entry
+  for (const each of (entriesOn(req) ?? NONE).toReversed()) {
+    const isPassed = 'passed' in each
+    if (isPassed && each.because === 'skipped') return undefined
+    if (!isPassed && !isParent(each)) return each
+  }
+  return undefined
 }
 
 /** Committed, or reported in place of that: there is nothing left to commit. */

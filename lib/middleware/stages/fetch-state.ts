@@ -7,7 +7,6 @@ import { editLockConflict } from '../edit-locks/edit-lock-conflict'
 import { type Definition, definitionOf, type ResourceOrOptions } from '../options/definition'
 import type { EditLocks } from '../options/edit-locks'
 import { conditionsOf, truncatedHeaders } from '../preconditions/conditions'
-import { wasRemoved } from '../request/attempt'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
 import { type Allow, denial, mayCreate } from '../state/allow'
@@ -37,13 +36,16 @@ export const stateStage: Stage = {
   role: 'reads',
   prepare: ({ req }) => truncatedHeaders(req),
   check(guarded, attempt) {
-    const { stored } = attempt
-    if (isMissing(guarded, attempt)) return answerOf('not_found')
+    const { stored, change } = attempt
+    // RFC 9110 §13.2.1: conditions are not evaluated if the answer without them is not 2xx. So 404 comes first, unless
+    // the method may create.
+    if (stored === undefined && !mayCreate(guarded)) return answerOf('not_found')
     const { options, editLocks } = guarded.settings
     const { allow } = options
-    if (stored && wasRemoved(guarded, stored) && !isRepeatedRemoval(guarded) && !isRestored(guarded, stored))
+    const isRemoved = change.current === undefined
+    if (stored && isRemoved && !isRepeatedRemoval(guarded) && !isRestored(guarded, stored))
       return allow ? goneOrHidden(guarded, stored, allow) : answerOf('gone')
-    const conflict = allow ? deniedOrFrozen(guarded, stored, allow) : frozen(guarded, stored)
+    const conflict = allow ? deniedOrFrozen(guarded, attempt, allow) : frozen(guarded, attempt)
     return editLocks && !guarded.isSafe ? orLocked(guarded, attempt, editLocks, conflict) : conflict
   },
 }
@@ -59,10 +61,11 @@ async function orLocked<T>(
 
 async function deniedOrFrozen<T>(
   guarded: GuardedRequest<T>,
-  stored: ResourceState<T> | undefined,
+  attempt: Attempt<T>,
   allow: Allow<T>,
 ): Promise<ConflictError | undefined> {
-  return denial(guarded.settings.name, await allow(guarded.req, stored)) ?? frozen(guarded, stored)
+  const { req, settings } = guarded
+  return denial(settings.name, await allow(req, attempt.stored)) ?? frozen(guarded, attempt)
 }
 
 /**
@@ -85,18 +88,9 @@ function isRestored<T>(guarded: GuardedRequest<T>, { gone }: ResourceState<T>): 
   return !(conditions instanceof ConflictError) && conditions.ifNoneMatch === '*'
 }
 
-function frozen<T>(guarded: GuardedRequest<T>, stored: ResourceState<T> | undefined): ConflictError | undefined {
-  if (guarded.isSafe || stored === undefined || wasRemoved(guarded, stored)) return undefined
-  const { lifecycle } = guarded.settings
-  return lifecycle && frozenConflict(lifecycle, stored.value)
-}
-
-/**
- * RFC 9110 §13.2.1: conditions are not evaluated if the answer without them is not 2xx. So 404 comes first, unless the
- * method may create.
- */
-function isMissing<T>(guarded: GuardedRequest<T>, { stored }: Attempt<T>): boolean {
-  return stored === undefined && !mayCreate(guarded)
+function frozen<T>({ isSafe, settings }: GuardedRequest<T>, { change }: Attempt<T>): ConflictError | undefined {
+  const { lifecycle } = settings
+  return isSafe || !lifecycle || !change.current ? undefined : frozenConflict(lifecycle, change.current.value)
 }
 
 /**
