@@ -7,7 +7,7 @@ const { fileLocks } = require('express-conflict/file')
 const { postgresLocks } = require('express-conflict/postgres')
 const { redisLocks } = require('express-conflict/redis')
 require('../../spec/ts-hook.js')
-const { lockQueue } = require('../../lib/timing/lock-queue')
+const { lockQueue } = require('../../lib/timing/line')
 
 const REDIS = process.env.CONFLICT_REDIS_URL ?? 'redis://127.0.0.1:6379/0'
 const POSTGRES = process.env.CONFLICT_POSTGRES_URL ?? 'postgres://postgres@127.0.0.1:5432/test'

@@ -1,3 +1,5 @@
+import { decodedSegment } from './if-header'
+
 /** What a change has made stale in caches. */
 export interface Purge {
   /**
@@ -32,4 +34,36 @@ function plain(text: string): string {
     /[!'()*.]/g,
     (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
   )
+}
+
+/**
+ * What caches should forget after a change. `url` is that of the request, and `location` that of the resource, if it is
+ * known to be another one. `isNew`: the request has created the resource, so `url` is that of its collection.
+ */
+export function purgeOf(
+  { name, key, isNew }: { readonly name: string; readonly key: string | undefined; readonly isNew: boolean },
+  url: string,
+  location: string | undefined,
+): Purge {
+  const sent = pathOf(url)
+  const path = location === undefined ? upToKey(sent, key) : pathOf(location, url)
+  const above = path.slice(0, path.lastIndexOf('/')) || '/'
+  const paths = new Set([path, above, ...(isNew ? [sent] : [])])
+  return { paths: [...paths], groups: staleGroups(name, key) }
+}
+
+/** An action, or another resource below, has a longer path than the resource itself. */
+function upToKey(path: string, key: string | undefined): string {
+  const segments = path.split('/')
+  const at = segments.findLastIndex((segment) => decodedSegment(segment) === key)
+  return at === -1 ? path : segments.slice(0, at + 1).join('/')
+}
+
+/** The path, without host, query and trailing slashes. `base` is the path that a relative reference is resolved against. */
+function pathOf(reference: string, base = '/'): string {
+  // Two slashes at the start would be read as a host.
+  const from = `http://app/${base.replace(/^\/+/, '')}`
+  const url = reference.startsWith('//') ? reference.replace(/^\/+/, '/') : reference
+  const path = URL.canParse(url, from) ? new URL(url, from).pathname : url
+  return path.replace(/\/+$/, '') || '/'
 }

@@ -70,11 +70,11 @@ const BASE = 'http://this.host'
 
 function pathOf(uri: string): string | undefined {
   if (!URL.canParse(uri, BASE)) return undefined
-  return JSON.stringify(new URL(uri, BASE).pathname.replace(/\/+$/, '').split('/').map(decoded))
+  return JSON.stringify(new URL(uri, BASE).pathname.replace(/\/+$/, '').split('/').map(decodedSegment))
 }
 
-/** A segment with an invalid encoding is compared undecoded. */
-function decoded(segment: string): string {
+/** The text of a segment of a path. A segment with an invalid encoding stays as it is. */
+export function decodedSegment(segment: string): string {
   try {
     return decodeURIComponent(segment)
   } catch {

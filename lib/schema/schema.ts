@@ -1,8 +1,7 @@
 import { formatPointer, isContainer, valueAt, withValueAt } from '../json/pointer'
 import { type AjvInstance, quietAjv } from './ajv'
 import { type Annotations, annotationsIn } from './annotations'
-import { jsonSchema } from './json-schema'
-import type { Checked, SchemaCheck, SchemaError } from './schema-check'
+import { type Checked, jsonSchema, type SchemaCheck, type SchemaError } from './json-schema'
 
 /** The type of the value from a schema: the output of a Standard Schema, or the static type of TypeBox before 1.0. */
 type OutputOf<Schema, Otherwise> = Schema extends {

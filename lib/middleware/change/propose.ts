@@ -15,7 +15,7 @@ import {
   type SchemaMarks,
   withKey,
 } from '../../rules/protected-members'
-import type { Checked, SchemaError } from '../../schema/schema-check'
+import type { Checked, SchemaError } from '../../schema/json-schema'
 import { belowRequest, type Definition } from '../options/definition'
 import type { Attempt, GuardedRequest, RequestFacts, Sent } from '../request/guarded-request'
 import { representationOf, shownMembers } from '../request/validators'

@@ -2,6 +2,7 @@ import { validateHeaderValue } from 'node:http'
 import { ConflictError } from '../../conflicts/conflicts'
 import { type ConflictEvents, callListener, publish, warn } from '../../conflicts/events'
 import type { ResourceState } from '../../contracts/adapter'
+import { purgeOf } from '../../http/cache-groups'
 import { type EntityTag, formatEntityTag } from '../../http/entity-tag'
 import type { KeptAnswer } from '../../idempotency/record'
 import { changedPointers, sameJson } from '../../json/equal'
@@ -13,7 +14,6 @@ import { claimOn } from '../request/claimed-request'
 import type { Attempt, GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
 import { representationOf, show, showValidators, tagsFor } from '../request/validators'
-import { purgeOf } from './purge'
 
 /** The result of a commit. `unchanged`: the change had been made before, so nothing was written. */
 export type Committed<T> =
@@ -41,12 +41,13 @@ export function committed<T>(
   state: ResourceState<T> | undefined,
   tries: number,
 ): Committed<T> {
-  const { settings, res, key = '' } = guarded
+  const { settings, req, res, key = '' } = guarded
   guarded.progress = COMMITTED
   const outcome = state === undefined ? 'removed' : change.current === undefined ? 'created' : 'replaced'
   const location = state && locationOfNew(guarded, change)
   const { onCommitted } = settings.options
-  const purge = () => purgeOf(guarded, location ?? locationByApp(guarded))
+  const about = { name: settings.name, key: guarded.key, isNew: guarded.isNew }
+  const purge = () => purgeOf(about, req.originalUrl, location ?? locationByApp(guarded))
   if (onCommitted) {
     const conditional = isConditional(guarded)
     callListener(() =>

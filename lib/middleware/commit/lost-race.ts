@@ -1,6 +1,6 @@
 import { ConflictError } from '../../conflicts/conflicts'
 import type { ResourceState } from '../../contracts/adapter'
-import { type LockQueue, lockQueue } from '../../timing/lock-queue'
+import { type LockQueue, lockQueue } from '../../timing/line'
 import { pause } from '../../timing/pause'
 import { retryAfterS } from '../../timing/retry-after'
 import { conditionsOf, versionNamedBy } from '../preconditions/conditions'

@@ -17,8 +17,7 @@ import {
 import type { EditLock, EditLocks } from '../options/edit-locks'
 import { wasRemoved } from '../request/attempt'
 import type { GuardedRequest } from '../request/guarded-request'
-import { isStillAllowed } from '../state/allow'
-import { readState } from '../state/store-call'
+import { isStillAllowed, readState } from '../state/store-call'
 
 /** A lock that the caller has now. */
 export interface OwnLock<T> {

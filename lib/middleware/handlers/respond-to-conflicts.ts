@@ -6,7 +6,6 @@ import { recogniseStoreError } from '../../conflicts/store-errors'
 import { formatProblem, PROBLEM_JSON } from '../../http/problem'
 import { refuseUnknown } from '../../options'
 import { refuseMounted } from '../options/mount'
-import { noteConflict } from '../request/claimed-request'
 import { type ConflictLogger, conflictLog, keepLog, loggerOf } from '../request/conflict-log'
 import { failing } from '../request/conflict-middleware'
 import { findTarget, type GuardedRequest, guardedOn } from '../request/guarded-request'
@@ -66,7 +65,6 @@ export function respondToConflicts(options: RespondOptions = {}): ErrorRequestHa
 
     function respond(refused: ConflictError): void {
       const instance = instanceOf(req, refused)
-      noteConflict(req, refused)
       callListener(() => log({ req, guarded: innermost(req), conflict: refused, instance, enforced: true }))
       answer(res, refused, formatProblem(toProblem(refused, typePrefix, instance)))
     }

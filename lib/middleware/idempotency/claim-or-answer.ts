@@ -10,7 +10,7 @@ import { retryAfterS } from '../../timing/retry-after'
 import type { IdempotencySettings } from '../options/idempotency-options'
 import type { GuardedRequest } from '../request/guarded-request'
 import { aboutResource } from '../request/route'
-import { isStillAllowed } from '../state/allow'
+import { isStillAllowed } from '../state/store-call'
 import { keepAnswer, shareAnswer } from './keep-answer'
 
 type Answered = ConflictError | 'answered' | undefined

@@ -6,6 +6,7 @@ import { retryLater } from '../../idempotency/store-with-deadline'
 import type { IdempotencySettings } from '../options/idempotency-options'
 import { type ClaimedRequest, rememberClaim } from '../request/claimed-request'
 import { type GuardedRequest, guardedOn } from '../request/guarded-request'
+import { conflictOn } from '../request/refuse'
 import { captureAnswer } from './capture-answer'
 
 /** Lets a request with a key run. Its outcome is stored before any part of its answer is sent. */
@@ -54,12 +55,13 @@ function openTransactionsOn(req: Request) {
 
 async function settleKey<T>(
   { req }: GuardedRequest<T>,
-  { conflict, isInDoubt, committed }: ClaimedRequest,
+  { isInDoubt, committed }: ClaimedRequest,
   claim: Claim,
   answer: KeptAnswer,
   isWhole: boolean,
 ): Promise<unknown> {
   const { status } = answer
+  const conflict = conflictOn(req)
   const key = keyAfterAnswer({
     method: req.method,
     status,

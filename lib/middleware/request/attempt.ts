@@ -42,6 +42,11 @@ export function wasRemoved<T>({ settings }: GuardedRequest<T>, stored: ResourceS
   return stored.gone === true || (settings.lifecycle !== undefined && isGone(settings.lifecycle, stored.value))
 }
 
+/** Whether the request may create the resource, by its method and the `create` option. */
+export function mayCreate<T>({ method, settings, isNew, isAbove }: GuardedRequest<T>): boolean {
+  return !isAbove && settings.create.has(method as 'PUT' | 'POST') && (method === 'PUT' || isNew)
+}
+
 function actionOf<T>({ method, isSafe, isNew }: GuardedRequest<T>, current: ResourceState<T> | undefined): Action {
   if (isSafe) return 'read'
   switch (method) {

@@ -1,5 +1,4 @@
 import type { Request } from 'express'
-import type { ConflictError } from '../../conflicts/conflicts'
 import type { ExpiringStore } from '../../contracts/store'
 import type { Claim } from '../../idempotency/claim'
 import type { KeptAnswer } from '../../idempotency/record'
@@ -9,8 +8,6 @@ export interface ClaimedRequest {
   /** `undefined`: it came without a key. */
   readonly claim: Claim | undefined
   readonly store: ExpiringStore
-  /** The latest conflict. The status of the answer shows whether the client got it. */
-  conflict: ConflictError | undefined
   /** The handler failed after it had begun, so what it did is unknown. */
   isInDoubt: boolean
   /** Makes the answer for a repetition, if the change was committed and its own answer is never kept. */
@@ -29,13 +26,8 @@ export function claimOn(req: Request): ClaimedRequest | undefined {
 }
 
 export function rememberClaim(req: Request, store: ExpiringStore, claim: Claim | undefined): ClaimedRequest {
-  const claimed = { claim, store, conflict: undefined, isInDoubt: false, committed: undefined }
+  const claimed = { claim, store, isInDoubt: false, committed: undefined }
   const carrier = req.rawHeaders as Carrier
   carrier[CLAIMED] = claimed
   return claimed
-}
-
-export function noteConflict(req: Request, conflict: ConflictError): void {
-  const claimed = claimOn(req)
-  if (claimed) claimed.conflict = conflict
 }

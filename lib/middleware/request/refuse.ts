@@ -4,7 +4,6 @@ import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { callListener, publish } from '../../conflicts/events'
 import { changedPointers } from '../../json/equal'
 import type { ConflictEvent } from '../options/options'
-import { noteConflict } from './claimed-request'
 import { logFor } from './conflict-log'
 import type { GuardedRequest } from './guarded-request'
 import { aboutResource } from './route'
@@ -27,7 +26,6 @@ export function refusal<T>(
 /** Notifies listeners of a conflict once, although both the chain and the responder see it. */
 export function announced<T>(guarded: GuardedRequest<T>, conflict: ConflictError): ConflictError {
   const { req } = guarded
-  noteConflict(req, conflict)
   if (latestOn(req)?.conflict === conflict) return conflict
   const { instance } = occurrenceOf(req, conflict)
   notifyListeners(guarded, { conflict, instance, enforced: true })
@@ -77,7 +75,7 @@ export function publishUnguarded(req: Request, conflict: ConflictError): void {
   }))
 }
 
-/** The latest conflict of the request. */
+/** The latest conflict of the request. The status of the answer shows whether the client got it. */
 export function conflictOn(req: Request): ConflictError | undefined {
   return latestOn(req)?.conflict
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { ResourceMessage } from '../../conflicts/events'
+import { decodedSegment } from '../../http/if-header'
 import type { GuardedRequest } from './guarded-request'
 
 /** The part of a message that describes the resource of a request. Only computed if somebody has subscribed. */
@@ -27,7 +28,7 @@ function routeOf<T>({ req, settings, key, isNew }: GuardedRequest<T>): string | 
   const tail = [own, route?.path].filter((path) => typeof path === 'string').map((path) => segmentsOf(path))
   const pattern = tail.find((segments) => fits(segments, sent)) ?? []
   const base = sent.slice(0, sent.length - pattern.length).map((segment) => {
-    const value = decoded(segment)
+    const value = decodedSegment(segment)
     const name = Object.keys(params).find((each) => params[each] === value) ?? (value === key ? 'id' : undefined)
     return name === undefined ? bounded(segment) : `:${name}`
   })
@@ -51,12 +52,4 @@ function fits(pattern: readonly string[], sent: readonly string[]): boolean {
 function bounded(segment: string): string {
   const literal = segment.toLowerCase()
   return /^(?:v\d{1,2}|[a-z][a-z_.-]{0,39})$/.test(literal) ? literal : ':param'
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment)
-  } catch {
-    return segment
-  }
 }

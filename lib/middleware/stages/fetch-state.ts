@@ -7,9 +7,10 @@ import { editLockConflict } from '../edit-locks/edit-lock-conflict'
 import { type Definition, definitionOf, type ResourceOrOptions } from '../options/definition'
 import type { EditLocks } from '../options/edit-locks'
 import { conditionsOf, truncatedHeaders } from '../preconditions/conditions'
+import { mayCreate } from '../request/attempt'
 import type { ConflictMiddleware } from '../request/conflict-middleware'
 import type { Attempt, GuardedRequest, Stage } from '../request/guarded-request'
-import { type Allow, denial, mayCreate } from '../state/allow'
+import { type Allow, denial } from '../state/store-call'
 
 /**
  * Stage 3: reads the state once, and refuses what the state and the caller alone decide: missing, gone, denied, frozen.

@@ -1,10 +1,13 @@
+import { answerOf, type ConflictError } from '../../conflicts/conflicts'
 import { isHeard, publish } from '../../conflicts/events'
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
 import { noAnswerWithin } from '../../contracts/store-fault'
 import { sameJson } from '../../json/equal'
-import { show } from '../../options'
+import { checkOptions, show } from '../../options'
 import { withDeadline } from '../../timing/deadline'
+import { type ConflictOptions, DENIAL } from '../options/options'
+import { mayCreate } from '../request/attempt'
 import type { GuardedRequest } from '../request/guarded-request'
 import { findsNothing, storeRefusal } from './store-conflict'
 
@@ -52,6 +55,30 @@ export async function readState<T>(
 /** Keeps a state that was already read, for the next `readState`. */
 export function readAhead<T>(guarded: GuardedRequest<T>, state: ResourceState<T> | undefined): void {
   guarded.readAhead = { state }
+}
+
+export type Allow<T> = NonNullable<ConflictOptions<T>['allow']>
+
+/** The conflict that a result of `allow` stands for, if any. */
+export function denial(name: string, answer: Awaited<ReturnType<Allow<unknown>>>): ConflictError | undefined {
+  if (answer === undefined || answer === null || answer === true) return undefined
+  if (typeof answer === 'object') checkOptions(`allow of the ${name}`, answer, DENIAL)
+  const {
+    detail,
+    type,
+    as = 'denied',
+  } = typeof answer === 'object' ? answer : { detail: answer === false ? undefined : String(answer) }
+  return answerOf(as === 'not_found' ? 'not_found' : 'denied', { detail, type })
+}
+
+/** Asks `allow` whether the caller may see the resource, for requests that skip the state checks. */
+export async function isStillAllowed<T>(guarded: GuardedRequest<T>): Promise<ConflictError | undefined> {
+  const { allow } = guarded.settings.options
+  if (allow === undefined) return undefined
+  const stored = await readState(guarded)
+  // Without a resource there is nothing to ask about, unless the request may create one.
+  if (stored === undefined && !mayCreate(guarded)) return undefined
+  return denial(guarded.settings.name, await allow(guarded.req, stored))
 }
 
 /** Makes a call that changes something. If it may have succeeded, it is not reported as failed. */
