@@ -1,3 +1,6 @@
+import type { Answer } from './options'
+import type { Reply } from './send-with-retries'
+
 /** A resource as it was last seen. */
 export interface Seen {
   readonly etag: string | null
@@ -54,4 +57,42 @@ export function changeCondition(method: string, url: string, seen: Seen | undefi
   if (etag) return { 'If-Match': etag.slice('W/'.length) }
   if (!seen && method === 'PUT') return { 'If-None-Match': '*' }
   throw new TypeError(`${method} ${url} would be blind. Read it first (is its ETag exposed?), or say condition: '*'.`)
+}
+
+export function isGone({ status }: Reply): boolean {
+  return status === 404 || status === 410
+}
+
+/** Whether the answer proves a change: by its status, a strong tag or a preference. Express puts weak tags on all answers. */
+export function namesState({ status, headers }: Reply): boolean {
+  return /20[14]/.test(`${status}`) || /^"/.test(headers.get('ETag') ?? '') || headers.has('Preference-Applied')
+}
+
+/** Whether a read after a change shows that the change was made. */
+export function isChanged(method: string, seen: Seen | undefined, now: Reply): boolean {
+  if (now.refusal || !seen) return now.refusal ? method === 'DELETE' && isGone(now) : namesState(now)
+  const { etag, lastModified } = seenIn(now.headers, '')
+  const before = seen.etag ?? seen.lastModified
+  return (etag ?? lastModified ?? before) !== before
+}
+
+export function answerOf(url: string, { status, headers }: Reply, text: string): Answer<unknown> {
+  const named = headers.get('Location')
+  const location = named && new URL(named, url).href
+  return {
+    url: location ?? url,
+    status,
+    value: text ? JSON.parse(text) : undefined,
+    etag: headers.get('ETag'),
+    location,
+    headers,
+  }
+}
+
+/** Whether the body shows the resource. Otherwise it only describes the result (RFC 9110 §6.4.1, RFC 7240 §4.2). */
+export function showsResource(url: string, { headers, text }: Reply): boolean {
+  if (!text) return false
+  const shown = headers.get('Content-Location')
+  if (shown) return new URL(shown, url).href === url
+  return /\breturn\s*=\s*"?representation/i.test(headers.get('Preference-Applied') ?? '')
 }

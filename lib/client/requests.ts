@@ -1,6 +1,18 @@
 import { sameJson } from '../json/equal'
 import { refuseUnknown } from '../options'
-import { changeCondition, type Memory, memoryOf, readCondition, type Seen, seenIn } from './memory'
+import {
+  answerOf,
+  changeCondition,
+  isChanged,
+  isGone,
+  type Memory,
+  memoryOf,
+  namesState,
+  readCondition,
+  type Seen,
+  seenIn,
+  showsResource,
+} from './memory'
 import {
   type Answer,
   type ChangeOptions,
@@ -172,45 +184,8 @@ export function requestsOf(options: ClientOptions): Requests {
   }
 }
 
-function isGone({ status }: Reply): boolean {
-  return status === 404 || status === 410
-}
-
 function changedMeanwhile(): ProblemError {
   return refusalWith('precondition_failed', 'It has changed', { status: 412, headers: new Headers() })
-}
-
-/** Whether the answer proves a change: by its status, a strong tag or a preference. Express puts weak tags on all answers. */
-function namesState({ status, headers }: Reply): boolean {
-  return /20[14]/.test(`${status}`) || /^"/.test(headers.get('ETag') ?? '') || headers.has('Preference-Applied')
-}
-
-function isChanged(method: string, seen: Seen | undefined, now: Reply): boolean {
-  if (now.refusal || !seen) return now.refusal ? method === 'DELETE' && isGone(now) : namesState(now)
-  const { etag, lastModified } = seenIn(now.headers, '')
-  const before = seen.etag ?? seen.lastModified
-  return (etag ?? lastModified ?? before) !== before
-}
-
-function answerOf(url: string, { status, headers }: Reply, text: string): Answer<unknown> {
-  const named = headers.get('Location')
-  const location = named && new URL(named, url).href
-  return {
-    url: location ?? url,
-    status,
-    value: text ? JSON.parse(text) : undefined,
-    etag: headers.get('ETag'),
-    location,
-    headers,
-  }
-}
-
-/** Whether the body shows the resource. Otherwise it only describes the result (RFC 9110 §6.4.1, RFC 7240 §4.2). */
-function showsResource(url: string, { headers, text }: Reply): boolean {
-  if (!text) return false
-  const shown = headers.get('Content-Location')
-  if (shown) return new URL(shown, url).href === url
-  return /\breturn\s*=\s*"?representation/i.test(headers.get('Preference-Applied') ?? '')
 }
 
 /** A PATCH with an array is a JSON Patch (RFC 6902), with anything else a merge patch (RFC 7396). */

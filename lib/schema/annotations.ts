@@ -1,5 +1,6 @@
 import type { Marks } from '../json/marks'
 import { isContainer, isObject, type JsonObject } from '../json/pointer'
+import { addChild, evaluatedIn, MARKED, marksIn, merge, NOTHING, type Note, ONLY_MARKED, type Outcome } from './notes'
 import { type Engine, type SchemaGraph, type SchemaNode, schemaGraph } from './schema-node'
 
 export type Annotation = 'readOnly' | 'writeOnly'
@@ -63,23 +64,6 @@ function saysItself(node: SchemaNode, annotation: Annotation, seen: Set<SchemaNo
   if (node.schema[annotation] === true) return true
   const same = [...node.list('allOf'), ...(node.ref ? [node.ref] : [])]
   return same.some((each) => saysItself(each, annotation, seen))
-}
-
-/** The result of a subschema that holds for one value. */
-interface Outcome {
-  note: Note | undefined
-  /** The note is not shared with another outcome, so children may be added to it. */
-  isOwn: boolean
-  /** Evaluated names and indexes, for `unevaluatedProperties` and `unevaluatedItems`. */
-  evaluated: Set<string> | undefined
-}
-
-interface Note {
-  readonly marked: boolean
-  readonly isArray: boolean
-  readonly children: Map<string, Note> | undefined
-  /** Made when somebody looks. */
-  marks?: Marks
 }
 
 /** The dynamic scope: the schema resources that were entered on the way, which `$dynamicRef` searches. */
@@ -331,68 +315,4 @@ function reaching({ nodes, nodesBelow }: SchemaGraph, annotation: Annotation): S
       open.push(each)
     }
   return found
-}
-
-const MARKED: Note = { marked: true, isArray: false, children: undefined }
-
-/** Shared by all values of which nothing is said, or nothing but that. */
-const NOTHING: Outcome = Object.freeze({ note: undefined, isOwn: false, evaluated: undefined })
-const ONLY_MARKED: Outcome = Object.freeze({ note: MARKED, isOwn: false, evaluated: undefined })
-
-function evaluatedIn(outcome: Outcome): Set<string> {
-  outcome.evaluated ??= new Set()
-  return outcome.evaluated
-}
-
-function merge(into: Outcome, from: Outcome): void {
-  if (from.note) {
-    into.note = into.note ? together(into.note, from.note) : from.note
-    into.isOwn = false
-  }
-  if (from.evaluated) for (const each of from.evaluated) evaluatedIn(into).add(each)
-}
-
-/** Changes neither of the two, because one may be remembered for another branch. */
-function together(one: Note, two: Note): Note {
-  if (one.marked || two.marked) return MARKED
-  const children = new Map(one.children)
-  for (const [name, child] of two.children ?? []) {
-    const known = children.get(name)
-    children.set(name, known ? together(known, child) : child)
-  }
-  return { marked: false, isArray: one.isArray, children }
-}
-
-function addChild(into: Outcome, name: string, child: Note, isArray: boolean): void {
-  if (into.note?.marked) return
-  if (into.note === undefined || !into.isOwn) {
-    into.note = { marked: false, isArray, children: new Map(into.note?.children) }
-    into.isOwn = true
-  }
-  const known = into.note.children?.get(name)
-  into.note.children?.set(name, known ? together(known, child) : child)
-}
-
-const NO_MARKS: Marks = { marked: false, names: [], isNamed: () => false, below: () => undefined }
-const ALL_MARKED: Marks = { ...NO_MARKS, marked: true }
-
-function marksIn(note: Note): Marks {
-  note.marks ??= newMarks(note)
-  return note.marks
-}
-
-/** Items are entities of their own, members are not. */
-function newMarks({ marked, isArray, children }: Note): Marks {
-  if (marked) return ALL_MARKED
-  if (children === undefined) return NO_MARKS
-  return {
-    marked,
-    names: isArray ? [] : [...children.keys()],
-    isNamed: (name) => !isArray && children.has(name),
-    every: isArray ? NO_MARKS : undefined,
-    below(name) {
-      const note = children.get(name)
-      return note && marksIn(note)
-    },
-  }
 }
