@@ -110,6 +110,30 @@ test('two branches that refer to the schema itself are each looked at once for e
   expect(pointers(found)).toHaveLength(100)
 })
 
+test('items and members of one shape are told apart', () => {
+  const readOnly = { readOnly: true }
+  const within = (name: string) => ({ properties: { in: { properties: { [name]: readOnly } } } })
+  const schema = {
+    properties: { a: within('x'), b: within('y'), c: { items: readOnly }, d: { properties: { 0: readOnly } } },
+  }
+  const value = { a: { in: { x: 1 } }, b: { in: { y: 1 } }, c: [1], d: { 0: 1 } }
+  const found = annotationsIn(schema, new Map(), engineOf(schema))?.of('readOnly')?.(value)
+  expect(pointers(found)).toEqual(['/a/in/x', '/b/in/y', '/c/0', '/d/0'])
+  expect([found?.below('c')?.every !== undefined, found?.below('d')?.every]).toEqual([true, undefined])
+})
+
+test.each([
+  [{ maxContains: 1 }, [1], true],
+  [{ maxContains: 1 }, [1, 1], false],
+  [{ minContains: 2 }, [1], false],
+  [{ minContains: 2 }, [1, 1], true],
+  [{ minContains: 0 }, [], true],
+  [{}, [], false],
+])('contains with %j of %j: %s', (bounds, value, holds) => {
+  const schema = { contains: { const: 1 }, ...bounds }
+  expect(holdsIn(schema, new Map(), engineOf(schema))(value)).toBe(holds)
+})
+
 test('a reference to nowhere is told when the app starts', () => {
   const schema = { properties: { a: { readOnly: true }, b: { $ref: '#/$defs/none' } } }
   expect(() => annotationsIn(schema, new Map(), engineOf(schema))).toThrow('refers to "#/$defs/none"')
