@@ -164,6 +164,13 @@ describe('an answer that is no success', () => {
     expect(shown(await request(app).get('/articles/1').expect(status))).toEqual([undefined, undefined])
   })
 
+  test('GET 412 by the handler: the tag stays, because it names the state that the client now has', async () => {
+    const { app, tag } = await failing((_req, res) => {
+      res.status(412).end()
+    })
+    expect((await request(app).get('/articles/1').expect(412)).headers.etag).toBe(tag)
+  })
+
   test('a handler that throws: none', async () => {
     const { app } = await failing(() => {
       throw new Error('broken')
