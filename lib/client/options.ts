@@ -123,12 +123,12 @@ const aCount = (least: number): Expectation => ({
 /** The options of all kinds of requests. TypeScript checks which of them a request has; this only finds misspelt ones. */
 export const REQUEST_OPTIONS = 'headers signal deadlineMs condition from resolve idempotencyKey at onRefused'.split(' ')
 
-/** The check of each option of a client. Resolvers and `arrayKeys` are checked where they are used. */
+/** The check of each option of a client. Resolvers are checked where they are used, and so are the pointers in `arrayKeys`. */
 export const CLIENT_OPTIONS: Readonly<Record<string, Expectation>> = {
   baseUrl: aText('a URL, such as "/api/articles"'),
   headers: anObject,
   resolve: anything,
-  arrayKeys: anything,
+  arrayKeys: anObject,
   deadlineMs: { holds: (value) => typeof value === 'number' && value > 0, what: 'a number of milliseconds above 0' },
   tries: /* @__PURE__ */ aCount(1),
   maxRemembered: /* @__PURE__ */ aCount(0),

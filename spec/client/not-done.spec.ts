@@ -265,6 +265,7 @@ describe('options', () => {
     [{ idempotencyKeys: 'no' }, 'idempotencyKeys has to be true or false; got "no".'],
     [{ fetch: 'fetch' }, 'fetch has to be a function; got "fetch".'],
     [{ headers: 'Authorization' }, 'headers has to be an object; got "Authorization".'],
+    [{ arrayKeys: ['/items'] }, 'arrayKeys has to be an object; got ["/items"].'],
     [{ baseUrl: 5 }, 'baseUrl has to be a URL, such as "/api/articles"; got 5.'],
   ])('%j is refused with what was meant', (options, message) => {
     expect(() => createClient(options as object)).toThrow(message)

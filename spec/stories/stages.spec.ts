@@ -133,3 +133,17 @@ describe('resourceOf', () => {
     expect(body).toEqual(['article', '1', 'replace', { title: 'first' }, null, false])
   })
 })
+
+test('a PUT without validateChange shows no tag of what the handler made: nothing says that it is what was sent', async () => {
+  const { adapter, stored } = await shelf()
+  const article = defineResource<Doc>({ name: 'article', adapter })
+  const handler: RequestHandler = (req, res, next) => {
+    resourceOf(req, article)
+      .commit({ title: 'own' })
+      .then(({ representation }) => res.json(representation), next)
+  }
+  const app = appOf((all) => all.put('/articles/:id', fetchState(article), handler))
+  const { status, headers } = await request(app).put('/articles/1').send({ title: 'sent' })
+  expect([status, headers.etag, headers['last-modified']]).toEqual([200, undefined, undefined])
+  expect(await stored()).toEqual({ title: 'own' })
+})
