@@ -114,6 +114,13 @@ describe('merge: disjoint', () => {
     expect((await patch([{ op: 'test', path: '/secret', value: 's' }, edit])).status).toBe(200)
   })
 
+  test('a request that names two states is not merged: nothing tells which of them it was made from', async () => {
+    const it = await notes({ title: 'theirs' }, { preconditions: { versionField: '/version' } })
+    const answer = await it.patch({ body: 'mine', version: it.current.slice(1, -1) })
+    expect([answer.status, answer.headers['merged-with']]).toEqual([412, undefined])
+    expect(await it.stored()).toMatchObject({ title: 'theirs', body: 'a' })
+  })
+
   test('a PUT goes through as the change that it was made as', async () => {
     const { put, stored } = await notes({ title: 'theirs' })
     const answer = await put({ ...FIRST, body: 'mine' })
