@@ -95,10 +95,15 @@ export function asyncHandler<Req = Request, Res = Response>(
  */
 export function makeDictionaries(req: Request, res: Response): void {
   if (areClassesShared) return
-  const { next } = req
-  if (next !== undefined && Reflect.deleteProperty(req, 'next')) req.next = next
-  const { locals } = res
-  if (locals !== undefined && Reflect.deleteProperty(res, 'locals')) res.locals = locals
+  takeOutAndPutBack(req, 'next')
+  takeOutAndPutBack(res, 'locals')
+}
+
+/** As the app has made it: with its getter, or read-only. */
+function takeOutAndPutBack(object: object, name: string): void {
+  const member = Reflect.getOwnPropertyDescriptor(object, name)
+  if (member === undefined || !Reflect.isExtensible(object)) return
+  if (Reflect.deleteProperty(object, name)) Reflect.defineProperty(object, name, member)
 }
 
 const areClassesShared = Number.parseInt(process.versions.node, 10) >= 24

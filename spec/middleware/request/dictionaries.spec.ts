@@ -2,6 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import express, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import request from 'supertest'
 import { commitChange, detectConflicts, memoryAdapter, resourceRouter } from '../../../lib'
+import { makeDictionaries } from '../../../lib/middleware/request/conflict-middleware'
 
 setFlagsFromString('--allow-natives-syntax')
 const hasHiddenClass = new Function('object', 'return %HasFastProperties(object)') as (object: object) => boolean
@@ -58,16 +59,39 @@ function membersOf(object: object) {
     .map((name) => [name, Object.getOwnPropertyDescriptor(object, name)?.enumerable])
 }
 
-test('what cannot be taken out stays', async () => {
-  const app = express()
-  app.use((_req, res, next) => {
-    Object.defineProperty(res, 'locals', {
-      value: Object.freeze({ user: 'Ada' }),
-      configurable: false,
-      writable: false,
-    })
-    next()
+const user = () => 'Ada'
+
+const ODD_MEMBERS: [string, PropertyDescriptor][] = [
+  ['fixed', { value: 'Ada', configurable: false, writable: false, enumerable: true }],
+  ['read-only', { value: 'Ada', configurable: true, writable: false, enumerable: true }],
+  ['not listed', { value: 'Ada', configurable: true, writable: true, enumerable: false }],
+  ['with a getter', { get: user, configurable: true, enumerable: true }],
+  ['with a getter and a setter', { get: user, set: () => undefined, configurable: true, enumerable: true }],
+]
+
+describe.each(ODD_MEMBERS)('a member that is %s', (_name, member) => {
+  const made = () => {
+    const odd = () => Object.defineProperties({}, { next: member, locals: member })
+    return [odd() as Request, odd() as Response] as const
+  }
+
+  test('stays as the app has made it', () => {
+    const [req, res] = made()
+    makeDictionaries(req, res)
+    for (const [object, name] of [[req, 'next'] as const, [res, 'locals'] as const])
+      expect(Object.getOwnPropertyDescriptor(object, name)).toEqual(member)
   })
-  app.use('/notes', resourceRouter(options('fixed')))
-  await request(app).put('/notes/1').send({ title: 'A' }).expect(201)
+
+  test('is not copied from a prototype', () => {
+    const [req, res] = made().map((each) => Object.create(each))
+    makeDictionaries(req, res)
+    expect([req, res].flatMap(Object.getOwnPropertyNames)).toEqual([])
+  })
+
+  test('stays in an object that takes no more members', () => {
+    const [req, res] = made().map((each) => Object.preventExtensions(each)) as unknown as [Request, Response]
+    makeDictionaries(req, res)
+    for (const [object, name] of [[req, 'next'] as const, [res, 'locals'] as const])
+      expect(Object.getOwnPropertyDescriptor(object, name)).toEqual(member)
+  })
 })
