@@ -125,7 +125,7 @@ export const REQUEST_OPTIONS = 'headers signal deadlineMs condition from resolve
 
 /** The check of each option of a client. Resolvers are checked where they are used, and so are the pointers in `arrayKeys`. */
 export const CLIENT_OPTIONS: Readonly<Record<string, Expectation>> = {
-  baseUrl: aText('a URL, such as "/api/articles"'),
+  baseUrl: aText('a URL, such as "/api"'),
   headers: anObject,
   resolve: anything,
   arrayKeys: anObject,

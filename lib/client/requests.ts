@@ -203,7 +203,7 @@ function absoluteUrl(name: string, url: string, base: string | undefined): strin
   try {
     return new URL(url, base).href
   } catch {
-    throw new TypeError(`${name} ${url}: give an absolute URL: there is no page.`)
+    throw new TypeError(`${name} ${url}: give an absolute URL.`)
   }
 }
 

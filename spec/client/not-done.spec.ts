@@ -266,7 +266,7 @@ describe('options', () => {
     [{ fetch: 'fetch' }, 'fetch has to be a function; got "fetch".'],
     [{ headers: 'Authorization' }, 'headers has to be an object; got "Authorization".'],
     [{ arrayKeys: ['/items'] }, 'arrayKeys has to be an object; got ["/items"].'],
-    [{ baseUrl: 5 }, 'baseUrl has to be a URL, such as "/api/articles"; got 5.'],
+    [{ baseUrl: 5 }, 'baseUrl has to be a URL, such as "/api"; got 5.'],
   ])('%j is refused with what was meant', (options, message) => {
     expect(() => createClient(options as object)).toThrow(message)
   })
@@ -296,7 +296,7 @@ describe('options', () => {
   })
 
   test('a relative URL where there is no page says what to give', async () => {
-    const cure = 'give an absolute URL: there is no page.'
+    const cure = 'give an absolute URL.'
     expect(() => createClient({ baseUrl: '/api/articles' })).toThrow(`baseUrl /api/articles/: ${cure}`)
     await expect(createClient().get('/api/articles')).rejects.toThrow(`url /api/articles: ${cure}`)
     await expect(createClient().get(undefined as never)).rejects.toThrow(`url undefined: ${cure}`)
