@@ -158,6 +158,53 @@ const SAMPLES: Readonly<Record<SqlDialect, Readonly<Record<string, readonly stri
   },
 }
 
+/** Types that people make, and forms of those above. `$t` is a prefix of the test's own. */
+const FURTHER: Readonly<Record<SqlDialect, ReadonlyArray<readonly [type: string, sample: string, before?: string]>>> = {
+  postgres: [
+    ['$t_mood', "'a'", "create type $t_mood as enum ('a')"],
+    ['$t_moods[]', "'{a,NULL}'", "create type $t_moods as enum ('a')"],
+    ['$t_pair', `'(1,"a b")'`, 'create type $t_pair as (a int, b text)'],
+    ['$t_range', "'[1.5,2)'", 'create type $t_range as range (subtype = float8)'],
+    ['$t_text', "'abc'", 'create domain $t_text as text check (length(value) < 10)'],
+    ['$t_time', "'2020-01-01 00:00:00.123456'", 'create domain $t_time as timestamp'],
+    ['$t_json', `'{"a": 1}'`, 'create domain $t_json as jsonb'],
+    ['$t_list', "'{1,2}'", 'create domain $t_list as int[]'],
+    ['citext', "'AbC'", 'create extension if not exists citext'],
+    ['hstore', `'"a"=>"1","b"=>NULL'`, 'create extension if not exists hstore'],
+    ['char(5)', "'a'"],
+    ['bit(4)', "'1010'"],
+    ['numeric(6,2)', "'1.5'"],
+    ['interval(3)', "'1.5 seconds'"],
+    ['time(3)', "'12:00:00.5'"],
+  ],
+  mysql: [
+    ['date', "'0000-00-00'"],
+    ['date', "'2020-00-00'"],
+    ['date', "'0050-01-01'"],
+    ['datetime', "'0000-00-00 00:00:00'"],
+    ['year', '0'],
+    ['bit(64)', `b'${'1'.repeat(64)}'`],
+    ['tinyint(1)', '5'],
+    ['char(5) character set utf16', "'é'"],
+    ['varchar(50) compressed', "'abc'"],
+    ['float(7,3)', '1.123'],
+    ['double(10,2)', '1.12'],
+    ['bigint zerofill', '7'],
+    ['int invisible default 5', '6'],
+    ['int as (5) persistent', 'default'],
+  ],
+  sqlite: [
+    ['charint', "'5'"],
+    ['string', "'abc'"],
+    ['uuid', "'a'"],
+    ['text collate nocase', "'A'"],
+    ['integer', "'abc'"],
+    ['datetime', '2458849.5'],
+    ['date', "'2020-01-01'"],
+    ['int as (5)', ''],
+  ],
+}
+
 /** Types that take no content, or whose content nobody can write down. */
 const CLOSED = new Set(
   'gtsvector pg_brin_bloom_summary pg_brin_minmax_multi_summary pg_dependencies pg_mcv_list pg_ndistinct pg_node_tree regoper'.split(
@@ -176,11 +223,13 @@ for (const server of SQL_SERVERS) {
     let one: Opened
     let number = 0
     const tables: string[] = []
+    const made: string[] = []
     beforeAll(() => {
       one = server.open(dialect === 'sqlite' ? join(folder, 'test.db') : url)
     })
     afterAll(async () => {
       for (const table of tables) await one.run(`drop table ${table}`)
+      for (const before of made) await one.run(before.replace(/^create (type|domain) (\S+) .*/, 'drop $1 $2'))
       await one.close()
       rmSync(folder, { recursive: true })
     })
@@ -237,14 +286,19 @@ for (const server of SQL_SERVERS) {
       return undefined
     }
 
-    async function holds(type: string, sample: string): Promise<void> {
+    async function holds(type: string, sample: string, suffix = ''): Promise<void> {
       number++
       const table = `${ownName('type')}_${number}`
+      const text = suffix === '' ? 'varchar(40)' : 'text'
       await one.run(
-        `create table ${table} (id ${server.types.key} primary key, title varchar(9), c ${type}, version varchar(40) not null)`,
+        `create table ${table} (id ${server.types.key} primary key, title ${text}, c ${type}, version ${text} not null)${suffix}`,
       )
       tables.push(table)
-      await one.run(`insert into ${table} values ('a', 'x', ${sample}, 'v')`)
+      const [names, contents] =
+        sample === '' ? ['id, title, version', `'a', 'x', 'v'`] : ['id, title, c, version', `'a', 'x', ${sample}, 'v'`]
+      // Zero dates are in tables that are older than the strict mode.
+      const verb = dialect === 'mysql' ? "set statement sql_mode = '' for insert" : 'insert'
+      await one.run(`${verb} into ${table} (${names}) values (${contents})`)
       const problem = await roundTrip(table, 'plain')
       if (problem === undefined) {
         expect(await roundTrip(table, 'plain', false)).toBeUndefined()
@@ -262,7 +316,32 @@ for (const server of SQL_SERVERS) {
     const cases = Object.entries(samples).flatMap(([type, contents]) =>
       contents.map((sample) => [dialect === 'postgres' && type === 'char' ? '"char"' : type, sample] as const),
     )
-    test.each(cases)('%s: %s', holds)
+    test.each(cases)('%s: %s', (type, sample) => holds(type, sample))
+
+    test.each(FURTHER[dialect])('%s: %s, as people have it', async (type = '', sample = '', before = '') => {
+      const own = ownName('made')
+      if (before.startsWith('create extension')) {
+        const found = (await one.run(`select from pg_available_extensions where name = '${type}'`)) as {
+          rowCount: number
+        }
+        if (found.rowCount === 0) return
+      }
+      if (before !== '') await one.run(before.replaceAll('$t', own))
+      if (before.includes('$t')) made.push(before.replaceAll('$t', own))
+      await holds(type.replaceAll('$t', own), sample)
+    })
+
+    if (dialect === 'sqlite')
+      test.each([
+        ['int', '5'],
+        ['integer', '9223372036854775807'],
+        ['real', '5'],
+        ['text', "'5'"],
+        ['blob', "x'00'"],
+        ['any', '5'],
+        ['any', "'5'"],
+        ['any', "x'00'"],
+      ])('%s of a strict table: %s', (type, sample) => holds(type, sample, ' strict'))
 
     test('a JSON null is kept, and null in place of anything else is NULL', async () => {
       const table = ownName('json_null')
@@ -301,6 +380,6 @@ for (const server of SQL_SERVERS) {
       ['text[]', "'{}'"],
       ['text[]', `'{"a,b","c\\"d","",NULL,"NULL"}'`],
       ['integer[]', "'{{1,2},{3,4}}'"],
-    ])('%s: %s', holds)
+    ])('%s: %s', (type, sample) => holds(type, sample))
   })
 }

@@ -44,12 +44,19 @@ export function columnValues(
     text: exactTextOf,
   }
   const known = new Set(members.map(({ member }) => member))
+  const isChecked = (type: MemberColumn['type']) => dialect === 'mysql' && type === 'date'
   return {
     columns: members.map(({ column }) => column),
-    selection: members.map(({ column, type }, index) => sql`${contentOf[type](column)} as ${sql.ref(`c${index}`)}`),
+    selection: members.flatMap(({ column, type }, index) => [
+      sql`${contentOf[type](column)} as ${sql.ref(`c${index}`)}`,
+      ...(isChecked(type) ? [sql`${noDateIn(nameOf(column))} as ${sql.ref(`z${index}`)}`] : []),
+    ]),
     valueOf: (row) =>
       Object.fromEntries(
-        members.map((member, index) => [member.member, fromColumn(row[`c${index}`], member, dialect)]),
+        members.map((member, index) => {
+          const isNoDate = isChecked(member.type) && Number(row[`z${index}`]) === 1
+          return [member.member, fromColumn(isNoDate ? NO_DATE : row[`c${index}`], member, dialect)]
+        }),
       ),
     columnsOf(value, isNew, facts) {
       const { generated } = facts
@@ -70,6 +77,11 @@ export function columnValues(
     },
   }
 }
+
+const NO_DATE = new Date(Number.NaN)
+
+/** mysql2 takes 0000-00-00 for a day of 1899, and the year 50 for 1950. */
+const noDateIn = (column: Fragment) => sql`(dayofmonth(${column}) = 0 or month(${column}) = 0 or year(${column}) < 100)`
 
 function objectOf(value: unknown): Record<string, unknown> {
   if (value === undefined) jsonText(value, WHO)
