@@ -22,16 +22,16 @@ const SHARED_BY_BACK_ENDS = [
 /** Who may import what. A name that ends in `/` or `:` stands for all that begins with it. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'http/': ['http/', 'json/', 'timing/'],
-  'json/': ['json/'],
+  'json/': ['json/', 'node:crypto'],
   'timing/': ['timing/', 'node:timers/promises'],
   'options.ts': ['json/'],
   'contracts/': ['contracts/', 'node:stream'],
   'conflicts/': [...GROUND, 'contracts/', 'conflicts/', 'node:diagnostics_channel', 'node:http'],
   'rules/': [...GROUND, 'contracts/', 'conflicts/', 'rules/', 'etag', 'node:crypto'],
   // Over the contract of stores: nothing of Express, and nothing of a database.
-  'idempotency/': [...RULES, 'backends/records/', 'node:crypto', 'node:buffer', 'node:timers/promises'],
+  'idempotency/': [...RULES, 'node:crypto', 'node:buffer', 'node:timers/promises'],
   'backends/leases/': ['contracts/', 'timing/', 'backends/leases/'],
-  'backends/records/': ['backends/records/', 'node:crypto'],
+  'backends/records/': ['json/', 'backends/records/'],
   // Each has its own client library too, by name, and may ask what an error of it says.
   'backends/cache/': ['contracts/', 'options.ts', 'backends/cache/', 'lru-cache'],
   'backends/file/': [...SHARED_BY_BACK_ENDS, 'backends/file/', ...NODE],

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer'
-import { sha256 } from '../backends/records/stored-form'
 import { canonicalJson } from '../json/equal'
 import type { Marks } from '../json/marks'
 import { withoutMembers } from '../json/members'
+import { sha256 } from '../json/sha256'
 
 /** An answer that can be given again: the parts of its head that may be repeated, and all of its body. */
 export interface KeptAnswer {

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import * as fs from 'node:fs'
 import { mkdir, readdir, stat, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { LockManager } from '../../contracts/lock'
 import { storeFault } from '../../contracts/store-fault'
+import { sha256 } from '../../json/sha256'
 import { anything, checkOptions } from '../../options'
 import { type Grant, holdLease, pollFor } from '../leases/lease'
 import { ownFolder, unless, uptimeMs } from './system'
@@ -75,7 +75,7 @@ export function fileLocks(options: FileLocksOptions): LockManager {
 
   return {
     async acquire(key, terms) {
-      const place = join(root, createHash('sha256').update(key).digest('hex'))
+      const place = join(root, sha256(key, 'hex'))
       const attempt = { look: () => next(place, terms.leaseMs), giveBack: ({ free }: Grant) => free() }
       const grant = await pollFor(attempt, terms).catch((cause: unknown) => {
         throw storeFault(cause, { applied: 'no' })

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256 } from '../../json/sha256'
 import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { type ConnectedLocks, type LockConnection, sessionLocks } from '../leases/session'
 
@@ -47,7 +47,7 @@ export function mysqlLocks(options: MysqlLocksOptions): ConnectedLocks {
   return sessionLocks({
     deadlineMs,
     // A name has at most 64 characters, and its case is ignored.
-    nameOf: (key) => createHash('sha256').update(`${prefix}\n${key}`).digest('hex'),
+    nameOf: (key) => sha256(`${prefix}\n${key}`, 'hex'),
     open: async (onEnd) => connectionOf(await pool.getConnection(), onEnd),
   })
 }

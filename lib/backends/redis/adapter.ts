@@ -1,5 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { ResourceAdapter, ResourceState } from '../../contracts/adapter'
+import { sha256 } from '../../json/sha256'
 import { jsonText, parseJson } from '../../json/text'
 import { refuseUnknown } from '../../options'
 import { datingClock, FURTHEST_AHEAD_S, SHARED_MS } from '../../timing/later-date'
@@ -132,7 +133,7 @@ function nameOf(prefix: string, key: string): string {
 
 /** As UTF-16, because half a surrogate pair cannot be encoded in UTF-8. */
 function hashOf(key: string): string {
-  return createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64url')
+  return sha256(Buffer.from(key, 'utf16le'), 'base64url')
 }
 
 function checked(options: RedisAdapterOptions): RedisAdapterOptions {

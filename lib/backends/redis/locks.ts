@@ -1,6 +1,7 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { LockManager } from '../../contracts/lock'
 import { storeFault } from '../../contracts/store-fault'
+import { sha256 } from '../../json/sha256'
 import { anything, aText, checkOptions, milliseconds } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import { type Grant, holdLease, pollFor } from '../leases/lease'
@@ -85,7 +86,7 @@ export function redisLocks(options: RedisLocksOptions): LockManager {
     })
   // The tag in braces keeps all locks and the fence in one slot. Keys come from clients, and the hash bounds their
   // length.
-  const lockKey = (key: string) => `{${prefix}}:lock:${createHash('sha256').update(key).digest('base64url')}`
+  const lockKey = (key: string) => `{${prefix}}:lock:${sha256(key, 'base64url')}`
   const fenceKey = `{${prefix}}:fence`
   const takeAll = batch(async (asked: Asked[]) => {
     const [keys, args] = [[fenceKey], [] as string[]]

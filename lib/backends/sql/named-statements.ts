@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import type { PostgresPool } from 'kysely'
+import { sha256 } from '../../json/sha256'
 
 /** The part of a `pg` client that is used. Kysely's type has only the first form of `query`. */
 interface Client {
@@ -77,7 +77,7 @@ function namesOf() {
       if (isGivenUp) return undefined
       const before = known.get(text)
       if (before !== undefined || known.size >= MOST_NAMES) return before
-      const hash = createHash('sha256').update(`${generation} ${text}`).digest('hex').slice(0, 32)
+      const hash = sha256(`${generation} ${text}`, 'hex').slice(0, 32)
       const name = `express-conflict ${hash}`
       known.set(text, name)
       return name

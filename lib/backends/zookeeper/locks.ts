@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256 } from '../../json/sha256'
 import { anything, checkOptions, milliseconds } from '../../options'
 import { withDeadline } from '../../timing/deadline'
 import { sleeper } from '../../timing/pause'
@@ -55,7 +55,7 @@ export function zookeeperLocks(options: ZookeeperLocksOptions): ConnectedLocks {
   }
   return connectedLocks(
     (onEnd) => openSession(createClient(), root, deadlineMs, onEnd),
-    (key) => `${root}/${createHash('sha256').update(key).digest('hex')}`,
+    (key) => `${root}/${sha256(key, 'hex')}`,
   )
 }
 

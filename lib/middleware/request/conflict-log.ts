@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { Request } from 'express'
 import type { ConflictError } from '../../conflicts/conflicts'
 import { callListener } from '../../conflicts/events'
+import { sha256 } from '../../json/sha256'
 import type { GuardedRequest } from './guarded-request'
 
 /**
@@ -77,10 +77,7 @@ export function conflictLog(logger: ConflictLogger | undefined): ConflictLog {
 /** The same in every process, so that lines about one resource can be found. */
 function hashOf({ settings, key }: NonNullable<LoggedConflict['guarded']>): string | undefined {
   if (key === undefined) return undefined
-  return createHash('sha256')
-    .update(JSON.stringify([settings.name, key]))
-    .digest('base64url')
-    .slice(0, 16)
+  return sha256(JSON.stringify([settings.name, key]), 'base64url').slice(0, 16)
 }
 
 const CONSOLE: ConflictLogger = {

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { ConflictError } from '../../conflicts/conflicts'
 import { subscribe } from '../../conflicts/events'
 import type { MessageBus } from '../../contracts/bus'
+import { sha256 } from '../../json/sha256'
 import { pollingMs } from '../../timing/pause'
 import { retryAfterS } from '../../timing/retry-after'
 
@@ -55,10 +55,7 @@ export function signalsOfBus(name: string, bus: MessageBus, { look, lookAtAll }:
   /** The keys that are watched here, by topic. */
   const watched = new Map<string, string>()
   // Hashed, because keys may have any length and content. Other listeners on the bus learn nothing about a key.
-  const topicOf = (key: string) =>
-    createHash('sha256')
-      .update(JSON.stringify([name, key]))
-      .digest('base64url')
+  const topicOf = (key: string) => sha256(JSON.stringify([name, key]), 'base64url')
 
   function onMessage(text: string): void {
     const key = watched.get(text)

@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { storeFault } from '../../../contracts/store-fault'
 import type { Spool } from '../../../contracts/stored-file'
+import { sha256 } from '../../../json/sha256'
 import { codeOf, type FileSystem, faultOf, ownFolder } from '../system'
 import { entryOf, folderOf, headOf, nameOf, superseded } from './resource-folder'
 import { fileAt } from './state'
@@ -162,7 +163,7 @@ function startOf(pid: number): string | undefined {
 
 function place(): string {
   const space = orUndefined(() => readlinkSync('/proc/self/ns/pid')) ?? ''
-  return createHash('sha256').update(`${hostname()} ${space}`).digest('hex').slice(0, 12)
+  return sha256(`${hostname()} ${space}`, 'hex').slice(0, 12)
 }
 
 function orUndefined<R>(look: () => R): R | undefined {

@@ -1,7 +1,8 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { join } from 'node:path'
 import { storeFault } from '../../../contracts/store-fault'
+import { sha256 } from '../../../json/sha256'
 import { type FileSystem, unless } from '../system'
 
 /** With prefixes and suffixes, longer names are too long for some file systems (143 bytes in eCryptfs). */
@@ -20,9 +21,7 @@ const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?=\.|$)/
 export function folderOf(key: string): string {
   const name = key.replace(/[^a-z0-9_.-]|^\.|\.$/g, escaped).replace(DEVICE, escaped)
   // As UTF-16, because half a surrogate pair cannot be encoded in UTF-8.
-  return name.length <= MOST_CHARACTERS
-    ? name
-    : `~${createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('hex')}`
+  return name.length <= MOST_CHARACTERS ? name : `~${sha256(Buffer.from(key, 'utf16le'), 'hex')}`
 }
 
 /** Escapes the first unit of a text. The others are safe. */

@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs'
 import type { ResourceState } from '../../../contracts/adapter'
 import { storeFault } from '../../../contracts/store-fault'
 import { isStoredFile, type StoredFile, storedFile } from '../../../contracts/stored-file'
+import { sha256 } from '../../../json/sha256'
 import { jsonText, parseJson } from '../../../json/text'
 import { type FileSystem, unless } from '../system'
 import { type Kept, nameOf, readText, type Text } from './resource-folder'
@@ -37,7 +38,7 @@ export async function stateOf<T>(
   source: string = kept.data,
 ): Promise<Current<T>> {
   const { value, seal, changedMs } = await given(encoding, text, kept.data, source)
-  const hash = createHash('sha256').update(`${modifiedNs} ${seal} ${text}`).digest('hex').slice(0, 16)
+  const hash = sha256(`${modifiedNs} ${seal} ${text}`, 'hex').slice(0, 16)
   // Rounded: a time that was set as seconds with a fraction is read back a little smaller.
   const modifiedMs = Number((modifiedNs + 500_000n) / 1_000_000n)
   const state = {

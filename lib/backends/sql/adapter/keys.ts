@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { type RawBuilder, sql } from 'kysely'
+import { sha256 } from '../../../json/sha256'
 import { storableText } from '../../records/stored-form'
 import type { Fragments } from './fragments'
 
@@ -88,7 +88,7 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Accepts only the spelling that the database itself uses: '01' is not the key of row 1. */
 function storedForm(part: string, type: SqlKeyType): string | undefined {
-  if (type === 'sha256') return createHash('sha256').update(storableText(part)).digest('hex')
+  if (type === 'sha256') return sha256(storableText(part), 'hex')
   if (type === 'text') return storableText(part)
   if (type === 'uuid') return UUID.test(part) ? part : undefined
   return INTEGER.test(part) && BigInt.asIntN(64, BigInt(part)) === BigInt(part) ? part : undefined

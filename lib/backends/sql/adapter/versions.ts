@@ -1,5 +1,6 @@
-import { createHash, randomInt, randomUUID } from 'node:crypto'
+import { randomInt, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
+import { sha256 } from '../../../json/sha256'
 import type { Fragment, Fragments } from './fragments'
 
 export type SqlVersionType = 'text' | 'bigint' | 'integer'
@@ -75,10 +76,7 @@ export function hashVersions(columns: readonly string[], { fullTextOf, isStill }
   return {
     needsRow: true,
     selection: columns.map((column, index) => sql`${fullTextOf(column)} as ${sql.ref(`t${index}`)}`),
-    versionOf: (row) =>
-      createHash('sha256')
-        .update(JSON.stringify(textsOf(row)))
-        .digest('base64url'),
+    versionOf: (row) => sha256(JSON.stringify(textsOf(row)), 'base64url'),
     isStill(_, row) {
       if (!row) return undefined
       const texts = textsOf(row)

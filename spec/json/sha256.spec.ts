@@ -1,12 +1,12 @@
 import * as crypto from 'node:crypto'
-import { sha256 } from '../../../lib/backends/records/stored-form'
+import { sha256 } from '../../lib/json/sha256'
 
 /** As on a Node that has no `crypto.hash`: before 20.12. */
 function withoutHash(): typeof sha256 {
   let older: typeof sha256 | undefined
   jest.isolateModules(() => {
     jest.doMock('node:crypto', () => ({ ...crypto, hash: undefined }))
-    older = require('../../../lib/backends/records/stored-form').sha256
+    older = require('../../lib/json/sha256').sha256
     jest.dontMock('node:crypto')
   })
   return older as typeof sha256
