@@ -92,7 +92,9 @@ const [ofSqlState, ofMysql, ofSqlite, ofCode, ofName, ofMongo] = [SQLSTATES, MYS
 type Kinds = ReturnType<typeof kindsIn>
 
 function kindOf(error: ErrorShape): StoreErrorKind | undefined {
-  const { name, errno, errcode, severity, sqlState, originalCode } = error
+  const { name, errno, errcode, severity, sqlState } = error
+  // Prisma's driver adapters give both. Other errors may have a member of this name for something else.
+  const originalCode = typeof error.kind === 'string' ? error.originalCode : undefined
   const code = error.code ?? originalCode
   if (typeof name === 'string' && ofName.has(name)) return ofName.get(name)
   const word = code ?? error.kind

@@ -444,6 +444,7 @@ test.each([
   ['an error that quotes what a lost connection says', new Error('Connection terminated - or so they say')],
   ['text', '23505'],
   ['nothing', undefined],
+  ['a code of something else', Object.assign(new Error('x'), { originalCode: 'E1234' })],
 ])('%s is not one of a database', (_, error) => {
   expect(recogniseStoreError(error)).toBeUndefined()
 })
