@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -82,32 +83,28 @@ export async function tables(service: Service, at: string, name: string): Promis
 }
 
 /**
- * Kills the process at each step of a change in turn, and sends the request again until it is answered. `read` counts the
- * notes that were made of a title.
+ * Kills the process at each step of a change in turn, until it is answered because there is no further step. Sends each
+ * request again until it is answered. `countOf` counts the notes that were made of a title.
  */
 export async function killAtEachStep(
   service: 'postgres' | 'sqlite',
   at: string,
   name: string,
-  kills: number,
   countOf: (title: string) => Promise<number>,
 ) {
   const base = { service, at, name, file: '' }
   const second = await worker(base)
-  const seen = { kills: 0, answeredFirst: 0, foundDone: 0, ranAgain: 0, lost: 0, twice: 0, unanswered: 0 }
+  const seen = { kills: 0, foundDone: 0, ranAgain: 0, lost: 0, twice: 0, unanswered: 0 }
   try {
-    for (let round = 0, dieAt = 0; seen.kills < kills; round++, dieAt++) {
-      const title = `note ${round}`
+    for (let dieAt = 0; ; dieAt++) {
+      const title = `note ${dieAt} ${randomUUID()}`
       const first = await worker({ ...base, dieAt })
       const answer = await first.post('/notes', title, { title })
       if (answer) {
-        // Past the last step: begin anew.
-        seen.answeredFirst += 1
-        dieAt = -1
         first.end()
-      } else {
-        seen.kills += 1
+        return seen
       }
+      seen.kills += 1
       const before = await countOf(title)
       const until = Date.now() + 15_000
       let again = await second.post('/notes', title, { title })
@@ -122,7 +119,6 @@ export async function killAtEachStep(
       if (after === 0) seen.lost += 1
       if (after > 1) seen.twice += 1
     }
-    return seen
   } finally {
     second.end()
   }

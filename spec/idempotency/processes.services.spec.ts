@@ -59,8 +59,9 @@ describe('a process that is killed in the middle of a change: no change without 
         const name = ownName('killed')
         const opened = await tables(type, at, name)
         try {
-          const seen = await killAtEachStep(type, at, name, 12, (title) => notesOf(opened.client, name, title))
-          expect(seen).toMatchObject({ kills: 12, lost: 0, twice: 0, unanswered: 0 })
+          const seen = await killAtEachStep(type, at, name, (title) => notesOf(opened.client, name, title))
+          expect(seen).toMatchObject({ lost: 0, twice: 0, unanswered: 0 })
+          expect(seen.kills).toBeGreaterThan(4)
           expect(seen.foundDone).toBeGreaterThan(0)
           expect(seen.ranAgain).toBeGreaterThan(0)
         } finally {

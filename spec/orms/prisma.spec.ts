@@ -220,7 +220,7 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
       expect(await seen(closed.article.count())).toMatchObject({ kind: 'connection', applied: 'no' })
     })
 
-    test.each([
+    test.each<[string, string]>([
       ['unique', `insert into notes (id, text) values (1, 'x'), (1, 'y')`],
       ['check', 'insert into notes (id) values (2)'],
       ...(
@@ -231,7 +231,10 @@ describeWith('PostgreSQL', 'prismaAdapter', (url) => {
           ['busy', '53300'],
           ['ambiguous', '40003'],
         ] as const
-      ).map(([kind, code]) => [kind, `do $$ begin raise exception 'x' using errcode = '${code}'; end $$`] as const),
+      ).map(([kind, code]): [string, string] => [
+        kind,
+        `do $$ begin raise exception 'x' using errcode = '${code}'; end $$`,
+      ]),
     ])('of a statement of the app are recognised: %s', async (kind, statement) => {
       expect(await seen(one.$executeRawUnsafe(statement))).toMatchObject({ kind })
     })

@@ -115,7 +115,7 @@ export function operationsAt<T>(
     if (row && isFinal) return rows.stateOf(row)
     if (isDeferred && isOurs) await execute(sql`set constraints all immediate`)
     if (!isFinal || version === undefined) return (await read(key, execute)) ?? gone(isView)
-    const seen = await read(key).catch(() => undefined)
+    const seen = await read(key, execute).catch(() => undefined)
     if (seen?.version === version) return seen
     // Another writer came in between, or the read failed. The change was still made, and this is its result, without
     // the date.
