@@ -35,7 +35,8 @@ export async function answered<R>(run: () => Promise<R>, who: string): Promise<R
 
 function isInTheWay({ kind }: StoreError, error: unknown): boolean {
   if (kind === 'serialization' || kind === 'deadlock') return true
-  return kind === 'busy' && codeOf(error).startsWith('SQLITE_')
+  // node:sqlite has one code for all errors.
+  return kind === 'busy' && /^(?:ERR_)?SQLITE_/.test(codeOf(error))
 }
 
 /** A fault without the driver's message, which quotes values and SQL. The original error is its `cause`. */

@@ -24,17 +24,32 @@ function made(db: TestDatabase): void {
   db.exec(`insert into articles values ('a', 'one', 'v'), ('b', 'one', 'v')`)
 }
 
+/** What node:sqlite throws has one code, and the number of SQLite. */
+function asNodeSays(error: unknown): Error {
+  const { code, message } = error as { code: string; message: string }
+  const errcode = { SQLITE_BUSY: 5, SQLITE_READONLY: 8 }[code] ?? 1
+  return Object.assign(new Error(message), { code: 'ERR_SQLITE_ERROR', errcode })
+}
+
 /** node:sqlite takes parameters one by one, and tells by its columns what gives rows. It is in no Node 20. */
-function asNodeHasIt(db: TestDatabase): SqlAdapterOptions['client'] {
+function asNodeHasIt(db: TestDatabase, onError = () => {}): SqlAdapterOptions['client'] {
+  const told = <R>(step: () => R): R => {
+    try {
+      return step()
+    } catch (error) {
+      onError()
+      throw asNodeSays(error)
+    }
+  }
   return {
-    exec: (text: string) => void db.exec(text),
+    exec: (text: string) => void told(() => db.exec(text)),
     close: () => void db.close(),
     prepare(text: string) {
-      const statement = db.prepare(text)
+      const statement = told(() => db.prepare(text))
       return {
         columns: () => (statement.reader ? [{}] : []),
-        all: (...parameters: unknown[]) => statement.all(parameters),
-        run: (...parameters: unknown[]) => statement.run(parameters),
+        all: (...parameters: unknown[]) => told(() => statement.all(parameters)),
+        run: (...parameters: unknown[]) => told(() => statement.run(parameters)),
         iterate: (...parameters: unknown[]) => statement.iterate(parameters),
       }
     },
@@ -154,6 +169,22 @@ describeWith('SQLite', 'a transaction, and what the app runs on its own connecti
       db.exec('commit')
       expect(titleOf('b')).toBe('mine')
     })
+  })
+
+  test('a change on node:sqlite is tried again where another process writes', async () => {
+    const Database = require('better-sqlite3') as new (path: string) => TestDatabase
+    const other = new Database(join(folder, `${name}.db`))
+    other.exec('begin immediate')
+    db.pragma('busy_timeout = 0')
+    let failures = 0
+    const onError = () => {
+      if (++failures === 2) other.exec('commit')
+    }
+    const client = asNodeHasIt(db, onError)
+    const { write } = sqlAdapter<{ title: string }>({ client, table: 'articles', columns: ['title'] })
+    expect(await write('a', { title: 'two' }, 'v')).toMatchObject({ ok: true })
+    expect([failures, titleOf('a')]).toEqual([2, 'two'])
+    other.close()
   })
 
   test('statements of an adapter wait for it, as they did', async () => {
