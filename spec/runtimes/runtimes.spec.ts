@@ -3,7 +3,9 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { install, newFolder, pack, removeFolder, whileRunning } from '../package/install'
 import { RIGHT, story } from '../package/story'
+import { articleStory, RIGHT_ARTICLES } from './article-story'
 
+const { devDependencies } = require('../../package.json') as { devDependencies: Record<string, string> }
 const { platform, arch } = process
 const bunArch = arch === 'arm64' ? 'aarch64' : arch
 
@@ -20,6 +22,9 @@ const RUNTIMES = [
     ['run', '--allow-all', '--node-modules-dir=manual'],
   ],
 ] as const
+
+/** Node 20 has no node:sqlite. */
+const WITH_SQLITE: readonly string[] = ['Node 22', 'Node 24']
 
 const folders: string[] = []
 const fresh = () => {
@@ -45,7 +50,7 @@ function binaryOf(name: string, path: string): string | undefined {
 const app = fresh()
 beforeAll(async () => {
   const { tarball } = await pack(app)
-  await install(app, tarball, 'express@5')
+  await install(app, tarball, 'express@5', `kysely@${devDependencies.kysely}`)
 })
 
 describe.each(RUNTIMES)('%s', (name, packageName, path, args) => {
@@ -54,5 +59,13 @@ describe.each(RUNTIMES)('%s', (name, packageName, path, args) => {
 
   test.each(['app.mjs', 'app.cjs'])(`runs a chain from the tarball: %s (${name})`, async (file) => {
     expect(await whileRunning(app, file, story, {}, [binary, ...args])).toEqual(RIGHT)
+  })
+
+  if (!WITH_SQLITE.includes(name)) return
+
+  test(`keeps resources in a file of node:sqlite (${name})`, async () => {
+    const tell = async (url: string) => [await story(url), await articleStory(url)]
+    const quiet = { NODE_NO_WARNINGS: '1' }
+    expect(await whileRunning(app, 'sqlite.mjs', tell, quiet, [binary, ...args])).toEqual([RIGHT, RIGHT_ARTICLES])
   })
 })
