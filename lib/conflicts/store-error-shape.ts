@@ -17,7 +17,13 @@ export interface ErrorShape {
   readonly state?: unknown
   readonly originalCode?: unknown
   readonly extendedCode?: unknown
-  readonly meta?: { readonly target?: unknown; readonly driverAdapterError?: unknown; readonly field_name?: unknown }
+  readonly meta?: {
+    readonly target?: unknown
+    readonly driverAdapterError?: unknown
+    readonly field_name?: unknown
+    readonly column_name?: unknown
+    readonly constraint?: unknown
+  }
   readonly cause?: unknown
   readonly driverError?: unknown
   readonly parent?: unknown
@@ -48,7 +54,8 @@ export function constraintOf({ constraint, column, message, meta, keyPattern }: 
   if (typeof column === 'string') return column
   if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
   const { cause } = Object(meta?.driverAdapterError) as { cause?: { constraint?: unknown } }
-  const target = meta?.target ?? meta?.field_name ?? namedBy(cause?.constraint)
+  const target =
+    meta?.target ?? meta?.field_name ?? meta?.column_name ?? meta?.constraint ?? namedBy(cause?.constraint)
   if (Array.isArray(target)) return target.join(', ')
   if (typeof target === 'string') return target
   if (typeof message !== 'string') return undefined

@@ -191,6 +191,16 @@ const orms: readonly Row[] = [
     no('unique', 'tenant, slug'),
   ],
   [
+    'Prisma: too long',
+    thrown('PrismaClientKnownRequestError', 'x', { code: 'P2000', meta: { column_name: 'title' } }),
+    no('check', 'title'),
+  ],
+  [
+    'Prisma: NOT NULL',
+    thrown('PrismaClientKnownRequestError', 'x', { code: 'P2011', meta: { constraint: ['title'] } }),
+    no('check', 'title'),
+  ],
+  [
     'Prisma 7, driver adapter: unique',
     thrown('PrismaClientKnownRequestError', 'x', {
       code: 'P2002',

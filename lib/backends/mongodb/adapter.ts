@@ -8,7 +8,16 @@ import type {
 } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
 import { documentsOf, isDate, LOCK, nextVersions } from './documents'
-import { type Document, MOST_TRIES, type MongoSession, optionsOf, retried, type Scope, unfit } from './driver'
+import {
+  type Document,
+  MOST_TRIES,
+  type MongoSession,
+  mongoFault,
+  optionsOf,
+  retried,
+  type Scope,
+  unfit,
+} from './driver'
 import { type MongoAdapterOptions, type MongoPlan, mongoPlan } from './options'
 import { transactionsOn } from './transactions'
 
@@ -67,10 +76,10 @@ export function mongoAdapter<T>(options: MongoAdapterOptions<T>): MongoAdapter<T
 
 type Change = (where: Document, at: Date) => Promise<{ matchedCount?: number }>
 
-/** The methods of an adapter in a given scope. Errors are passed on as the driver throws them. */
+/** The methods of an adapter in a given scope. Errors are passed on as the driver throws them, or as a store fault. */
 export function operationsOf<T>(plan: MongoPlan<T>) {
   const { collection, version, lastModified, softDelete, now } = plan
-  const { idOf, versionFilter, stateOf, membersOf } = documentsOf(plan)
+  const { idOf, versionFilter, stateOf, membersOf, refusedMembers } = documentsOf(plan)
   const history = plan.history && historyOf(plan.history)
   const following = nextVersions(version.type)
 
@@ -82,6 +91,14 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
 
   const dated = (at: Date) => (lastModified === undefined ? {} : { [lastModified]: at })
   const refused = async (scope: Scope, key: string) => ({ ok: false as const, current: await read(scope, key) })
+
+  /** If the server refuses the value, the error names the members that caused it. */
+  function told<R>(writing: Promise<R>, value: T): Promise<R> {
+    return writing.catch((error: unknown): never => {
+      const pointers = refusedMembers(error, value)
+      throw pointers.length === 0 ? error : mongoFault(error, WHO, undefined, pointers)
+    })
+  }
 
   /** Changes the document if it still has this version. The new date depends on the old one. */
   async function changed(scope: Scope, where: Document, change: Change): Promise<Date | undefined> {
@@ -110,7 +127,7 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
     if (!(await keep(scope, id, expected))) return refused(scope, key)
     const next = following(expected)
     const made = (at: Date) => ({ ...members, [version.field]: next, ...dated(at) })
-    const replacing: Change = (where, at) => collection.replaceOne(where, made(at), optionsOf(scope))
+    const replacing: Change = (where, at) => told(collection.replaceOne(where, made(at), optionsOf(scope)), value)
     const at = await changed(scope, { _id: id, ...filter }, replacing)
     if (!at) return refused(scope, key)
     scope.written?.(id)
@@ -127,7 +144,7 @@ export function operationsOf<T>(plan: MongoPlan<T>) {
     for (let tries = 1; ; tries++) {
       const document = { _id: id, ...members, [version.field]: following(null), ...dated(new Date(now())) }
       try {
-        await collection.insertOne(document, optionsOf(scope))
+        await told(collection.insertOne(document, optionsOf(scope)), value)
         return { ok: true, state: stateOf(document) }
       } catch (error) {
         if (scope.session || recogniseStoreError(error)?.kind !== 'unique') throw error

@@ -1,9 +1,11 @@
 import { randomInt, randomUUID } from 'node:crypto'
 import type { ResourceState } from '../../contracts/adapter'
+import { formatPointer, valueAt } from '../../json/pointer'
 import { isExact, jsonText } from '../../json/text'
 import { storedText } from '../records/stored-form'
 import { type Document, unfit } from './driver'
 import type { MongoPlan, MongoVersionType } from './options'
+import { refusedPaths } from './refused-paths'
 
 const WHO = 'mongoAdapter()'
 
@@ -50,6 +52,18 @@ export function documentsOf<T>({ objectId, version, lastModified, softDelete, to
       if (operator !== undefined) throw unfit(`the name ${JSON.stringify(operator)} would be an operator.`)
       demandStorable(made, '')
       return made as Document
+    },
+
+    /**
+     * JSON Pointers to the members that caused this value to be refused, as far as the error says. What `toDocument`
+     * adds, such as a tenant, is no member. A path through an array does not say which item it is.
+     */
+    refusedMembers(error: unknown, value: T): readonly string[] {
+      return refusedPaths(error)
+        .filter(([first = '']) => !own.includes(first))
+        .filter((path) => !path.some((_, end) => Array.isArray(valueAt(value, path.slice(0, end)))))
+        .filter((path) => toDocument === undefined || valueAt(value, path) !== undefined)
+        .map(formatPointer)
     },
   }
 }

@@ -93,7 +93,12 @@ function isInTheWay(error: unknown): boolean {
 }
 
 /** A fault without the driver's message, which quotes values. The original error is its `cause`. */
-export function mongoFault(thrown: unknown, who: string, applied?: 'no' | 'unknown'): unknown {
+export function mongoFault(
+  thrown: unknown,
+  who: string,
+  applied?: 'no' | 'unknown',
+  pointers?: readonly string[],
+): unknown {
   if (isStoreFault(thrown)) return thrown
   // For a server without transactions, the driver wraps the error and says that there are no retryable writes.
   const error: unknown = Object(thrown).originalError ?? thrown
@@ -101,7 +106,8 @@ export function mongoFault(thrown: unknown, who: string, applied?: 'no' | 'unkno
   // Not an error of the database but a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
   const said = `${known.kind === 'mistake' ? mendOf(error) : known.kind} (${codeOf(error)})`
-  return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied: applied ?? appliedBy(known, error) })
+  const cause = new Error(`${who}: ${said}`, { cause: error })
+  return storeFault(cause, { applied: applied ?? appliedBy(known, error), pointers })
 }
 
 /** The driver has tried twice by then. A label of the server says if even the first try wrote nothing. */

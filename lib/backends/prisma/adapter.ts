@@ -1,8 +1,9 @@
 import { recogniseStoreError } from '../../conflicts/store-errors'
 import type { RemoveResult, ResourceAdapter, ResourceState, WriteResult } from '../../contracts/adapter'
 import { laterDate } from '../../timing/later-date'
-import { forbidden, MOST_TRIES, retried, unstorable } from '../sql/run-statement'
+import { forbidden, MOST_TRIES, refusalOf, retried, unstorable } from '../sql/run-statement'
 import { type PrismaAdapterOptions, prismaPlan } from './options'
+import { refusedMembers } from './refused-members'
 import { nextVersions, type Row, rowsOf } from './rows'
 
 const WHO = 'prismaAdapter()'
@@ -140,11 +141,16 @@ export function prismaAdapter<T>(options: PrismaAdapterOptions): PrismaAdapter<T
   }
 
   const asked = <R>(run: () => Promise<R>) => retried(run, WHO)
+  /** If Prisma refuses the value, the error names the members that caused it. */
+  const told = <R>(writing: Promise<R>) =>
+    writing.catch((error: unknown): never => {
+      throw refusalOf(error, refusedMembers(error, plan), WHO)
+    })
   return {
     read: (key) => asked(() => read(key)),
     write: (key, value, expected) =>
-      asked(() => (expected === null ? insert(key, value) : replace(key, value, expected))),
+      asked(() => told(expected === null ? insert(key, value) : replace(key, value, expected))),
     remove: (key, expected) => asked(() => remove(key, expected)),
-    ...(plan.generatedKeys && { create: (value: T) => asked(() => create(value)) }),
+    ...(plan.generatedKeys && { create: (value: T) => asked(() => told(create(value))) }),
   }
 }

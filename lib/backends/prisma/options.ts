@@ -64,6 +64,8 @@ export interface PrismaAdapterOptions {
 /** The options, with all defaults filled in. */
 export interface PrismaPlan {
   readonly model: PrismaDelegate
+  /** `undefined` if the client does not report it. */
+  readonly modelName: string | undefined
   readonly key: string
   readonly keyType: 'text' | 'integer'
   readonly json: string | undefined
@@ -99,6 +101,7 @@ export function prismaPlan(options: PrismaAdapterOptions): PrismaPlan {
   if (twice !== undefined) fail(`the field "${twice}" is named for two purposes.`)
   return {
     model,
+    modelName: modelNameOf(model),
     key,
     keyType,
     json,
@@ -122,6 +125,13 @@ function typeNameOf(model: object, name: string): string | undefined {
       `the model has no field "${name}"; it has ${Object.keys(fields).join(', ')}. A relation is no field: name the scalar.`,
     )
   return typeof typeName === 'string' ? typeName : undefined
+}
+
+/** Each field of `prisma.article.fields` has it. */
+function modelNameOf(model: object): string | undefined {
+  const { fields } = model as { fields?: Readonly<Record<string, { readonly modelName?: unknown } | undefined>> }
+  const modelName = Object.values(Object(fields) as NonNullable<typeof fields>)[0]?.modelName
+  return typeof modelName === 'string' ? modelName : undefined
 }
 
 const METHODS = ['findUnique', 'create', 'updateMany', 'deleteMany'] as const

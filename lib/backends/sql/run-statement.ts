@@ -45,17 +45,17 @@ export function faultOf(
   known: StoreError | undefined,
   who: string,
   applied: 'no' | 'unknown' = known?.applied ?? 'unknown',
+  pointers?: readonly string[],
 ): unknown {
   // Not an error of the database but a mistake in the call, which must not look like a fault of the back end.
   if (!known) return error
   const said = known.kind === 'mistake' ? mendOf(error) : `${known.kind} (${codeOf(error)})`
-  return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied })
+  return storeFault(new Error(`${who}: ${said}`, { cause: error }), { applied, pointers })
 }
 
 /** Like `faultOf`, for a value that was refused because of these members. */
 export function refusalOf(error: unknown, pointers: readonly string[], who: string): unknown {
-  if (pointers.length === 0) return error
-  return storeFault(faultOf(error, recogniseStoreError(error), who), { applied: 'no', pointers })
+  return pointers.length === 0 ? error : faultOf(error, recogniseStoreError(error), who, 'no', pointers)
 }
 
 function codeOf(error: unknown): string {

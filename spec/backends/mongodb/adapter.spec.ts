@@ -271,6 +271,91 @@ describe('another unique index', () => {
   })
 })
 
+describe('the members that the server names when it refuses a value', () => {
+  const pointersOf = async (call: Promise<unknown> | undefined) => {
+    const error = await thrownBy(Promise.resolve(call))
+    return isStoreFault(error) ? [error.applied, ...(error.pointers ?? [])] : error
+  }
+  const unique = async (keys: Record<string, 1>) => {
+    const articles = collection()
+    await articles.createIndex(keys, { unique: true })
+    return articles
+  }
+
+  test('of a unique index, in a creation, a change and a transaction', async () => {
+    const adapter = over(await unique({ tenant: 1, slug: 1 }), { client })
+    await created(adapter, 'a', { tenant: 't', slug: 'one' })
+    const { version } = await created(adapter, 'b', { tenant: 't', slug: 'two' })
+    const taken = { tenant: 't', slug: 'one' }
+    const pointers = ['no', '/tenant', '/slug']
+    expect(await pointersOf(adapter.write('c', taken, null))).toEqual(pointers)
+    expect(await pointersOf(adapter.write('b', taken, version))).toEqual(pointers)
+    expect(await pointersOf(adapter.transaction?.(async (tx) => tx.write?.('b', taken, version)))).toEqual(pointers)
+  })
+
+  test.each([
+    ['below a member', { 'author.email': 1 }, { author: {} }, ['/author/email']],
+    ['in the items of an array', { 'tags.name': 1 }, { tags: [{}] }, []],
+    ["of the adapter's own", { removed: 1, slug: 1 }, { slug: 'x' }, ['/slug']],
+  ] as const)('of a unique index over a field %s', async (_, keys, value, pointers) => {
+    const adapter = over(await unique({ ...keys }), { softDelete: 'removed' })
+    await created(adapter, 'a', value)
+    expect(await pointersOf(adapter.write('b', value, null))).toEqual(['no', ...pointers])
+  })
+
+  test('not what toDocument adds', async () => {
+    const adapter = over(await unique({ tenant: 1, slug: 1 }), {
+      toDocument: (value) => ({ ...value, tenant: 't' }),
+      toValue: ({ slug }) => ({ slug }),
+    })
+    await created(adapter, 'a', { slug: 'x' })
+    expect(await pointersOf(adapter.write('b', { slug: 'x' }, null))).toEqual(['no', '/slug'])
+  })
+
+  const invalid = (schemaRulesNotSatisfied: unknown) => {
+    const errInfo = { failingDocumentId: 'a', details: { operatorName: '$jsonSchema', schemaRulesNotSatisfied } }
+    return { ok: 1, n: 0, writeErrors: [{ index: 0, code: 121, errmsg: 'Document failed validation', errInfo }] }
+  }
+
+  // https://www.mongodb.com/docs/manual/core/schema-validation/handle-invalid-documents/
+  test('of a schema', async () => {
+    const adapter = over(collection())
+    const { version } = await created(adapter, 'a', { year: 2020 })
+    const properties = [{ propertyName: 'year', details: [{ operatorName: 'maximum' }] }, { propertyName: '_id' }]
+    const answer = invalid([
+      { operatorName: 'properties', propertiesNotSatisfied: properties },
+      { operatorName: 'required', specifiedAs: { required: ['a/b'] }, missingProperties: ['a/b', 'version'] },
+      { operatorName: 'additionalProperties', additionalProperties: ['more'] },
+    ])
+    const pointers = ['no', '/year', '/a~1b', '/more']
+    server.failNext({ command: 'insert', moment: 'before', answer })
+    expect(await pointersOf(adapter.write('b', { year: 9999 }, null))).toEqual(pointers)
+    server.failNext({ command: 'update', moment: 'before', answer })
+    expect(await pointersOf(adapter.write('a', { year: 9999 }, version))).toEqual(pointers)
+  })
+
+  test.each([undefined, 'x', [null, { propertiesNotSatisfied: 'x', missingProperties: [1] }]])(
+    'none, where it names none: %j',
+    async (rules) => {
+      server.failNext({ command: 'insert', moment: 'before', answer: invalid(rules) })
+      expect(await pointersOf(over(collection()).write('a', {}, null))).toEqual(['no'])
+    },
+  )
+
+  test('reach a client, except those that it cannot see', async () => {
+    const adapter = over(await unique({ tenant: 1, slug: 1 }))
+    await created(adapter, 'a', { slug: 'x' })
+    const pointers = async (hidden: string[]) => {
+      const put = appOver(adapter, { hidden }).put('/articles/b').set('If-None-Match', '*')
+      const { status, body } = await put.send({ slug: 'x' })
+      expect([status, body.code]).toEqual([409, 'unique_violation'])
+      return (body.conflicts ?? []).map(({ pointer }: { pointer: string }) => pointer)
+    }
+    expect(await pointers([])).toEqual(['/tenant', '/slug'])
+    expect(await pointers(['/tenant'])).toEqual(['/slug'])
+  })
+})
+
 describe('transactions', () => {
   const both = () => {
     const articles = collection()

@@ -1,3 +1,6 @@
+import express from 'express'
+import request from 'supertest'
+import { type ConflictOptions, resourceRouter, respondToConflicts } from '../../../lib'
 import { prismaAdapter } from '../../../lib/backends/prisma'
 import { recogniseStoreError } from '../../../lib/conflicts/store-errors'
 import { isStoreFault } from '../../../lib/contracts/store-fault'
@@ -285,5 +288,89 @@ test('a row that only looked as if it had its version is changed at the second a
   expect(await adapter.write('a', { title: 'y' }, version)).toMatchObject({
     ok: true,
     state: { value: { title: 'y' } },
+  })
+})
+
+describe('the members that Prisma names when it refuses a value', () => {
+  const known = (code: string, meta?: object) =>
+    Object.assign(new Error('x'), { name: 'PrismaClientKnownRequestError', code, meta })
+  const byDriver = (code: string, cause: object) => known(code, { driverAdapterError: { cause } })
+  const refusing = (error: Error, more: object = {}) => ({
+    ...toyModel(),
+    ...more,
+    create: () => Promise.reject(error),
+    updateMany: () => Promise.reject(error),
+  })
+  const fields = ['id', 'slug', 'title', 'author']
+  const pointersOf = async (model: object, expected: string | null = null) => {
+    const writing = prismaAdapter<unknown>({ model, fields }).write('a', { slug: 's', title: 't' }, expected)
+    const error = await writing.catch((reason: unknown) => reason)
+    return isStoreFault(error) ? [error.applied, ...(error.pointers ?? [])] : error
+  }
+  const unique = { kind: 'UniqueConstraintViolation' }
+  const reference = { kind: 'ForeignKeyConstraintViolation' }
+
+  test.each([
+    ['a unique index', known('P2002', { target: ['slug', 'title'] }), ['/slug', '/title']],
+    ['a foreign key', known('P2003', { field_name: 'author' }), ['/author']],
+    ['a value too long', known('P2000', { column_name: 'title' }), ['/title']],
+    ['NOT NULL', known('P2011', { constraint: ['title'] }), ['/title']],
+    ['a unique index, by a driver adapter', byDriver('P2002', { ...unique, constraint: { fields: ['slug'] } }), ['/slug']],
+    [
+      'a foreign key, by a driver adapter',
+      byDriver('P2003', { ...reference, originalCode: '1452', constraint: { fields: ['author'] } }),
+      ['/author'],
+    ],
+    ['a value too long, by a driver adapter', byDriver('P2000', { kind: 'LengthMismatch', column: 'title' }), ['/title']],
+    [
+      'NOT NULL, by a driver adapter',
+      byDriver('P2011', { kind: 'NullConstraintViolation', constraint: { fields: ['title'] } }),
+      ['/title'],
+    ],
+    ['fields that are no members', known('P2002', { target: ['id', 'tenant', 'version', 'slug'] }), ['/slug']],
+    ['an index that is called like a field', known('P2002', { target: 'slug' }), []],
+    ['an index, by a driver adapter', byDriver('P2002', { ...unique, constraint: { index: 'slug' } }), []],
+    ['a constraint', known('P2003', { field_name: 'articles_author_fkey (index)' }), []],
+    [
+      'a row to which others refer',
+      byDriver('P2003', { ...reference, originalCode: '1451', constraint: { fields: ['author'] } }),
+      [],
+    ],
+    ['nothing', known('P2002'), []],
+  ])('%s', async (_, error, pointers) => {
+    expect(await pointersOf(refusing(error))).toEqual(['no', ...pointers])
+    expect(await pointersOf(refusing(error), 'v')).toEqual(['no', ...pointers])
+  })
+
+  test('none, if a trigger wrote to another model', async () => {
+    const said = Object.fromEntries(fields.map((name) => [name, { name, modelName: 'Article', typeName: 'String' }]))
+    const of = (modelName: string) =>
+      refusing(known('P2002', { modelName, target: ['slug'] }), { fields: said })
+    expect(await pointersOf(of('Article'))).toEqual(['no', '/slug'])
+    expect(await pointersOf(of('Audit'))).toEqual(['no'])
+  })
+
+  const conflictsOf = async (error: Error, options: Partial<ConflictOptions<object>>) => {
+    const adapter = prismaAdapter<object>({ model: refusing(error), fields })
+    const app = express()
+    app.use('/articles', resourceRouter<object>({ name: 'article', adapter, ...options }))
+    app.use(respondToConflicts())
+    const answer = await request(app).put('/articles/a').set('If-None-Match', '*').send({ title: 't' })
+    expect(answer.status).toBe(409)
+    return (answer.body.conflicts ?? []).map(({ pointer }: { pointer: string }) => pointer)
+  }
+
+  test('reach a client, except those that it cannot see', async () => {
+    const error = known('P2002', { target: ['slug', 'title'] })
+    expect(await conflictsOf(error, {})).toEqual(['/slug', '/title'])
+    expect(await conflictsOf(error, { hidden: ['/slug'] })).toEqual(['/title'])
+    expect(await conflictsOf(error, { hidden: ['/slug', '/title'] })).toEqual([])
+  })
+
+  test('give way to what constraints says', async () => {
+    const option = (name: string) => ({ constraints: { [name]: '/author' } })
+    expect(await conflictsOf(known('P2002', { target: ['slug', 'title'] }), option('slug, title'))).toEqual(['/author'])
+    expect(await conflictsOf(known('P2000', { column_name: 'title' }), option('title'))).toEqual(['/author'])
+    expect(await conflictsOf(known('P2011', { constraint: ['title'] }), option('title'))).toEqual(['/author'])
   })
 })
