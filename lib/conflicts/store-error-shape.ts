@@ -54,8 +54,7 @@ export function constraintOf({ constraint, column, message, meta, keyPattern }: 
   if (typeof column === 'string') return column
   if (keyPattern && typeof keyPattern === 'object') return Object.keys(keyPattern).join(', ')
   const { cause } = Object(meta?.driverAdapterError) as { cause?: { constraint?: unknown } }
-  const target =
-    meta?.target ?? meta?.field_name ?? meta?.column_name ?? meta?.constraint ?? namedBy(cause?.constraint)
+  const target = meta?.target ?? meta?.field_name ?? meta?.column_name ?? meta?.constraint ?? namedBy(cause?.constraint)
   if (Array.isArray(target)) return target.join(', ')
   if (typeof target === 'string') return target
   if (typeof message !== 'string') return undefined

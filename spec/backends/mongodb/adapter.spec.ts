@@ -295,12 +295,19 @@ describe('the members that the server names when it refuses a value', () => {
 
   test.each([
     ['below a member', { 'author.email': 1 }, { author: {} }, ['/author/email']],
-    ['in the items of an array', { 'tags.name': 1 }, { tags: [{}] }, []],
     ["of the adapter's own", { removed: 1, slug: 1 }, { slug: 'x' }, ['/slug']],
   ] as const)('of a unique index over a field %s', async (_, keys, value, pointers) => {
     const adapter = over(await unique({ ...keys }), { softDelete: 'removed' })
     await created(adapter, 'a', value)
     expect(await pointersOf(adapter.write('b', value, null))).toEqual(['no', ...pointers])
+  })
+
+  test('not of a unique index over the items of an array', async () => {
+    const adapter = over(collection())
+    const { version } = await created(adapter, 'a', { tags: [] })
+    const error = { index: 0, code: 11000, errmsg: 'E11000', keyPattern: { 'tags.name': 1, slug: 1 } }
+    server.failNext({ command: 'update', moment: 'before', answer: { ok: 1, n: 0, writeErrors: [error] } })
+    expect(await pointersOf(adapter.write('a', { tags: [{ name: 'x' }] }, version))).toEqual(['no', '/slug'])
   })
 
   test('not what toDocument adds', async () => {

@@ -315,13 +315,21 @@ describe('the members that Prisma names when it refuses a value', () => {
     ['a foreign key', known('P2003', { field_name: 'author' }), ['/author']],
     ['a value too long', known('P2000', { column_name: 'title' }), ['/title']],
     ['NOT NULL', known('P2011', { constraint: ['title'] }), ['/title']],
-    ['a unique index, by a driver adapter', byDriver('P2002', { ...unique, constraint: { fields: ['slug'] } }), ['/slug']],
+    [
+      'a unique index, by a driver adapter',
+      byDriver('P2002', { ...unique, constraint: { fields: ['slug'] } }),
+      ['/slug'],
+    ],
     [
       'a foreign key, by a driver adapter',
       byDriver('P2003', { ...reference, originalCode: '1452', constraint: { fields: ['author'] } }),
       ['/author'],
     ],
-    ['a value too long, by a driver adapter', byDriver('P2000', { kind: 'LengthMismatch', column: 'title' }), ['/title']],
+    [
+      'a value too long, by a driver adapter',
+      byDriver('P2000', { kind: 'LengthMismatch', column: 'title' }),
+      ['/title'],
+    ],
     [
       'NOT NULL, by a driver adapter',
       byDriver('P2011', { kind: 'NullConstraintViolation', constraint: { fields: ['title'] } }),
@@ -344,8 +352,7 @@ describe('the members that Prisma names when it refuses a value', () => {
 
   test('none, if a trigger wrote to another model', async () => {
     const said = Object.fromEntries(fields.map((name) => [name, { name, modelName: 'Article', typeName: 'String' }]))
-    const of = (modelName: string) =>
-      refusing(known('P2002', { modelName, target: ['slug'] }), { fields: said })
+    const of = (modelName: string) => refusing(known('P2002', { modelName, target: ['slug'] }), { fields: said })
     expect(await pointersOf(of('Article'))).toEqual(['no', '/slug'])
     expect(await pointersOf(of('Audit'))).toEqual(['no'])
   })
