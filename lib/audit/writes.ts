@@ -70,7 +70,7 @@ const RULES = {
 
 export interface WriteAudit {
   readonly url: string
-  /** What to write, instead of what was read. */
+  /** The body to write. `undefined`: the one that was read. */
   readonly body: string | undefined
 }
 
